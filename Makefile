@@ -1,0 +1,46 @@
+# Everything needs Python 3.11 or later and pip, nothing else. `make PYTHON=python3.12 train` picks an interpreter.
+
+PYTHON ?= python3
+ARGS ?=
+SLOW ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help train test lint clean
+
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds flags
+	$(BIN)/python -m townlet.train --level 2 $(ARGS)
+
+test: $(VENV)/.installed-dev ## install, then run the quick tests with coverage; SLOW=1 adds the slow ones
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term $(ARGS)
+ifeq ($(SLOW),1)
+	$(BIN)/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: no test is slow
+endif
+
+lint: $(VENV)/.installed-dev ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean: ## delete the environment, caches and builds; runs/ stays
+	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Townlet needs Python 3.11 or later, got %d.%d: try make PYTHON=python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Townlet and PyTorch into $(VENV); the first time takes some minutes."
+	$(INSTALL) -e '.[tensorboard]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Townlet, PyTorch and the development tools into $(VENV); the first time takes some minutes."
+	$(INSTALL) -e '.[dev,tensorboard]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,139 @@
+"""The Q-learner: online and target network, optimiser, and the update from a batch of windows."""
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from townlet.agent import losses
+from townlet.agent.networks import Hidden, QNetwork
+from townlet.config import Training
+from townlet.training.replay_tape import SequenceBatch
+
+
+class TrainingDivergedError(Exception):
+    """A loss or gradient is not finite; the message names which, and at which update."""
+
+
+class QLearner:
+    """Learns Q-values of `network`, in place, as `training` says.
+
+    The targets' network is a copy made every `target_every` updates, or the online network itself.
+    """
+
+    def __init__(self, network: QNetwork, training: Training) -> None:
+        self.network, self.training = network, training
+        self.target = copy.deepcopy(network).requires_grad_(False) if training.target_every else None
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate, eps=training.adam_epsilon)
+        self.updates = 0
+
+    def update(self, batch: SequenceBatch) -> dict[str, Tensor]:
+        """Take one gradient step and return its metrics, scalars on the device.
+
+        Raises TrainingDivergedError, before any weight is changed, if the loss or the gradient is not finite.
+        """
+        error, q = self.td_error(batch)
+        valid = batch.valid[:, batch.burn_in :]
+        loss = losses.masked_mean(losses.elementwise_loss(error, self.training.huber_delta), valid, batch.weights)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        grad_norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.max_grad_norm)
+        self._check_finite(loss, grad_norm)
+        self.optimizer.step()
+        self.updates += 1
+        if self.target is not None and self.updates % (self.training.target_every or 1) == 0:
+            self.copy_to_target()
+        ones = torch.ones_like(batch.weights)
+        return {
+            "train/loss": loss.detach(),
+            "train/td_error": losses.masked_mean(error.detach().abs(), valid, ones),
+            "train/q_mean": losses.masked_mean(q.detach(), valid, ones),
+            "train/grad_norm": grad_norm.detach(),
+        }
+
+    def td_error(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
+        """Return target less Q, and Q, of the actions taken, each [batch, seq_len]; only Q has a gradient."""
+        steps = slice(batch.burn_in, None)
+        online = self._unroll(self.network, batch)  # [batch, seq_len + 1, num_actions]
+        q = online[:, :-1].gather(-1, batch.actions[:, steps].unsqueeze(-1)).squeeze(-1)
+        with torch.no_grad():
+            target = online.detach() if self.target is None else self._unroll(self.target, batch)
+            returns = self._returns(batch, online.detach(), target)
+        return returns - q, q
+
+    def _returns(self, batch: SequenceBatch, online: Tensor, target: Tensor) -> Tensor:
+        """Targets of all steps, [batch, seq_len], from Q-values one index later under that observation's mask."""
+        training, start = self.training, batch.burn_in
+        mask = batch.action_mask[:, start + 1 :]
+        if training.double_q:
+            next_values = losses.double_q_values(online[:, 1:], target[:, 1:], mask)
+        else:
+            next_values = losses.masked_max(target[:, 1:], mask)
+        terminated = batch.terminated[:, start:]
+        continues = continuing(batch)
+        rewards = batch.rewards[:, start:]
+        if training.n_step > 1:
+            return losses.n_step_returns(rewards, next_values, terminated, continues, training.gamma, training.n_step)
+        return losses.lambda_returns(rewards, next_values, terminated, continues, training.gamma, training.trace_decay)
+
+    @staticmethod
+    def _unroll(network: QNetwork, batch: SequenceBatch) -> Tensor:
+        """Q-values of one network over the window, from the stored memory and a burn-in without gradient."""
+        hidden: Hidden = batch.hidden
+        start, reset = batch.burn_in, batch.reset
+        if start:
+            with torch.no_grad():
+                early = None if reset is None else reset[:, :start]
+                _, hidden = network(batch.observations[:, :start], hidden, batch.previous_actions[:, :start], early)
+            reset = None if reset is None else reset[:, start:]
+        q, _ = network(batch.observations[:, start:], hidden, batch.previous_actions[:, start:], reset)
+        return q
+
+    def _check_finite(self, loss: Tensor, grad_norm: Tensor) -> None:
+        # A value read on the host: free on the CPU, one synchronisation an update elsewhere.
+        values = {"loss": float(loss.detach()), "gradient norm": float(grad_norm)}
+        bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
+        if bad:
+            raise TrainingDivergedError(f"update {self.updates + 1}: expected finite values, but {' and '.join(bad)}")
+
+    def copy_to_target(self) -> None:
+        """Make the target network equal to the online network."""
+        if self.target is not None:
+            self.target.load_state_dict(self.network.state_dict())
+
+    def set_learning_rate(self, env_steps: int) -> float:
+        """Fall linearly from the first to the final learning rate over `decay_steps`; return the rate."""
+        training = self.training
+        share = min(1.0, env_steps / training.decay_steps)
+        rate = training.learning_rate + (training.final_learning_rate - training.learning_rate) * share
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return optimiser, target network and counter; the online network's weights are saved beside it."""
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "target": self.target.state_dict() if self.target is not None else None,
+            "updates": self.updates,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.target is not None:
+            self.target.load_state_dict(state["target"])
+        self.updates = state["updates"]
+
+
+def continuing(batch: SequenceBatch) -> Tensor:
+    """Steps whose successor is a valid step of the same episode in the same window, [batch, seq_len] bool."""
+    start = batch.burn_in
+    following = torch.zeros_like(batch.valid[:, start:])
+    following[:, :-1] = batch.valid[:, start + 1 :]
+    if batch.reset is not None:
+        following[:, :-1] &= ~batch.reset[:, start + 1 : -1]
+    return following & ~batch.terminated[:, start:]

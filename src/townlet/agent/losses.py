@@ -1,0 +1,71 @@
+"""Targets and losses: pure functions indexed by time, [batch, seq_len] unless said otherwise.
+
+Index t of `next_values` is the value of the state after step t; `valid` marks steps that count; `continues` marks steps
+whose successor step is in the window and in the same episode.
+"""
+
+import torch
+from torch import Tensor
+
+
+def masked_max(q: Tensor, mask: Tensor) -> Tensor:
+    """Greatest Q among allowed actions, [..., num_actions] to [...]; 0 in rows without any."""
+    best = q.masked_fill(~mask, -torch.inf).amax(dim=-1)
+    return torch.where(mask.any(dim=-1), best, torch.zeros_like(best))
+
+
+def masked_argmax(q: Tensor, mask: Tensor) -> Tensor:
+    """Index of the greatest Q among allowed actions, [..., num_actions] to [...] int64."""
+    return q.masked_fill(~mask, -torch.inf).argmax(dim=-1)
+
+
+def double_q_values(online: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Target network's value of the action that the online network prefers (van Hasselt et al., 2016)."""
+    chosen = target.gather(-1, masked_argmax(online, mask).unsqueeze(-1)).squeeze(-1)
+    return torch.where(mask.any(dim=-1), chosen, torch.zeros_like(chosen))
+
+
+def lambda_returns(
+    rewards: Tensor, next_values: Tensor, terminated: Tensor, continues: Tensor, gamma: float, trace_decay: float
+) -> Tensor:
+    """G_t = r_t + gamma (1 - terminated_t) ((1 - l_t) V_{t+1} + l_t G_{t+1}), l_t = trace_decay where step t continues.
+
+    With trace_decay 0 these are one-step targets. Death does not bootstrap; the end of a window, of a time-limited
+    episode and of what is valid does, from the value of the stored successor.
+    """
+    bootstrap = gamma * (~terminated).to(rewards.dtype)
+    decay = trace_decay * continues.to(rewards.dtype)
+    returns = torch.empty_like(rewards)
+    following = next_values[:, -1]
+    for t in range(rewards.shape[1] - 1, -1, -1):
+        mixed = next_values[:, t] + decay[:, t] * (following - next_values[:, t])
+        following = rewards[:, t] + bootstrap[:, t] * mixed
+        returns[:, t] = following
+    return returns
+
+
+def n_step_returns(
+    rewards: Tensor, next_values: Tensor, terminated: Tensor, continues: Tensor, gamma: float, n: int
+) -> Tensor:
+    """Sum of up to n discounted rewards and the bootstrap value after them.
+
+    Cut at the end of the episode, shortened at the end of the window or of what is valid.
+    """
+    returns = rewards + gamma * (~terminated).to(rewards.dtype) * next_values  # one step
+    for _ in range(n - 1):
+        longer = rewards[:, :-1] + gamma * returns[:, 1:]  # continues implies that step t was no death
+        returns = torch.cat([torch.where(continues[:, :-1], longer, returns[:, :-1]), returns[:, -1:]], dim=1)
+    return returns
+
+
+def elementwise_loss(error: Tensor, huber_delta: float | None) -> Tensor:
+    """Huber loss of TD errors, or half their square where delta is None."""
+    if huber_delta is None:
+        return 0.5 * error * error
+    return torch.nn.functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=huber_delta)
+
+
+def masked_mean(values: Tensor, valid: Tensor, weights: Tensor) -> Tensor:
+    """Sum of weighted values over valid steps, divided by the number of valid steps; weights [batch]."""
+    counted = valid.to(values.dtype)
+    return (values * counted * weights.unsqueeze(1)).sum() / counted.sum().clamp(min=1.0)

@@ -1,0 +1,215 @@
+"""Q-networks: parameters only; memory is an argument and a return value.
+
+Every network is called as `q, hidden = network(features, hidden, previous_actions, reset)`. One without memory takes
+and returns `()`, so no caller branches.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from townlet.config import FeedForward, JointEncoder, Level, Recurrent, SpatialEncoder
+from townlet.environment.observation import ObservationLayout
+
+Hidden = tuple[Tensor, ...]  # (h, c), each [num_layers, batch, hidden_dim]; () without memory
+
+REFERENCE = Recurrent(
+    kind="recurrent", encoder=SpatialEncoder(kind="spatial", window=128, part=32), hidden=256, head=128
+)
+
+
+def make_network(level: Level) -> "QNetwork":
+    """Build the network that a level names, with fresh parameters."""
+    layout, num_actions = ObservationLayout.of(level), len(level.actions)
+    if isinstance(level.network, Recurrent):
+        return RecurrentSpatialQNetwork(layout, num_actions, level.network)
+    return SimpleQNetwork(layout, num_actions, level.network)
+
+
+class QNetwork(nn.Module):
+    """What all networks share: how they are called, their memory, and the input of the previous action."""
+
+    def __init__(self, layout: ObservationLayout, num_actions: int, previous_action: bool) -> None:
+        super().__init__()
+        self.obs_dim, self.num_actions, self.takes_previous_action = layout.obs_dim, num_actions, previous_action
+
+    def initial_hidden(self, batch: int) -> Hidden:
+        """Return the memory at an episode's start for `batch` rows."""
+        raise NotImplementedError
+
+    def _previous(self, features: Tensor, previous_actions: Tensor | None) -> Tensor:
+        """One-hot previous actions, [batch, time, num_actions], zero for none; of width 0 where they are not taken."""
+        if not self.takes_previous_action:
+            return features[..., :0]
+        if previous_actions is None:
+            raise ValueError("previous_actions: expected [batch, time] int64 for this network, got None")
+        actions = torch.arange(self.num_actions, device=features.device)
+        return (previous_actions.unsqueeze(-1) == actions).to(features.dtype)  # num_actions stands for none
+
+
+class SimpleQNetwork(QNetwork):
+    """A feed-forward network over single observations."""
+
+    def __init__(self, layout: ObservationLayout, num_actions: int, config: FeedForward) -> None:
+        super().__init__(layout, num_actions, config.previous_action)
+        widths = [layout.obs_dim + num_actions * config.previous_action, *config.hidden]
+        self.body = nn.Sequential(
+            *(_layer(before, after, config.layer_norm) for before, after in pairwise(widths))
+        )
+        self.value = QHead(widths[-1], num_actions, config.dueling)
+
+    def initial_hidden(self, batch: int) -> Hidden:
+        """Return `()`: there is no memory."""
+        return ()
+
+    def forward(
+        self,
+        features: Tensor,
+        hidden: Hidden = (),
+        previous_actions: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor, Hidden]:
+        """Map features [batch, time, obs_dim] to q [batch, time, num_actions]; `reset` has nothing to forget."""
+        return self.value(self.body(torch.cat([features, self._previous(features, previous_actions)], dim=-1))), hidden
+
+
+class RecurrentSpatialQNetwork(QNetwork):
+    """An encoder over all timesteps at once, one LSTM over the window, and a head."""
+
+    def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:
+        super().__init__(layout, num_actions, config.previous_action)
+        extra = num_actions * config.previous_action
+        self.encoder: PartwiseEncoder | WholeEncoder
+        if isinstance(config.encoder, SpatialEncoder):
+            self.encoder = PartwiseEncoder(layout, extra, config.encoder)
+        else:
+            self.encoder = WholeEncoder(layout, extra, config.encoder, config.layer_norm)
+        width: int = self.encoder.width
+        self.lstm = LSTM(width, config.hidden)
+        self.skip = config.skip
+        self.head = _layer(config.hidden + width * config.skip, config.head, config.layer_norm)
+        self.value = QHead(config.head, num_actions, config.dueling)
+
+    def initial_hidden(self, batch: int) -> Hidden:
+        """Return zeros: (h, c), each [1, batch, hidden_dim], on the network's device."""
+        weight = self.value.output.weight
+        zeros = torch.zeros(1, batch, self.lstm.hidden_size, device=weight.device, dtype=weight.dtype)
+        return (zeros, zeros.clone())
+
+    def forward(
+        self,
+        features: Tensor,
+        hidden: Hidden,
+        previous_actions: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> tuple[Tensor, Hidden]:
+        """Unroll over a window.
+
+        features [batch, time, obs_dim]; hidden: the memory before the first step; previous_actions [batch, time] int64,
+        num_actions for none, where the network takes them; reset [batch, time] bool: memory is zero before that step.
+        Returns q [batch, time, num_actions] and the memory after the last step.
+        """
+        encoded = self.encoder(torch.cat([features, self._previous(features, previous_actions)], dim=-1))
+        remembered, hidden = self.lstm(encoded, hidden, reset)
+        if self.skip:
+            remembered = torch.cat([remembered, encoded], dim=-1)
+        return self.value(self.head(remembered)), hidden
+
+
+class LSTM(nn.LSTM):
+    """One layer of LSTM over a window, with memory set to zero before flagged steps.
+
+    Windows without flags take PyTorch's fused call; flagged ones a loop over the same parameters.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size, batch_first=True)
+        with torch.no_grad():  # a forget gate that starts open remembers from the start (Jozefowicz et al., 2015)
+            _, _, bias_ih, bias_hh = self._flat_weights
+            bias_ih[hidden_size : 2 * hidden_size] = 1.0
+            bias_hh[hidden_size : 2 * hidden_size] = 0.0
+
+    def forward(self, inputs: Tensor, hidden: Hidden, reset: Tensor | None = None) -> tuple[Tensor, Hidden]:  # type: ignore[override]
+        """Map inputs [batch, time, input_size] to outputs [batch, time, hidden_size] and the memory after them."""
+        if reset is None:
+            h, c = hidden
+            return super().forward(inputs, (h, c))
+        return self._unroll_with_resets(inputs, hidden, reset)
+
+    def _unroll_with_resets(self, inputs: Tensor, hidden: Hidden, reset: Tensor) -> tuple[Tensor, Hidden]:
+        h, c = hidden[0][0], hidden[1][0]  # [batch, hidden_size]
+        weight_ih, weight_hh, bias_ih, bias_hh = self._flat_weights
+        projected = nn.functional.linear(inputs, weight_ih, bias_ih + bias_hh)
+        keep = (~reset).to(inputs.dtype).unsqueeze(-1)  # [batch, time, 1]
+        recurrent, outputs = weight_hh.t(), []
+        for step, keeps in zip(projected.unbind(1), keep.unbind(1), strict=True):
+            gates = torch.addmm(step, h * keeps, recurrent)  # [batch, 4 * hidden_size]
+            i, f, g, o = gates.chunk(4, dim=1)
+            c = torch.sigmoid(f) * (c * keeps) + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        return torch.stack(outputs, dim=1), (h.unsqueeze(0), c.unsqueeze(0))
+
+
+class WholeEncoder(nn.Module):
+    """One layer over the whole observation."""
+
+    def __init__(self, layout: ObservationLayout, extra: int, config: JointEncoder, layer_norm: bool) -> None:
+        super().__init__()
+        self.width = config.width
+        self.layer = _layer(layout.obs_dim + extra, config.width, layer_norm)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map [..., obs_dim + extra] to [..., width]."""
+        return self.layer(features)
+
+
+class PartwiseEncoder(nn.Module):
+    """Two convolutions over the window; a layer for each other part of the observation."""
+
+    def __init__(self, layout: ObservationLayout, extra: int, config: SpatialEncoder) -> None:
+        super().__init__()
+        if layout.window_size is None:
+            raise ValueError("encoder: expected an observation with a window, got one without")
+        self.window, self.size = layout.slices["window"], layout.window_size
+        self.spatial = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.Flatten(),
+            nn.Linear(32 * self.size**2, config.window), nn.ReLU(),
+        )  # fmt: skip
+        self.slices = [part for name, part in layout.slices.items() if name != "window"]
+        if extra:
+            self.slices.append(slice(layout.obs_dim, layout.obs_dim + extra))
+        self.parts = nn.ModuleList(_layer(part.stop - part.start, config.part, False) for part in self.slices)
+        self.width = config.window + config.part * len(self.slices)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map [batch, time, obs_dim + extra] to [batch, time, width]: one call over all timesteps."""
+        batch, time, _ = features.shape
+        window = features[..., self.window].reshape(
+            batch * time, 1, self.size, self.size
+        )  # [batch * time, 1, size, size]
+        parts = [layer(features[..., part]) for layer, part in zip(self.parts, self.slices, strict=True)]
+        return torch.cat([self.spatial(window).view(batch, time, -1), *parts], dim=-1)
+
+
+class QHead(nn.Module):
+    """Q-values; dueling: value plus advantage less its mean (Wang et al., 2016)."""
+
+    def __init__(self, width: int, num_actions: int, dueling: bool) -> None:
+        super().__init__()
+        self.num_actions, self.dueling = num_actions, dueling
+        self.output = nn.Linear(width, num_actions + dueling)  # advantages, then the value
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        """Map [..., width] to [..., num_actions]."""
+        output = self.output(encoded)
+        if not self.dueling:
+            return output
+        advantage = output[..., : self.num_actions]
+        return output[..., self.num_actions :] + advantage - advantage.mean(dim=-1, keepdim=True)
+
+
+def _layer(before: int, after: int, layer_norm: bool) -> nn.Sequential:
+    norm = [nn.LayerNorm(after)] if layer_norm else []
+    return nn.Sequential(nn.Linear(before, after), *norm, nn.ReLU())

@@ -1,0 +1,1 @@
+"""The world: rules, tables, observations, and the vectorised environment."""

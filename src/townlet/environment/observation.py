@@ -1,0 +1,122 @@
+"""What an agent sees: named slices of one vector, and the mask of what it may do."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from townlet.config import Level
+from townlet.environment.rules import affordance_underfoot, can_interact, can_move
+from townlet.environment.tables import Tables
+from townlet.environment.types import EnvState, Observation
+
+
+@dataclass(frozen=True)
+class ObservationLayout:
+    """Where each part of an observation lies; `window_size` is the window's side, None without a window."""
+
+    slices: dict[str, slice]
+    window_size: int | None = None
+
+    @property
+    def obs_dim(self) -> int:
+        """Width of an observation."""
+        return max((part.stop for part in self.slices.values()), default=0)
+
+    def width(self, part: str) -> int:
+        """Width of one part."""
+        return self.slices[part].stop - self.slices[part].start
+
+    @classmethod
+    def of(cls, level: Level) -> "ObservationLayout":
+        """Lay out the observation of a level, in the order in which `observe` writes it."""
+        seen, grid, slices, start = level.observation, level.grid, {}, 0
+        widths = {
+            "window": (seen.window or 0) ** 2,
+            "position": {None: 0, "normalised": 2, "one_hot": grid.width * grid.height}[seen.position],
+            "offsets": 2 * len(level.affordances) if seen.offsets else 0,
+            "meters": len(level.present_meters),
+            "underfoot": len(level.affordances) + 1,
+            "clock": 2 if seen.clock else 0,
+            "progress": 1 if seen.progress else 0,
+            "age": 1 if seen.age else 0,
+        }
+        for name, width in widths.items():
+            if width:
+                slices[name] = slice(start, start + width)
+                start += width
+        return cls(slices, seen.window)
+
+
+def observe(level: Level, tables: Tables, state: EnvState) -> Observation:
+    """Encode the state of all agents and mask what they may not do."""
+    affordance = affordance_underfoot(level, tables, state)
+    parts = [part for part in _features(level, tables, state, affordance) if part is not None]
+    return Observation(torch.cat(parts, dim=1), action_mask(level, tables, state, affordance))
+
+
+def action_mask(level: Level, tables: Tables, state: EnvState, affordance: Tensor) -> Tensor:
+    """What each agent may do, [num_agents, num_actions] bool: stay on the grid, use what is open and can be paid."""
+    columns = []
+    for action in level.actions:
+        if action == "WAIT":
+            columns.append(torch.ones_like(affordance, dtype=torch.bool))
+        elif action == "INTERACT":
+            columns.append(can_interact(level, tables, state, affordance))
+        else:
+            columns.append(can_move(level, state, action))
+    return torch.stack(columns, dim=1)
+
+
+def _features(level: Level, tables: Tables, state: EnvState, affordance: Tensor) -> list[Tensor | None]:
+    """The parts of the observation, each [num_agents, width] float32, None where the level has it not."""
+    seen = level.observation
+    return [
+        _window(level, tables, state),
+        _position(level, state),
+        _offsets(level, tables, state) if seen.offsets else None,
+        state.meters.t(),
+        _one_hot(affordance, len(level.affordances) + 1),
+        _clock(level, tables, state),
+        (state.progress / tables.ticks[affordance]).unsqueeze(1) if seen.progress else None,
+        (state.tick / level.max_steps).unsqueeze(1) if seen.age else None,
+    ]
+
+
+def _one_hot(index: Tensor, width: int) -> Tensor:
+    return (index.unsqueeze(1) == torch.arange(width, device=index.device)).float()
+
+
+def _window(level: Level, tables: Tables, state: EnvState) -> Tensor | None:
+    if tables.window_bits is None or level.observation.window is None:
+        return None
+    num_cells = level.grid.width * level.grid.height
+    bits = tables.window_bits[state.map_index * num_cells + state.y * level.grid.width + state.x]
+    index = torch.arange(level.observation.window**2, device=bits.device)
+    return ((bits.unsqueeze(1) >> index) & 1).float()
+
+
+def _position(level: Level, state: EnvState) -> Tensor | None:
+    if level.observation.position is None:
+        return None
+    if level.observation.position == "one_hot":
+        return _one_hot(state.y * level.grid.width + state.x, level.grid.width * level.grid.height)
+    x, y = state.x / max(level.grid.width - 1, 1), state.y / max(level.grid.height - 1, 1)
+    return torch.stack([x, y], dim=1)
+
+
+def _offsets(level: Level, tables: Tables, state: EnvState) -> Tensor:
+    """How far each affordance lies to the right and below, in shares of the map; 0 and 0 where it is absent."""
+    num_affordances = len(level.affordances)
+    index = state.map_index.unsqueeze(1) * num_affordances + torch.arange(num_affordances, device=state.x.device)
+    x, y = tables.place_x[index], tables.place_y[index]  # [num_agents, num_affordances]
+    right = (x - state.x.unsqueeze(1)) / max(level.grid.width - 1, 1)
+    below = (y - state.y.unsqueeze(1)) / max(level.grid.height - 1, 1)
+    present = (x >= 0).float()
+    return torch.cat([right * present, below * present], dim=1)
+
+
+def _clock(level: Level, tables: Tables, state: EnvState) -> Tensor | None:
+    if tables.clock is None or level.day_ticks is None:
+        return None
+    return tables.clock[state.tick % level.day_ticks]

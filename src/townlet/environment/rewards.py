@@ -1,0 +1,35 @@
+"""The reward of a tick: the sum of the terms that a level names."""
+
+import torch
+from torch import Tensor
+
+from townlet.config import Level, Potential
+from townlet.environment.rules import Tick
+
+
+def reward(level: Level, before: Tensor, tick: Tick) -> Tensor:
+    """Sum the level's terms, [num_agents] float32; `before` [num_meters, num_agents] are the meters before the tick."""
+    terms, alive = level.reward, (~tick.terminated).float()
+    index = {name: position for position, name in enumerate(level.present_meters)}
+    total = terms.alive * alive + terms.death * tick.terminated.float()
+    for milestone in terms.milestones:
+        reached = (tick.state.tick % milestone.every == 0).float()
+        total = total + milestone.value * reached * alive
+    for name, weight in terms.wellbeing.items():
+        total = total + weight * tick.state.meters[index[name]] * alive
+    for name, weight in terms.interaction.items():
+        total = total + weight * tick.interaction[index[name]]
+    if terms.potential is not None:
+        after = potential(terms.potential, index, tick.state.meters) * alive
+        shaping = level.training.gamma * after - potential(terms.potential, index, before)
+        total = total + terms.potential.scale * shaping
+    return total
+
+
+def potential(terms: Potential, index: dict[str, int], meters: Tensor) -> Tensor:
+    """phi = sum w (1 - (1 - m)^2) / sum w, [num_agents]: concave, so the emptiest meter is worth most to fill."""
+    phi = torch.zeros_like(meters[0])
+    for name, one in terms.meters.items():
+        missing = 1.0 - (meters[index[name]] / one.full).clamp(max=1.0)
+        phi = phi + one.weight * (1.0 - missing * missing)
+    return phi / sum(one.weight for one in terms.meters.values())

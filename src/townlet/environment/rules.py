@@ -1,0 +1,154 @@
+"""The rules of the world, in the order in which one tick applies them.
+
+Meters are lists of rows, one a meter, each [num_agents] float32: that is what fuses into one kernel. All functions are
+pure and know nothing of resets.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from townlet.config import Level
+from townlet.environment.tables import Tables
+from townlet.environment.types import EnvState
+
+EMPTY = 1e-6  # a meter at or below this is 0, and a cost within this of what is there can be paid: float32 rounding
+
+STEPS = {"UP": (0, -1), "DOWN": (0, 1), "LEFT": (-1, 0), "RIGHT": (1, 0)}  # action -> (dx, dy)
+
+
+class Tick(NamedTuple):
+    """What one tick did, before any reset."""
+
+    state: EnvState
+    terminated: Tensor  # [num_agents] bool
+    truncated: Tensor  # [num_agents] bool
+    interaction: list[Tensor]  # per meter, [num_agents]: its change by this tick's interaction, within [0, 1]
+    completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
+
+
+def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor) -> Tick:
+    """Apply one tick to all agents; `actions` [num_agents] int64 are indices into the level's actions."""
+    state, moved = move(level, state, actions)
+    state, interaction, completed = interact(level, tables, state, actions, moved)
+    meters = list(state.meters.unbind())
+    meters = change_passively(level, meters)
+    meters = drain(level, meters)
+    meters = cascade(level, meters)
+    meters = [meter.clamp(0.0, 1.0) for meter in meters]
+    terminated = is_dead(level, meters)
+    state = state._replace(meters=torch.stack(meters), tick=state.tick + 1)
+    truncated = ~terminated & (state.tick >= level.max_steps)
+    return Tick(state, terminated, truncated, interaction, completed)
+
+
+def can_move(level: Level, state: EnvState, action: str) -> Tensor:
+    """Where `action` stays on the grid, [num_agents] bool."""
+    limits = {
+        "UP": lambda: state.y > 0,
+        "DOWN": lambda: state.y < level.grid.height - 1,
+        "LEFT": lambda: state.x > 0,
+        "RIGHT": lambda: state.x < level.grid.width - 1,
+    }
+    return limits[action]()
+
+
+def affordance_underfoot(level: Level, tables: Tables, state: EnvState) -> Tensor:
+    """The affordance in each agent's cell, [num_agents] int32, num_affordances for none."""
+    num_cells = level.grid.width * level.grid.height
+    return tables.affordance_at[state.map_index * num_cells + state.y * level.grid.width + state.x]
+
+
+def can_interact(level: Level, tables: Tables, state: EnvState, affordance: Tensor) -> Tensor:
+    """Where something stands that is open and whose tick can be paid in full, [num_agents] bool."""
+    possible = affordance < len(level.affordances)
+    for meter, cost in tables.costs:
+        possible = possible & (cost[affordance] <= state.meters[meter] + EMPTY)
+    if tables.open_at is not None and level.day_ticks is not None:
+        possible = possible & tables.open_at[affordance * level.day_ticks + state.tick % level.day_ticks]
+    return possible
+
+
+def move(level: Level, state: EnvState, actions: Tensor) -> tuple[EnvState, Tensor]:
+    """Move and pay for the move; who would leave the grid stays and pays nothing. Returns who moved, [num_agents]."""
+    x, y = state.x, state.y
+    moved = torch.zeros_like(actions, dtype=torch.bool)
+    for action, (dx, dy) in STEPS.items():
+        if action in level.actions:
+            goes = (actions == level.actions.index(action)) & can_move(level, state, action)
+            moved = moved | goes
+            x, y = x + dx * goes.int(), y + dy * goes.int()
+    costs = [level.meters[name].move for name in level.present_meters]
+    paid = moved.float()
+    meters = [row + cost * paid if cost else row for row, cost in zip(state.meters.unbind(), costs, strict=True)]
+    progress = torch.where(moved, 0, state.progress)  # moving away forfeits what was begun
+    return state._replace(meters=torch.stack(meters), x=x, y=y, progress=progress), moved
+
+
+def interact(
+    level: Level, tables: Tables, state: EnvState, actions: Tensor, moved: Tensor
+) -> tuple[EnvState, list[Tensor], Tensor]:
+    """Pay one tick of the interaction underfoot and take its effects; the last tick adds the bonus."""
+    before = list(state.meters.unbind())
+    nothing = torch.full_like(state.progress, len(level.affordances))
+    if "INTERACT" not in level.actions:
+        return state, [torch.zeros_like(row) for row in before], nothing
+    affordance = affordance_underfoot(level, tables, state)
+    acts = (actions == level.actions.index("INTERACT")) & ~moved & can_interact(level, tables, state, affordance)
+    affordance = torch.where(acts, affordance, nothing)  # whose row is zero
+    done = state.progress + acts.int()
+    last = acts & (done >= tables.ticks[affordance])
+    meters = list(before)
+    for sign, columns in ((-1.0, tables.costs), (1.0, tables.effects)):
+        for meter, column in columns:
+            meters[meter] = meters[meter] + sign * column[affordance]
+    for meter, column in tables.bonuses:
+        meters[meter] = meters[meter] + column[affordance] * last.float()
+    change = [after.clamp(0.0, 1.0) - row.clamp(0.0, 1.0) for after, row in zip(meters, before, strict=True)]
+    progress = torch.where(last, 0, done)
+    completed = torch.where(last, affordance, nothing)
+    return state._replace(meters=torch.stack(meters), progress=progress), change, completed
+
+
+def change_passively(level: Level, meters: list[Tensor]) -> list[Tensor]:
+    """Each meter's own change a tick."""
+    rates = [level.meters[name].passive for name in level.present_meters]
+    return [row + rate if rate else row for row, rate in zip(meters, rates, strict=True)]
+
+
+def drain(level: Level, meters: list[Tensor]) -> list[Tensor]:
+    """Losses that grow as another meter falls; where that meter is absent it counts as full."""
+    index = {name: position for position, name in enumerate(level.present_meters)}
+    after = list(meters)
+    for one in level.drains:
+        if one.meter in index:
+            missing = 1.0 - meters[index[one.by]] if one.by in index else torch.zeros_like(meters[0])
+            loss = one.rate * (one.at_full + (one.at_empty - one.at_full) * missing)
+            after[index[one.meter]] = after[index[one.meter]] - loss
+    return after
+
+
+def cascade(level: Level, meters: list[Tensor]) -> list[Tensor]:
+    """Low meters pull others down: groups in order, each reading the meters as the group before left them."""
+    if level.cascades is None:
+        return meters
+    index = {name: position for position, name in enumerate(level.present_meters)}
+    threshold = level.cascades.threshold
+    for group in level.cascades.groups:
+        after = list(meters)
+        for pull in group.pulls:
+            if pull.source in index and pull.target in index:
+                shortfall = (threshold - meters[index[pull.source]]).clamp(min=0.0) / threshold
+                after[index[pull.target]] = after[index[pull.target]] - pull.strength * shortfall
+        meters = after
+    return meters
+
+
+def is_dead(level: Level, meters: list[Tensor]) -> Tensor:
+    """Where a lethal meter is empty, [num_agents] bool."""
+    dead = torch.zeros_like(meters[0], dtype=torch.bool)
+    for name, row in zip(level.present_meters, meters, strict=True):
+        if level.meters[name].lethal:
+            dead = dead | (row <= EMPTY)
+    return dead

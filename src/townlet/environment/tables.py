@@ -1,0 +1,144 @@
+"""Level to tables: what the rules look up, made once, on the device."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from townlet.config import Level
+from townlet.seeding import generator
+
+Column = tuple[int, Tensor]  # (meter, [num_affordances + 1] float32): one meter of a table with a row an affordance
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The constants of a level; `num_affordances` stands for "no affordance" and has a row of zeros."""
+
+    num_maps: int
+    costs: tuple[Column, ...]  # of one tick of an interaction, meters without any left out
+    effects: tuple[Column, ...]  # of one tick
+    bonuses: tuple[Column, ...]  # on the last tick, empty where interactions take one tick
+    ticks: Tensor  # [num_affordances + 1] int32
+    open_at: Tensor | None  # [(num_affordances + 1) * day_ticks] bool; None without a day
+    affordance_at: Tensor  # [num_maps * num_cells] int32
+    window_bits: Tensor | None  # [num_maps * num_cells] int64, bit i: the window's i-th cell holds an affordance
+    clock: Tensor | None  # [day_ticks, 2]: sine and cosine of the time of day; None where it is not observed
+    place_x: Tensor  # [num_maps * num_affordances] int32, -1 where absent
+    place_y: Tensor  # [num_maps * num_affordances] int32, -1 where absent
+
+
+def make_tables(level: Level, maps: str, device: torch.device) -> Tables:
+    """Build the tables of `level` for its "training" or its "evaluation" maps."""
+    places = draw_places(level, maps)  # [num_maps, num_affordances]
+    names, multi_tick = list(level.affordances), level.multi_tick is not None
+    ticks = [level.affordances[name].ticks if multi_tick else 1 for name in names]
+    spread = level.multi_tick.spread if level.multi_tick else 1.0
+    costs = _by_meter(level, "costs")  # [num_meters, num_affordances]
+    effects = _by_meter(level, "effects")
+    per_tick = torch.tensor(ticks, dtype=torch.float64)
+    affordance_at = _affordance_at(level, places)  # [num_maps, num_cells]
+    width = level.grid.width
+    return Tables(
+        num_maps=len(places),
+        costs=_columns(costs / per_tick, device),
+        effects=_columns(effects * spread / per_tick, device),
+        bonuses=_columns(effects * (1.0 - spread), device),
+        ticks=torch.tensor([*ticks, 1], dtype=torch.int32, device=device),
+        open_at=_open_at(level, device),
+        affordance_at=affordance_at.flatten().to(device),
+        window_bits=_window_bits(level, affordance_at, device),
+        clock=_clock(level, device),
+        place_x=torch.where(places < 0, -1, places % width).int().flatten().to(device),
+        place_y=torch.where(places < 0, -1, places // width).int().flatten().to(device),
+    )
+
+
+def draw_places(level: Level, maps: str) -> Tensor:
+    """Return the cell of each affordance on each map, [num_maps, num_affordances] int64, -1 where it is absent.
+
+    Training and evaluation maps come from one pool of distinct maps, so none is in both.
+    """
+    names, grid, layout = list(level.affordances), level.grid, level.layout
+    placed = [names.index(name) for name in level.placed_affordances]
+    if layout.kind == "fixed":
+        where = [level.affordances[name].place or (0, 0) for name in level.placed_affordances]
+        cells = torch.tensor([[y * grid.width + x for x, y in where]], dtype=torch.int64)
+    else:
+        cells = _pool_of_maps(level)  # [training_maps + evaluation_maps, num_placed]
+        cells = cells[: layout.training_maps] if maps == "training" else cells[layout.training_maps :]
+    places = torch.full((len(cells), len(names)), -1, dtype=torch.int64)
+    places[:, placed] = cells
+    return places
+
+
+def _pool_of_maps(level: Level) -> Tensor:
+    """Distinct maps in the order in which they were drawn."""
+    layout, num_cells = level.layout, level.grid.width * level.grid.height
+    wanted = (layout.training_maps or 0) + (layout.evaluation_maps or 0)
+    stream = generator(level.training.seed, "maps")
+    found: dict[tuple[int, ...], None] = {}
+    while len(found) < wanted:
+        shuffled = torch.rand(wanted, num_cells, generator=stream).argsort(dim=1)
+        found.update(dict.fromkeys(map(tuple, shuffled[:, : len(level.placed_affordances)].tolist())))
+    return torch.tensor(list(found)[:wanted], dtype=torch.int64)
+
+
+def _by_meter(level: Level, field: str) -> Tensor:
+    """Costs or effects of whole interactions, [num_meters, num_affordances] float64; absent meters are left out."""
+    rows = [
+        [getattr(one, field).get(meter, 0.0) for one in level.affordances.values()] for meter in level.present_meters
+    ]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def _columns(table: Tensor, device: torch.device) -> tuple[Column, ...]:
+    padded = torch.cat([table, torch.zeros(len(table), 1, dtype=table.dtype)], dim=1).float().to(device)
+    return tuple((meter, row) for meter, row in enumerate(padded) if bool(row.any()))
+
+
+def _open_at(level: Level, device: torch.device) -> Tensor | None:
+    """Opening hours: from the first hour to before the second, past midnight if that is smaller; None without a day."""
+    if level.day_ticks is None:
+        return None
+    hour = torch.arange(level.day_ticks)
+    rows = []
+    for affordance in level.affordances.values():
+        opening, closing = affordance.hours or (0, level.day_ticks)
+        after, before = hour >= opening, hour < closing
+        rows.append(after & before if opening < closing else after | before)
+    rows.append(torch.zeros_like(hour, dtype=torch.bool))
+    return torch.stack(rows).flatten().to(device)
+
+
+def _clock(level: Level, device: torch.device) -> Tensor | None:
+    if not level.observation.clock or level.day_ticks is None:
+        return None
+    angle = torch.arange(level.day_ticks, dtype=torch.float64) * (2.0 * math.pi / level.day_ticks)
+    return torch.stack([angle.sin(), angle.cos()], dim=1).float().to(device)
+
+
+def _affordance_at(level: Level, places: Tensor) -> Tensor:
+    """The affordance in each cell of each map, [num_maps, num_cells] int32, num_affordances where there is none."""
+    num_maps, num_affordances = places.shape
+    num_cells = level.grid.width * level.grid.height
+    at = torch.full((num_maps, num_cells + 1), num_affordances, dtype=torch.int32)  # the last column takes the absent
+    cell = torch.where(places < 0, num_cells, places)
+    at.scatter_(1, cell, torch.arange(num_affordances, dtype=torch.int32).expand(num_maps, -1))
+    return at[:, :num_cells].contiguous()
+
+
+def _window_bits(level: Level, affordance_at: Tensor, device: torch.device) -> Tensor | None:
+    """For each cell of each map, which cells of the window around it, row by row, hold an affordance."""
+    size = level.observation.window
+    if size is None:
+        return None
+    height, width, reach = level.grid.height, level.grid.width, size // 2
+    occupied = (affordance_at < len(level.affordances)).view(-1, height, width)
+    padded = torch.nn.functional.pad(occupied, (reach, reach, reach, reach))
+    bits = torch.zeros(occupied.shape, dtype=torch.int64)
+    for index in range(size * size):
+        row, column = divmod(index, size)
+        bits |= padded[:, row : row + height, column : column + width].long() << index
+    return bits.flatten().to(device)

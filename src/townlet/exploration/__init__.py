@@ -1,0 +1,1 @@
+"""How agents try what they do not know."""

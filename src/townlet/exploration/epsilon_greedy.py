@@ -1,0 +1,34 @@
+"""Epsilon-greedy actions under a mask, with an epsilon of each agent's own."""
+
+import torch
+from torch import Tensor
+
+from townlet.agent.losses import masked_argmax
+from townlet.config import Level
+
+
+def epsilon_ladder(num_agents: int, base: float, alpha: float, device: torch.device | str = "cpu") -> Tensor:
+    """Return base ** (1 + alpha * i / (N - 1)) for agent i, [num_agents]; `base` if N is 1 (Horgan et al., 2018)."""
+    share = torch.arange(num_agents, dtype=torch.float32, device=device) / max(num_agents - 1, 1)
+    return base ** (1.0 + alpha * share)
+
+
+class EpsilonGreedy:
+    """Greedy, but with probability epsilon an allowed action at random, by the level's weights.
+
+    Random numbers come from `generator`, a stream of exploration's own.
+    """
+
+    def __init__(self, level: Level, num_agents: int, generator: torch.Generator) -> None:
+        config = level.training.exploration
+        self.generator, device = generator, generator.device
+        self.epsilon = epsilon_ladder(num_agents, config.base, config.alpha, device)
+        self.weights = torch.tensor([config.action_weights.get(action, 1.0) for action in level.actions], device=device)
+
+    def select(self, q: Tensor, action_mask: Tensor) -> Tensor:
+        """Choose actions [num_agents] int64 from q and action_mask, each [num_agents, num_actions]."""
+        noise = torch.empty_like(q).exponential_(generator=self.generator)
+        # The least of exponential variables divided by their weights falls on each in proportion to its weight.
+        random = (noise / self.weights).masked_fill(~action_mask, torch.inf).argmin(dim=-1)
+        explores = torch.rand(len(q), device=q.device, generator=self.generator) < self.epsilon
+        return torch.where(explores, random, masked_argmax(q, action_mask))

@@ -1,0 +1,1 @@
+"""The population: agents that act, remember and learn together."""

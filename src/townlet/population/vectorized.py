@@ -1,0 +1,240 @@
+"""The population: all agents act at once with one network, remember each for itself, and learn from one tape."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
+from townlet.agent.learner import QLearner
+from townlet.agent.networks import Hidden, make_network
+from townlet.config import Fresh, Level, Replay
+from townlet.environment.types import Environment, Observation, StepResult
+from townlet.exploration.epsilon_greedy import EpsilonGreedy
+from townlet.seeding import generator, stream_seed
+from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
+
+
+class VectorizedPopulation:
+    """N agents in an environment: `step` acts, steps, records and, when it is due, learns.
+
+    Public: network, learner, buffer, hidden (the acting memory, a row an agent), num_agents. All randomness comes from
+    named streams of the level's seed.
+    """
+
+    def __init__(self, level: Level, env: Environment) -> None:
+        self.level, self.env, self.num_agents, self.device = level, env, env.num_agents, env.device
+        seed = level.training.seed
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(seed, "initialisation"))
+            self.network = make_network(level).to(self.device)
+        self.learner = QLearner(self.network, level.training)
+        self.exploration = EpsilonGreedy(level, self.num_agents, generator(seed, "exploration", self.device))
+        self._learning = _make_learning(level, self)
+        self.buffer = self._learning.buffer
+        self.observation: Observation = env.reset()
+        self.memory = initial_memory(self.network, self.num_agents, self.device)
+        self.steps = 0  # of the population; the environment's are num_agents times as many
+        self.episodes = EpisodeTracker(self.num_agents, self.device)
+        self.seconds = {"act": 0.0, "world": 0.0, "store": 0.0, "learn": 0.0}
+
+    @property
+    def env_steps(self) -> int:
+        """Environment steps so far, summed over agents."""
+        return self.steps * self.num_agents
+
+    @property
+    def hidden(self) -> Hidden:
+        """The acting memory, a row an agent: each [num_layers, num_agents, hidden_dim], () without memory."""
+        return self.memory.hidden
+
+    @hidden.setter
+    def hidden(self, hidden: Hidden) -> None:
+        self.memory = self.memory._replace(hidden=hidden)
+
+    def step(self) -> dict[str, Tensor]:
+        """Advance every agent by one tick; return the metrics of the updates made, if any, on the device."""
+        started = time.perf_counter()
+        actions, hidden = self.act()
+        acted = time.perf_counter()
+        result = self.env.step(actions)
+        stepped = time.perf_counter()
+        self._record(actions, result)
+        self._carry_on(actions, result, hidden)
+        stored = time.perf_counter()
+        metrics = self._learning.learn() if self._learning.due() else {}
+        marks = (started, acted, stepped, stored, time.perf_counter())
+        for name, begin, end in zip(self.seconds, marks, marks[1:], strict=False):
+            self.seconds[name] += end - begin
+        return metrics
+
+    def act(self) -> tuple[Tensor, Hidden]:
+        """Choose the next actions [num_agents] and return the memory after them; changes nothing but random streams."""
+        q, hidden = q_values(self.network, self.observation, self.memory)
+        return self.exploration.select(q, self.observation.action_mask), hidden
+
+    def _record(self, actions: Tensor, result: StepResult) -> None:
+        self.buffer.append(
+            *self.observation,
+            actions,
+            result.reward,
+            result.terminated,
+            result.truncated,
+            result.final_features,
+            result.final_action_mask,
+            self.hidden,
+        )
+        self.episodes.record(result)
+
+    def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
+        self.memory = carry_on(hidden, actions, result.terminated | result.truncated, self.env.num_actions)
+        self.observation = result.observation
+        self.steps += 1
+
+    def read_metrics(self) -> dict[str, float]:
+        """What happened since the last call, by metric name; one synchronisation with the device."""
+        metrics = self.episodes.read() | self.env.read_metrics()
+        metrics["train/epsilon"] = float(self.exploration.epsilon.mean())
+        if self.hidden:
+            metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next step depends on, but for the network's weights: those are `network.state_dict()`."""
+        return {
+            "learner": self.learner.state_dict(),
+            "buffer": self.buffer.state_dict(),
+            "env": self.env.state_dict(),
+            "observation": self.observation._asdict(),
+            "hidden": list(self.hidden),
+            "previous_actions": self.memory.previous_actions,
+            "steps": self.steps,
+            "episodes": self.episodes.state_dict(),
+            "random": {name: stream.get_state() for name, stream in self._streams().items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned. Raises ValueError where it does not fit."""
+        self.env.load_state_dict(state["env"])
+        self.learner.load_state_dict(state["learner"])
+        self.buffer.load_state_dict(state["buffer"])
+        self.observation = Observation(**{name: part.to(self.device) for name, part in state["observation"].items()})
+        hidden = tuple(part.to(self.device) for part in state["hidden"])
+        self.memory = Memory(hidden, state["previous_actions"].to(self.device))
+        self.steps = state["steps"]
+        self.episodes.load_state_dict(state["episodes"])
+        for name, stream in self._streams().items():
+            stream.set_state(state["random"][name].cpu())
+
+    def _streams(self) -> dict[str, torch.Generator]:
+        return {"exploration": self.exploration.generator, "replay": self._learning.stream}
+
+
+class EpisodeTracker:
+    """Returns and lengths of episodes, gathered on the device and read once an interval."""
+
+    def __init__(self, num_agents: int, device: torch.device) -> None:
+        self.returns = torch.zeros(num_agents, device=device)  # of the running episodes
+        self.lengths = torch.zeros(num_agents, device=device)
+        self.sums = torch.zeros(4, dtype=torch.float64, device=device)  # of ended ones: count, return, length, survived
+
+    def record(self, result: StepResult) -> None:
+        """Add one step of all agents."""
+        self.returns += result.reward
+        self.lengths += 1.0
+        ended = result.terminated | result.truncated
+        values = torch.stack([torch.ones_like(self.returns), self.returns, self.lengths, result.truncated.float()])
+        self.sums += (values * ended).sum(dim=1)
+        self.returns.masked_fill_(ended, 0.0)
+        self.lengths.masked_fill_(ended, 0.0)
+
+    def read(self) -> dict[str, float]:
+        """Means over the episodes that ended since the last call; nothing if there were none."""
+        count, returns, lengths, survived = self.sums.tolist()
+        self.sums.zero_()
+        if not count:
+            return {}
+        return {
+            "rollout/ep_rew_mean": returns / count,
+            "rollout/ep_len_mean": lengths / count,
+            "rollout/survival_rate": survived / count,
+        }
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return sums and running episodes."""
+        return {"returns": self.returns, "lengths": self.lengths, "sums": self.sums}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state_dict` returned."""
+        for name in ("returns", "lengths", "sums"):
+            getattr(self, name).copy_(state[name])
+
+
+def _make_learning(level: Level, population: VectorizedPopulation) -> "FreshLearning | ReplayLearning":
+    if isinstance(level.training.mode, Fresh):
+        return FreshLearning(level, population, level.training.mode)
+    return ReplayLearning(level, population, level.training.mode)
+
+
+def _make_buffer(level: Level, population: VectorizedPopulation, capacity: int, stream: torch.Generator) -> Any:
+    return SequentialReplayBuffer(
+        capacity,
+        population.num_agents,
+        population.env.obs_dim,
+        population.env.num_actions,
+        population.device,
+        population.network.initial_hidden(population.num_agents),
+        stream,
+    )
+
+
+class FreshLearning:
+    """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random."""
+
+    def __init__(self, level: Level, population: VectorizedPopulation, mode: Fresh) -> None:
+        self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
+        self.stream = generator(level.training.seed, "replay", population.device)
+        self.buffer = _make_buffer(level, population, 2 * self.seq_len * population.num_agents, self.stream)
+
+    def due(self) -> bool:
+        """Whether a window of steps is full."""
+        return self.population.steps % self.seq_len == 0
+
+    def learn(self) -> dict[str, Tensor]:
+        """Update once for each minibatch; return the last one's metrics."""
+        learner, metrics = self.population.learner, {}
+        learner.set_learning_rate(self.population.env_steps)
+        windows = self.buffer.newest_sequences(self.seq_len)
+        order = torch.randperm(self.population.num_agents, generator=self.stream, device=self.stream.device)
+        for rows in order.chunk(self.mode.minibatches):
+            metrics = learner.update(windows.rows(rows))
+        return metrics
+
+
+class ReplayLearning:
+    """Every `train_every` steps, once there are enough episodes, learn from a batch of sampled windows."""
+
+    def __init__(self, level: Level, population: VectorizedPopulation, mode: Replay) -> None:
+        self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
+        self.stream = generator(level.training.seed, "replay", population.device)
+        self.buffer = _make_buffer(level, population, mode.capacity, self.stream)
+        self._enough: Callable[[], bool] = self._enough_episodes
+
+    def due(self) -> bool:
+        """Whether `train_every` steps have passed, and enough complete episodes are stored."""
+        return self.population.steps % self.mode.train_every == 0 and self._enough()
+
+    def _enough_episodes(self) -> bool:
+        # Looked at until the first update only: complete episodes may later fall out of a small ring again.
+        if self.population.learner.updates:
+            self._enough = lambda: True
+            return True
+        return len(self.buffer) >= self.mode.min_episodes
+
+    def learn(self) -> dict[str, Tensor]:
+        """Update once."""
+        learner, mode = self.population.learner, self.mode
+        learner.set_learning_rate(self.population.env_steps)
+        return learner.update(self.buffer.sample_sequences(mode.batch_size, self.seq_len, mode.burn_in))

@@ -1,0 +1,216 @@
+"""What a person sees while training: a live dashboard on a terminal, plain lines anywhere else.
+
+Reporters are told how the run stands and never ask: training does not know who is watching.
+Names of meters and affordances come from YAML, so every text is drawn literally, never as markup.
+"""
+
+import math
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol, Self, TextIO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from townlet.terminal_picture import (
+    RunHeader,
+    Snapshot,
+    format_count,
+    format_duration,
+    format_metric,
+    literal_text,
+    percent_done,
+    picture,
+    seconds_left,
+)
+
+__all__ = [
+    "Dashboard",
+    "PlainReporter",
+    "Reporter",
+    "RunHeader",
+    "Snapshot",
+    "format_count",
+    "format_duration",
+    "make_reporter",
+    "picture",
+    "seconds_left",
+]
+
+REFRESH_SECONDS = 0.25
+HISTORY_POINTS = 1024
+MESSAGES_KEPT = 10
+# label, metric, format
+PLAIN_FIELDS = (
+    ("survival", "rollout/ep_len_mean", ".1f"),
+    ("eval", "eval/mean_ep_length", ".1f"),
+    ("loss", "train/loss", ".3g"),
+    ("q", "train/q_mean", ".3g"),
+    ("eps", "train/epsilon", ".3g"),
+)
+
+
+class Reporter(Protocol):
+    """Show a run to a person; as a context manager it stops on the way out."""
+
+    def start(self, header: RunHeader) -> None:
+        """Open the report; comes before the first update."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show how the run stands."""
+
+    def message(self, text: str, style: str = "") -> None:
+        """Show a sentence, in a rich style where there is colour."""
+
+    def stop(self) -> None:
+        """Show what is still unseen and release the terminal; a second call does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+
+def make_reporter(plain: bool, stream: TextIO | None = None) -> Reporter:
+    """Return a dashboard where `stream` (stdout) is a terminal that can show one, else plain lines."""
+    stream = stream or sys.stdout
+    capable = os.environ.get("TERM") not in ("dumb", "unknown") and "utf" in (stream.encoding or "").lower()
+    if plain or not capable or not stream.isatty():
+        return PlainReporter(stream)
+    return Dashboard(Console(file=stream))
+
+
+class PlainReporter(Reporter):
+    """Write one line for each update and message. When nobody reads any more it falls silent and the run goes on."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._header: RunHeader | None = None
+        self._evaluation: dict[str, float] = {}
+        self._broken = False
+
+    def start(self, header: RunHeader) -> None:
+        self._header = header
+        yardsticks = "".join(f"  {name} {value:g}" for name, value in header.yardsticks.items())
+        self._write(
+            f"level {header.level}  device {header.device}  agents {header.num_agents:,}  seed {header.seed}"
+            f"  parameters {header.parameters:,}  limit {header.max_episode_steps:,}{yardsticks}  run {header.run_path}"
+        )
+
+    def update(self, snapshot: Snapshot) -> None:
+        assert self._header is not None, "start(header) comes before update(snapshot)"
+        self._write(plain_line(self._header, _keep_evaluation(snapshot, self._evaluation)))
+
+    def message(self, text: str, style: str = "") -> None:
+        self._write(text)
+
+    def stop(self) -> None:
+        pass  # every line has been flushed
+
+    def _write(self, line: str) -> None:
+        if self._broken:
+            return
+        try:
+            print(line, file=self._stream, flush=True)
+        except BrokenPipeError:
+            self._broken = True
+            with suppress(OSError):  # Python flushes once more at exit: let that go nowhere too
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
+class Dashboard(Reporter):
+    """Draw the run as one picture, at most four times a second, and leave the last on the screen.
+
+    No thread runs: a picture is drawn inside `update`, `message` or `stop`. What comes too soon after the last picture
+    is part of the next.
+    """
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console or Console()
+        self._clock = clock
+        self._live: Live | None = None
+        self._size = self._console.size
+        self._drawn_at = -math.inf
+        self._snapshot = Snapshot()
+        self._evaluation: dict[str, float] = {}
+        self._history: list[tuple[int, float]] = []
+        self._messages: deque[Text] = deque(maxlen=MESSAGES_KEPT)
+
+    def start(self, header: RunHeader) -> None:
+        def draw() -> RenderableType:
+            width, height = self._console.size
+            # One row stays free for the prompt that follows the last picture.
+            return picture(header, self._snapshot, self._history, self._messages, width, height - 1)
+
+        self._live = Live(
+            console=self._console,
+            get_renderable=draw,
+            auto_refresh=False,
+            redirect_stdout=sys.stdout.isatty(),  # a print lands above the picture, a redirected stream is left alone
+            redirect_stderr=sys.stderr.isatty(),
+        )
+        self._live.start()
+        self._draw()
+
+    def update(self, snapshot: Snapshot) -> None:
+        self._snapshot = _keep_evaluation(snapshot, self._evaluation)
+        survival = snapshot.metrics.get("rollout/ep_len_mean", math.nan)
+        if math.isfinite(survival):
+            while self._history and self._history[-1][0] >= snapshot.step:
+                self._history.pop()
+            self._history.append((snapshot.step, survival))
+            if len(self._history) > HISTORY_POINTS:
+                self._history = self._history[::2]
+        self._draw_if_due()
+
+    def message(self, text: str, style: str = "") -> None:
+        if self._live is None:
+            self._console.print(Text(text, style))
+            return
+        self._messages.extend(literal_text(line, style) for line in text.splitlines())
+        self._draw_if_due()
+
+    def stop(self) -> None:
+        if self._live is not None:
+            self._draw()
+            self._live.stop()
+            self._live = None
+
+    def _draw_if_due(self) -> None:
+        if self._clock() - self._drawn_at >= REFRESH_SECONDS:
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._live is None:
+            return
+        with self._console:  # one write, so that nothing flickers
+            if self._console.size != self._size:
+                self._size = self._console.size
+                self._console.clear()  # the terminal has rewrapped the old picture
+            self._live.refresh()
+        self._drawn_at = self._clock()
+
+
+def plain_line(header: RunHeader, snapshot: Snapshot) -> str:
+    """Return one line that says how the run stands, its fields two spaces apart."""
+    fields = (
+        f"step {snapshot.step:,}/{header.total_steps:,}",
+        f"{percent_done(header, snapshot)}%",
+        *(f"{label} {format_metric(snapshot.metrics, name, spec)}" for label, name, spec in PLAIN_FIELDS),
+        f"{snapshot.steps_per_second:,.0f} steps/s",
+        f"left {format_duration(seconds_left(header, snapshot))}",
+    )
+    return "  ".join(fields)
+
+
+def _keep_evaluation(snapshot: Snapshot, kept: dict[str, float]) -> Snapshot:
+    """Evaluations are rarer than updates: their newest results stay until the next."""
+    kept.update({name: value for name, value in snapshot.metrics.items() if name.startswith(("eval/", "memory/"))})
+    return replace(snapshot, metrics={**kept, **snapshot.metrics})

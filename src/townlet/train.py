@@ -1,0 +1,189 @@
+"""`python -m townlet.train`: train a population in a level."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+
+from townlet.agent.learner import TrainingDivergedError
+from townlet.config import ConfigError, Level, load_level
+from townlet.terminal import make_reporter
+from townlet.training.checkpoint import CheckpointError
+from townlet.training.run_directory import RunDirectory, RunError, describe_machine, resolve_run
+from townlet.training_run import Plan, StopRequest, TrainingRun, resolved_config
+
+DONE, FAILED, WRONG_USE = 0, 1, 2
+CHECKPOINTS_IN_A_RUN = 20
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with code 2."""
+        self.exit(WRONG_USE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    try:
+        value = int(text.replace("_", ""))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {value}")
+    return value
+
+
+def setting(text: str) -> tuple[str, str]:
+    """Read `a.b=c`."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"expected key=value, got {text!r}")
+    return key, value
+
+
+def device_named(text: str) -> torch.device:
+    """Read `auto`, `cpu` or `cuda`."""
+    if text not in ("auto", "cpu", "cuda"):
+        raise argparse.ArgumentTypeError(f"expected auto, cpu or cuda, got {text!r}")
+    if text == "cuda" and not torch.cuda.is_available():
+        raise argparse.ArgumentTypeError("expected a CUDA device, got a machine without one")
+    return torch.device("cuda" if text != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def make_parser() -> Parser:
+    """Describe the command line."""
+    parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
+    parser.add_argument("--level", help="a level's id, name or file (default: 2)")
+    parser.add_argument("--seed", type=int, help="root of all randomness")
+    parser.add_argument("--num-agents", type=positive, help="agents in the town")
+    parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
+    parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level"
+    )
+    parser.add_argument("--run-name", help="name of the run's folder (default: time and seed)")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    parser.add_argument("--resume", metavar="latest|RUN", help="go on with a run")
+    parser.add_argument("--load", type=Path, metavar="CHECKPOINT", help="begin with the weights of a checkpoint folder")
+    parser.add_argument(
+        "--checkpoint-every", type=positive, metavar="STEPS", help="environment steps between checkpoints"
+    )
+    parser.add_argument(
+        "--evaluate-every", type=positive, metavar="STEPS", help="environment steps between evaluations"
+    )
+    parser.add_argument("--plain", action="store_true", help="plain lines in place of the dashboard")
+    parser.add_argument("--dry-run", action="store_true", help="read and check everything, print the plan, and stop")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if options.resume and (options.level or options.load or options.run_name):
+        parser.error("--resume goes on with a run as it is: --level, --load and --run-name do not go with it")
+    try:
+        return _train(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+    except (RunError, CheckpointError, TrainingDivergedError) as error:
+        print(f"townlet train: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("townlet train: stopped at once; the last checkpoint is as it was", file=sys.stderr)
+        return FAILED
+
+
+def _train(options: argparse.Namespace) -> int:
+    resumed = resolve_run(options.resume, options.runs_dir) if options.resume else None
+    level = load_level(str(resumed / "config.yaml") if resumed else options.level or "2", _overrides(options))
+    plan = make_plan(level, options)
+    if options.dry_run:
+        print(describe(level, plan, options.device, resumed))
+        return DONE
+    run = RunDirectory.open(resumed) if resumed else _new_run(level, options)
+    stop = _stop_on_signals()
+    with run, make_reporter(options.plain) as reporter:
+        training = TrainingRun(level, plan, run, reporter, options.device, stop)
+        if resumed:
+            training.resume()
+        elif options.load:
+            training.load_weights(options.load)
+        training.train()
+    _say_what_next(run, stop)
+    return DONE
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, Any]:
+    flags = {
+        "training.seed": options.seed,
+        "training.num_agents": options.num_agents,
+        "training.total_steps": options.total_steps,
+    }
+    return dict(options.set) | {key: value for key, value in flags.items() if value is not None}
+
+
+def make_plan(level: Level, options: argparse.Namespace) -> Plan:
+    """Pace a run by its level and the flags."""
+    total = level.training.total_steps
+    every = options.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
+    return Plan(total, every, options.evaluate_every or level.evaluation.every)
+
+
+def _new_run(level: Level, options: argparse.Namespace) -> RunDirectory:
+    run = RunDirectory.create(options.runs_dir, f"{level.id}_{level.name}", level.training.seed, options.run_name)
+    run.write_config(resolved_config(level))
+    run.write_meta(describe_machine(level=level.id, seed=level.training.seed, device=str(options.device)))
+    return run
+
+
+def _stop_on_signals() -> StopRequest:
+    """The first Ctrl-C (or SIGTERM) asks the run to save and stop, the second stops it."""
+    stop = StopRequest()
+
+    def on_signal(signum: int, _frame: object) -> None:
+        if stop.wanted:
+            raise KeyboardInterrupt
+        stop.wanted = True
+        os.write(2, b"\nsaving and stopping; once more stops at once\n")
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    return stop
+
+
+def describe(level: Level, plan: Plan, device: torch.device, resumed: Path | None) -> str:
+    """The plan of a run, for a person."""
+    training = level.training
+    lines = {
+        "level": f"{level.id} {level.name}: {level.description}",
+        "run": f"goes on with {resumed}" if resumed else "a new one",
+        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
+        "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
+        f"an evaluation of {level.evaluation.episodes} episodes every {plan.evaluate_every:,}",
+        "network": level.network.kind,
+        "learning": f"{training.mode.kind}, windows of {training.seq_len}",
+    }
+    return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def _say_what_next(run: RunDirectory, stop: StopRequest) -> None:
+    print(f"\nThe run lies in {run.path}")
+    if stop.wanted:
+        print(f"It was stopped and saved. Go on with it:  python -m townlet.train --resume {run.path}")
+        return
+    print(f"Look at its curves:     {run.curves_path}")
+    print(f"Evaluate it again:      python -m townlet.evaluate {run.path} --episodes 512")
+    print(f"Train it for longer:    python -m townlet.train --resume {run.path} --total-steps N")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

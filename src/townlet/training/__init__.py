@@ -1,0 +1,1 @@
+"""What a training run keeps: replay, checkpoints, metrics and the run folder."""

@@ -1,0 +1,161 @@
+"""The learning curves of a run as one picture."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from townlet.training.metrics import MetricsStore
+from townlet.training.run_directory import write_atomically
+
+# Okabe and Ito's colours, told apart by colour-blind readers too.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#8A5A99", "#666666"
+_SMOOTHING = 40  # a trend averages over 1/40 of the records
+
+
+def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapping[str, float], limit: float) -> None:
+    """Draw survival, loss, values and speed against environment steps into a PNG, whole or not at all.
+
+    `yardsticks` are named survivals in steps (random, scripted), `limit` the longest possible one. What has not been
+    recorded is left out. Raises OSError where the file cannot be written, and sqlite3.Error where the store fails.
+    """
+    figure = Figure(figsize=(12.5, 7.5), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    figure.suptitle(title, fontsize=14, fontweight="bold")
+    ((survival, loss), (values, speed)) = figure.subplots(2, 2, sharex=True)
+    _draw_survival(survival, store, yardsticks, limit)
+    _draw_loss(loss, store)
+    _draw_values(values, store)
+    _draw_speed(speed, store)
+    for axes in (survival, loss, values, speed):
+        _finish(axes)
+    for axes in (values, speed):
+        axes.set_xlabel("environment steps, all agents")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_atomically(path, picture.getvalue())
+
+
+def format_steps(steps: float, _position: object = None) -> str:
+    """Return a short number for an axis: 2M, 1.5M, 250k, 40."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(steps) >= size:
+            return f"{steps / size:.4g}{letter}"
+    return f"{steps:.4g}"
+
+
+def _draw_survival(axes: Axes, store: MetricsStore, yardsticks: Mapping[str, float], limit: float) -> None:
+    axes.set_title("Survival", loc="left", fontsize=11)
+    axes.set_ylabel("episode length [steps]")
+    _plot_trend(axes, store, "rollout/ep_len_mean", BLUE, "training")
+    _plot(axes, store, "eval/mean_ep_length", ORANGE, "greedy evaluation", marker="o", markersize=3.5)
+    lines = {f"{name} {value:.4g}": value for name, value in yardsticks.items() if math.isfinite(value)}
+    if math.isfinite(limit):
+        lines[f"limit {limit:.4g}"] = limit
+    for label, height in lines.items():
+        axes.axhline(height, color=GREY, linewidth=0.9, linestyle=":" if label.startswith("limit ") else "--", zorder=1)
+    axes.set_ylim(bottom=0)
+    top = max([axes.get_ylim()[1], *(1.05 * height for height in lines.values())])
+    axes.set_ylim(0, top)
+    for (label, _), height in zip(lines.items(), _spread(list(lines.values()), 0.06 * top), strict=True):
+        axes.annotate(
+            label, (1, height), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
+            va="center", fontsize=8.5, color=GREY, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _draw_loss(axes: Axes, store: MetricsStore) -> None:
+    axes.set_title("Loss and gradient", loc="left", fontsize=11)
+    axes.set_ylabel("loss, gradient norm [log scale]")
+    _plot_trend(axes, store, "train/grad_norm", GREEN, "gradient norm", positive=True)
+    _plot_trend(axes, store, "train/loss", BLUE, "loss", positive=True)
+    if axes.lines:
+        axes.set_yscale("log")
+
+
+def _draw_values(axes: Axes, store: MetricsStore) -> None:
+    axes.set_title("Values", loc="left", fontsize=11)
+    axes.set_ylabel("mean Q [discounted reward]")
+    _plot_trend(axes, store, "train/q_mean", BLUE, "mean Q")
+
+
+def _draw_speed(axes: Axes, store: MetricsStore) -> None:
+    axes.set_title("Speed", loc="left", fontsize=11)
+    axes.set_ylabel("environment steps per second")
+    axes.yaxis.set_major_formatter(FuncFormatter(format_steps))
+    _plot_trend(axes, store, "time/fps", BLUE, "steps per second")
+    axes.set_ylim(bottom=0)
+    steps, epsilon = _series(store, "train/epsilon")
+    if not steps.size:
+        return
+    right = axes.twinx()
+    (line,) = right.plot(steps, epsilon, color=PURPLE, linewidth=1.4)
+    axes.plot([], [], color=line.get_color(), label="epsilon (right)")  # one legend for both axes
+    right.set_ylabel("epsilon [share of random actions]")
+    right.set_ylim(0, 1.05)
+    right.spines["top"].set_visible(False)
+
+
+def _plot_trend(axes: Axes, store: MetricsStore, name: str, color: str, label: str, *, positive: bool = False) -> None:
+    """Plot a noisy series faintly, with its running mean over it."""
+    steps, values = _series(store, name, positive=positive)
+    window = len(values) // _SMOOTHING
+    if window < 2:
+        _plot(axes, store, name, color, label, positive=positive)
+        return
+    sums = np.cumsum(np.insert(values, 0, 0.0))
+    last = np.arange(1, len(values) + 1)
+    first = np.maximum(last - window, 0)
+    axes.plot(steps, values, color=color, linewidth=0.6, alpha=0.3)
+    axes.plot(steps, (sums[last] - sums[first]) / (last - first), color=color, linewidth=1.6, label=label)
+
+
+def _plot(
+    axes: Axes, store: MetricsStore, name: str, color: str, label: str, *, positive: bool = False, **style: Any
+) -> None:
+    steps, values = _series(store, name, positive=positive)
+    if len(steps) == 1:  # a line needs two points
+        style.setdefault("marker", "o")
+    if steps.size:
+        axes.plot(steps, values, color=color, linewidth=1.4, label=label, **style)
+
+
+def _series(store: MetricsStore, name: str, *, positive: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return the finite (and, for a log scale, positive) records of a name as steps and values."""
+    records = np.array(store.scalars(name), dtype=np.float64).reshape(-1, 2)
+    kept = records[np.isfinite(records[:, 1]) & ((records[:, 1] > 0) | (not positive))]
+    return kept[:, 0], kept[:, 1]
+
+
+def _finish(axes: Axes) -> None:
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.grid(color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        # Above the axes: no curve can run under it.
+        axes.legend(
+            loc="lower right", bbox_to_anchor=(1.01, 0.98), ncols=2, frameon=False, fontsize=9, handlelength=1.4
+        )
+    else:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "no data yet", transform=axes.transAxes, ha="center", va="center", color=GREY)
+
+
+def _spread(heights: list[float], gap: float) -> list[float]:
+    """Return label heights at least `gap` apart, each as near above its own as that allows."""
+    placed: dict[int, float] = {}
+    below = -math.inf
+    for index in sorted(range(len(heights)), key=heights.__getitem__):
+        placed[index] = below = max(heights[index], below + gap)
+    return [placed[index] for index in range(len(heights))]

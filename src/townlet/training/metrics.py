@@ -1,0 +1,259 @@
+"""The numbers of a run: an SQLite file that other processes can read while training writes, and TensorBoard."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+_BUSY_TIMEOUT = 1.0  # seconds that a write waits for another writer; readers never block it (WAL)
+_PENDING_LIMIT = 10_000  # records that wait for a disk that has no room
+_BOARD_RETRY = 60.0  # seconds between attempts to open TensorBoard's file again: each attempt leaves a file behind
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS scalars (
+    name TEXT NOT NULL, step INTEGER NOT NULL, value REAL, elapsed REAL, PRIMARY KEY (name, step)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS evaluations (step INTEGER PRIMARY KEY, elapsed REAL, result TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY, step INTEGER NOT NULL, elapsed REAL, kind TEXT NOT NULL, text TEXT NOT NULL);
+"""
+
+
+class MetricsStore:
+    """Keep a run's records in one SQLite file, one table a kind of record.
+
+    Steps are environment steps summed over agents; `elapsed` is seconds of training. A second record of the same name
+    and step replaces the first. NaN and infinity are kept as NULL. Methods raise sqlite3.Error or OSError.
+
+    A damaged file is moved aside and a new one begun; `damaged` is then the path of the old one, else None. With
+    `read_only`, for other processes, nothing is created, moved or written.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = Path(path)
+        self.damaged: Path | None = None
+        if read_only:
+            uri = f"{self.path.absolute().as_uri()}?mode=ro"
+            self._connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT)
+            return
+        try:
+            self._connection = _open_database(self.path)
+        except sqlite3.OperationalError:  # locked, no room, not allowed: the file itself may be well
+            raise
+        except sqlite3.DatabaseError:
+            self.damaged = _move_aside(self.path)
+            self._connection = _open_database(self.path)
+
+    def write_scalars(self, step: int, values: Mapping[str, float], elapsed: float) -> None:
+        """Write named numbers of one step, all or none of them."""
+        with self._connection:
+            self._insert_scalars(step, values, elapsed)
+
+    def write_evaluation(self, step: int, result: Mapping[str, Any], elapsed: float) -> None:
+        """Write one evaluation's result; its numbers also become scalars named eval/<key>."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?)", (step, elapsed, json.dumps(_plain(result)))
+            )
+            self._insert_scalars(step, evaluation_scalars(result), elapsed)
+
+    def write_event(self, step: int, kind: str, text: str, elapsed: float) -> None:
+        """Write that something happened: a resume, a stage of the curriculum, a warning."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT INTO events (step, elapsed, kind, text) VALUES (?, ?, ?, ?)", (step, elapsed, kind, text)
+            )
+
+    def scalars(self, name: str) -> list[tuple[int, float]]:
+        """Return (step, value) in order of steps; NaN where there was no finite value."""
+        rows = self._connection.execute("SELECT step, value FROM scalars WHERE name = ? ORDER BY step", (name,))
+        return [(step, math.nan if value is None else value) for step, value in rows]
+
+    def names(self) -> list[str]:
+        """Return the names of all scalars, sorted."""
+        return [name for (name,) in self._connection.execute("SELECT DISTINCT name FROM scalars ORDER BY name")]
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """Return each evaluation's result with its `step` and `elapsed`, in order of steps."""
+        rows = self._connection.execute("SELECT step, elapsed, result FROM evaluations ORDER BY step")
+        return [{**json.loads(result), "step": step, "elapsed": elapsed} for step, elapsed, result in rows]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return `step`, `elapsed`, `kind` and `text` of each event, in the order of writing."""
+        rows = self._connection.execute("SELECT step, elapsed, kind, text FROM events ORDER BY id")
+        return [dict(zip(("step", "elapsed", "kind", "text"), row, strict=True)) for row in rows]
+
+    def rewind(self, step: int) -> None:
+        """Drop all records newer than `step`: a resumed run writes them again."""
+        with self._connection:
+            for table in ("scalars", "evaluations", "events"):
+                self._connection.execute(f"DELETE FROM {table} WHERE step > ?", (step,))
+
+    def close(self) -> None:
+        """Close the file; its write-ahead log is folded into it."""
+        self._connection.close()
+
+    def _insert_scalars(self, step: int, values: Mapping[str, float], elapsed: float) -> None:
+        rows = [(name, step, _finite(value), elapsed) for name, value in values.items()]
+        self._connection.executemany("INSERT OR REPLACE INTO scalars VALUES (?, ?, ?, ?)", rows)
+
+
+class MetricsWriter:
+    """Write a run's metrics to its store, and to TensorBoard where that is installed; never stop the training.
+
+    A write that fails is reported once through `report`, until one succeeds again. Records that the store did not
+    take wait, up to a limit, and are written in order by the next call. `resume_step` is the step of the checkpoint
+    that training goes on from: records newer than that are dropped.
+    """
+
+    def __init__(
+        self, path: Path, *, report: Callable[[str], None], resume_step: int | None = None, tensorboard: bool = True
+    ) -> None:
+        self._path = Path(path)
+        self._report = report
+        self._resume_step = resume_step
+        self._store: MetricsStore | None = None
+        self._store_failed = False
+        self._pending: deque[Callable[[MetricsStore], None]] = deque(maxlen=_PENDING_LIMIT)
+        self._board: Any = None
+        self._board_failed = False
+        self._board_opens_at = 0.0 if tensorboard else math.inf  # time.monotonic()
+        if resume_step is not None:
+            self._pending.append(lambda store: store.rewind(resume_step))
+        self._flush_store()
+
+    def write_scalars(self, step: int, values: Mapping[str, float], elapsed: float) -> None:
+        """Write named numbers of one step."""
+        values = {name: float(value) for name, value in values.items()}
+        self._pending.append(lambda store: store.write_scalars(step, values, elapsed))
+        self._flush_store()
+        self._write_board(lambda board: _add_scalars(board, step, values))
+
+    def write_evaluation(self, step: int, result: Mapping[str, Any], elapsed: float) -> None:
+        """Write one evaluation's result."""
+        result = dict(result)
+        self._pending.append(lambda store: store.write_evaluation(step, result, elapsed))
+        self._flush_store()
+        self._write_board(lambda board: _add_scalars(board, step, evaluation_scalars(result)))
+
+    def write_event(self, step: int, kind: str, text: str, elapsed: float) -> None:
+        """Write that something happened."""
+        self._pending.append(lambda store: store.write_event(step, kind, text, elapsed))
+        self._flush_store()
+        self._write_board(lambda board: board.add_text(kind, text, step))
+
+    def close(self) -> None:
+        """Write what waits, as far as the disk allows, and close both files."""
+        self._flush_store()
+        if self._store is not None:
+            self._store.close()
+        if self._board is not None:
+            with contextlib.suppress(OSError):
+                self._board.close()
+        self._store = self._board = None
+
+    def _flush_store(self) -> None:
+        try:
+            if self._store is None:
+                self._store = MetricsStore(self._path)
+                if self._store.damaged:
+                    self._report(f"damaged metrics moved to {self._store.damaged}; a new file is begun")
+            while self._pending:
+                self._pending[0](self._store)
+                self._pending.popleft()
+            self._store_failed = False
+        except (sqlite3.Error, OSError) as error:
+            if self._store is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    self._store.close()
+            self._store = None  # opened anew by the next write, which notices a file that was damaged or removed
+            if not self._store_failed:
+                self._report(f"cannot write metrics to {self._path}: {error}; training goes on")
+            self._store_failed = True
+
+    def _write_board(self, write: Callable[[Any], None]) -> None:
+        try:
+            if self._board is None and time.monotonic() >= self._board_opens_at:
+                self._board = _open_board(self._path.parent, self._resume_step)
+                self._board_opens_at = math.inf if self._board is None else 0.0
+            if self._board is not None:
+                write(self._board)
+                self._board_failed = False
+        except OSError as error:
+            self._board = None
+            self._board_opens_at = time.monotonic() + _BOARD_RETRY
+            if not self._board_failed:
+                self._report(f"cannot write TensorBoard events to {self._path.parent}: {error}; training goes on")
+            self._board_failed = True
+
+
+def evaluation_scalars(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of an evaluation's result, named eval/<key>."""
+    return {
+        f"eval/{key}": float(value)
+        for key, value in result.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+
+
+def _open_database(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename a damaged file and its log to the first free .damaged-N, and return the new name."""
+    number = 1
+    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(target)
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(target.with_name(target.name + suffix))
+    return target
+
+
+def _open_board(folder: Path, resume_step: int | None) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:  # an optional extra
+        return None
+    purge_step = None if resume_step is None else resume_step + 1
+    return SummaryWriter(str(folder), purge_step=purge_step, flush_secs=10)
+
+
+def _add_scalars(board: Any, step: int, values: Mapping[str, float]) -> None:
+    for name, value in values.items():
+        board.add_scalar(name, value, step)
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON knows it: numbers of any library as floats, and None for those that are not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return _finite(value)
+
+
+def _finite(value: float) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None

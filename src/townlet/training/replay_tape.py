@@ -1,0 +1,306 @@
+"""The one storage that both buffers share: a ring of steps for each agent, preallocated on the device.
+
+An episode of T steps lies in T + 1 consecutive slots of its agent's ring: T transitions, and a last slot that holds the
+observation after them. So the successor of a transition is always the next slot, no window can run into another
+episode, and the ring's seam needs no care: the slot being written next is itself such a last slot.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from townlet.agent.networks import Hidden
+
+
+class SequenceBatch(NamedTuple):
+    """Windows of consecutive steps, `burn_in` steps for warming the memory first, then `seq_len` to learn from."""
+
+    observations: Tensor  # [batch, burn_in + seq_len + 1, obs_dim]
+    action_mask: Tensor  # [batch, burn_in + seq_len + 1, num_actions] bool
+    actions: Tensor  # [batch, burn_in + seq_len] int64
+    rewards: Tensor  # [batch, burn_in + seq_len]
+    terminated: Tensor  # [batch, burn_in + seq_len] bool
+    valid: Tensor  # [batch, burn_in + seq_len] bool: steps to learn from, never those of the burn-in
+    previous_actions: Tensor  # [batch, burn_in + seq_len + 1] int64, num_actions for none
+    hidden: Hidden  # memory before the first step, each [num_layers, batch, hidden_dim]
+    weights: Tensor  # [batch]
+    where: Tensor  # [batch] int64: row on the tape of the first step
+    reset: Tensor | None  # [batch, burn_in + seq_len + 1] bool: memory is zero before that step; None where it never is
+    burn_in: int
+
+    def rows(self, index: Tensor) -> "SequenceBatch":
+        """Return the windows at `index` [some] int64."""
+        picked = {name: getattr(self, name)[index] for name in self._fields if isinstance(getattr(self, name), Tensor)}
+        return self._replace(hidden=tuple(part[:, index] for part in self.hidden), **picked)
+
+
+class ReplayTape:
+    """A ring of `capacity // num_agents` transitions for each agent, in the order in which they were lived.
+
+    `hidden` is a network's memory for any batch, () without memory: the tape keeps the one before each step.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        num_agents: int,
+        obs_dim: int,
+        num_actions: int,
+        device: torch.device | str = "cpu",
+        hidden: Hidden = (),
+    ) -> None:
+        if num_agents < 1 or capacity // num_agents < 2:
+            raise ValueError(
+                f"capacity: expected at least 2 transitions for each of {num_agents} agents, got {capacity}"
+            )
+        self.capacity, self.num_agents, self.obs_dim, self.num_actions = capacity, num_agents, obs_dim, num_actions
+        self.device = torch.device(device)
+        self.slots = capacity // num_agents + 1  # one holds the observation after the newest step
+        rows = num_agents * self.slots
+
+        def table(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros(rows, *shape, dtype=dtype, device=self.device)
+
+        self.features = table(obs_dim)
+        self.action_mask = table(num_actions, dtype=torch.bool)
+        self.actions = table(dtype=torch.int64)
+        self.previous_actions = table(dtype=torch.int64)
+        self.rewards_extrinsic = table()
+        self.rewards_intrinsic = table()
+        self.terminated = table(dtype=torch.bool)
+        self.truncated = table(dtype=torch.bool)
+        self.valid = table(dtype=torch.bool)  # a transition begins here
+        self.episode_step = table(dtype=torch.int32)
+        self.hidden = tuple(table(part.shape[0], part.shape[2], dtype=part.dtype) for part in hidden)
+        self.base = torch.arange(num_agents, device=self.device) * self.slots  # [num_agents], first row of each ring
+        self.cursor = torch.zeros(num_agents, dtype=torch.int64, device=self.device)  # slot of the next transition
+        self.lived = torch.zeros(num_agents, dtype=torch.int32, device=self.device)  # steps of the running episode
+        # Slots of the newest steps of all agents, for `newest`: a ring of its own, since agents do not advance alike.
+        # Half as long as theirs, so that even episodes of one step, which take two slots each, are still there.
+        self.recent = torch.zeros(self.slots // 2, num_agents, dtype=torch.int64, device=self.device)
+        self.appended = 0
+        self.stored_episodes = 0
+
+    def append(
+        self,
+        features: Tensor,
+        action_mask: Tensor,
+        actions: Tensor,
+        rewards: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+        final_features: Tensor,
+        final_action_mask: Tensor,
+        hidden: Hidden = (),
+        rewards_intrinsic: Tensor | None = None,
+    ) -> None:
+        """Store one step of all agents without host synchronisation.
+
+        features [num_agents, obs_dim] and action_mask: before the step; final_features, final_action_mask: after it,
+        before any reset; hidden: memory before the step, each [num_layers, num_agents, hidden_dim]. Raises RuntimeError
+        on a tape of stored episodes.
+        """
+        if self.stored_episodes:
+            raise RuntimeError("append: expected a tape filled by append alone, got one that holds stored episodes")
+        row, after = self.base + self.cursor, self.base + (self.cursor + 1) % self.slots
+        ended = terminated | truncated
+        self.features.index_copy_(0, row, features)
+        self.action_mask.index_copy_(0, row, action_mask)
+        self.actions.index_copy_(0, row, actions)
+        previous = torch.where(self.lived == 0, self.num_actions, self.previous_actions[row])
+        self.previous_actions.index_copy_(0, row, previous)
+        self.previous_actions.index_copy_(0, after, actions)
+        self.rewards_extrinsic.index_copy_(0, row, rewards)
+        if rewards_intrinsic is not None:
+            self.rewards_intrinsic.index_copy_(0, row, rewards_intrinsic)
+        self.terminated.index_copy_(0, row, terminated)
+        self.truncated.index_copy_(0, row, truncated)
+        self.valid.index_fill_(0, row, True)
+        self.episode_step.index_copy_(0, row, self.lived)
+        for stored, part in zip(self.hidden, hidden, strict=True):
+            stored.index_copy_(0, row, part.transpose(0, 1))  # [num_agents, num_layers, hidden_dim]
+        self.features.index_copy_(0, after, final_features)
+        self.action_mask.index_copy_(0, after, final_action_mask)
+        self.valid.index_fill_(0, after, False)
+        self.recent[self.appended % len(self.recent)] = self.cursor
+        self.cursor = (self.cursor + 1 + ended.long()) % self.slots
+        self.lived = torch.where(ended, 0, self.lived + 1)
+        self.appended += 1
+
+    def store_episode(self, episode: Mapping[str, Any]) -> None:
+        """Store one whole episode of T steps from elsewhere, in the agents' rings by turns.
+
+        `episode` holds observations [T + 1, obs_dim], actions [T], rewards_extrinsic [T], terminated and truncated
+        (bools, or [T] bool); optional: rewards_intrinsic [T], action_mask [T + 1, num_actions] (default: all allowed),
+        hidden, each [num_layers, T, hidden_dim] (default: zero). Raises ValueError for shapes that do not fit or an
+        episode longer than the ring, RuntimeError on a tape filled by `append`.
+        """
+        if self.appended:
+            raise RuntimeError("store_episode: expected a tape of stored episodes alone, got one filled by append")
+        observations = torch.as_tensor(episode["observations"], dtype=torch.float32, device=self.device)
+        actions = torch.as_tensor(episode["actions"], dtype=torch.int64, device=self.device)
+        steps = len(actions)
+        if steps < 1 or observations.shape != (steps + 1, self.obs_dim):
+            expected = f"[T + 1, {self.obs_dim}] for T = {steps} actions, T at least 1"
+            raise ValueError(f"observations: expected {expected}, got {list(observations.shape)}")
+        if steps + 1 > self.slots:
+            raise ValueError(f"episode: expected at most {self.slots - 1} steps, the capacity of one ring, got {steps}")
+        ring = self.stored_episodes % self.num_agents
+        rows = self.base[ring] + (self.cursor[ring] + torch.arange(steps + 1, device=self.device)) % self.slots
+        begun = rows[:-1]
+        self.features[rows] = observations
+        allowed = episode.get("action_mask")
+        self.action_mask[rows] = True if allowed is None else torch.as_tensor(allowed, device=self.device)
+        self.actions[begun] = actions
+        self.previous_actions[rows[0]] = self.num_actions
+        self.previous_actions[rows[1:]] = actions
+        self.rewards_extrinsic[begun] = self._per_step(episode, "rewards_extrinsic", steps)
+        intrinsic = "rewards_intrinsic" in episode
+        self.rewards_intrinsic[begun] = self._per_step(episode, "rewards_intrinsic", steps) if intrinsic else 0.0
+        self.terminated[begun] = self._end_flag(episode["terminated"], steps)
+        self.truncated[begun] = self._end_flag(episode["truncated"], steps)
+        self.truncated[begun[-1]] |= ~self.terminated[begun[-1]]  # an episode that just stops is a truncated one
+        self.valid[begun], self.valid[rows[-1]] = True, False
+        self.episode_step[begun] = torch.arange(steps, dtype=torch.int32, device=self.device)
+        for index, stored in enumerate(self.hidden):
+            stored[begun] = episode["hidden"][index].transpose(0, 1).to(self.device) if "hidden" in episode else 0.0
+        self.cursor[ring] = (self.cursor[ring] + steps + 1) % self.slots
+        self.stored_episodes += 1
+
+    def _per_step(self, episode: Mapping[str, Any], name: str, steps: int) -> Tensor:
+        values = torch.as_tensor(episode[name], dtype=torch.float32, device=self.device)
+        if values.shape != (steps,):
+            raise ValueError(f"{name}: expected [{steps}], got {list(values.shape)}")
+        return values
+
+    def _end_flag(self, flag: Any, steps: int) -> Tensor:
+        """Which steps ended the episode, [T] bool, from one bool for the last step or one for each."""
+        flags = torch.as_tensor(flag, dtype=torch.bool, device=self.device)
+        if flags.dim() == 0:
+            flags = torch.cat([flags.new_zeros(steps - 1), flags.view(1)])
+        if flags.shape != (steps,) or bool(flags[:-1].any()):
+            raise ValueError(f"terminated, truncated: expected [{steps}] with only the last set, got {flags.tolist()}")
+        return flags
+
+    def __len__(self) -> int:
+        """Return the number of complete episodes: those stored from their first step to their end."""
+        return int(self._complete().sum())
+
+    def _complete(self) -> Tensor:
+        """Rows of last transitions whose episode's first is still stored, [num_agents, slots] bool."""
+        rows = torch.arange(len(self.valid), device=self.device)
+        last = self.valid & (self.terminated | self.truncated)
+        ring = rows // self.slots * self.slots
+        first = ring + (rows - ring - self.episode_step) % self.slots
+        fits = self.episode_step < self.slots - 1
+        return last & fits & self.valid[first] & (self.episode_step[first] == 0)
+
+    @property
+    def num_transitions(self) -> int:
+        """Number of stored transitions, those of running episodes included."""
+        return int(self.valid.sum())
+
+    def fragment_starts(self) -> Tensor:
+        """Transitions that nothing stored comes before: an episode's first, or the oldest left, [rows] bool."""
+        valid = self.valid.view(self.num_agents, self.slots)
+        return (valid & ~valid.roll(1, dims=1)).flatten()
+
+    def windows(
+        self, first: Tensor, length: Tensor | int, seq_len: int, burn_in: int = 0, intrinsic_weight: float = 0.0
+    ) -> SequenceBatch:
+        """Read windows of `seq_len` steps that begin in rows `first` [batch], each at most `length` [batch] steps long.
+
+        A window ends with its episode: what follows is padding that repeats the last observation and is not valid.
+        `burn_in` steps of the same episode come before; where fewer are stored, padding comes first and the memory
+        begins at zero after it, as it does at an episode's start.
+        """
+        ring = first // self.slots * self.slots
+        offset = torch.arange(seq_len + 1, device=self.device)
+        slot = (first - ring).unsqueeze(1)  # [batch, 1]
+        rows = ring.unsqueeze(1) + (slot + offset) % self.slots  # [batch, seq_len + 1]
+        inside = self.valid[rows[:, :-1]] & (offset[:-1] < torch.as_tensor(length, device=self.device).view(-1, 1))
+        valid = inside.long().cumprod(dim=1).bool()
+        steps = valid.sum(dim=1, keepdim=True)  # [batch, 1]: the slot after the last valid step holds its successor
+        rows = ring.unsqueeze(1) + (slot + torch.minimum(offset, steps)) % self.slots
+        if not burn_in:
+            return self._read(rows, valid, None, intrinsic_weight)
+        before = torch.arange(-1, -burn_in - 1, -1, device=self.device)  # backwards
+        past = self.valid[ring.unsqueeze(1) + (slot + before) % self.slots].long().cumprod(dim=1)  # [batch, burn_in]
+        reach = past.sum(dim=1, keepdim=True)  # [batch, 1]: steps of the episode that are stored before the window
+        back = torch.maximum(before.flip(0), -reach)
+        rows = torch.cat([ring.unsqueeze(1) + (slot + back) % self.slots, rows], dim=1)
+        valid = torch.cat([torch.zeros_like(past, dtype=torch.bool), valid], dim=1)
+        time = torch.arange(burn_in + seq_len + 1, device=self.device)
+        reset = (time == burn_in - reach) & (reach < burn_in)
+        return self._read(rows, valid, reset, intrinsic_weight, burn_in)
+
+    def newest(self, seq_len: int, intrinsic_weight: float = 0.0) -> SequenceBatch:
+        """Read the last `seq_len` steps of every agent, [num_agents, seq_len]; memory is reset where an episode begins.
+
+        A truncated step is not valid: what came after it is in no window. Raises ValueError before that many steps.
+        """
+        stored = min(self.appended, len(self.recent))
+        if not 1 <= seq_len <= stored:
+            raise ValueError(f"seq_len: expected 1 to {stored}, the steps appended and kept, got {seq_len}")
+        newest = torch.arange(self.appended - seq_len, self.appended, device=self.device) % len(self.recent)
+        slots = self.recent[newest].t()  # [num_agents, seq_len]
+        slots = torch.cat([slots, (slots[:, -1:] + 1) % self.slots], dim=1)
+        rows = self.base.unsqueeze(1) + slots
+        ended = self.terminated[rows[:, :-1]] | self.truncated[rows[:, :-1]]
+        reset = torch.cat([torch.zeros_like(ended[:, :1]), ended], dim=1)
+        valid = self.terminated[rows[:, :-1]] | ~self.truncated[rows[:, :-1]]
+        return self._read(rows, valid, reset, intrinsic_weight)
+
+    def _read(
+        self, rows: Tensor, valid: Tensor, reset: Tensor | None, intrinsic_weight: float, burn_in: int = 0
+    ) -> SequenceBatch:
+        steps, first = rows[:, :-1], rows[:, 0]
+        rewards = self.rewards_extrinsic[steps]
+        if intrinsic_weight:
+            rewards = rewards + intrinsic_weight * self.rewards_intrinsic[steps]
+        return SequenceBatch(
+            observations=self.features[rows],
+            action_mask=self.action_mask[rows],
+            actions=self.actions[steps],
+            rewards=rewards,
+            terminated=self.terminated[steps],
+            valid=valid,
+            previous_actions=self.previous_actions[rows],
+            hidden=tuple(part[first].transpose(0, 1).contiguous() for part in self.hidden),
+            weights=torch.ones(len(first), device=self.device),
+            where=first,
+            reset=reset,
+            burn_in=burn_in,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that is stored, and where writing goes on."""
+        return {
+            "shape": [self.num_agents, self.slots, self.obs_dim, self.num_actions],
+            "appended": self.appended,
+            "stored_episodes": self.stored_episodes,
+            **{name: getattr(self, name) for name in _TENSORS},
+            "hidden": list(self.hidden),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned. Raises ValueError, with both numbers, for another size or width."""
+        names = ("num_agents", "slots", "obs_dim", "num_actions")
+        for name, mine, theirs in zip(names, self.state_dict()["shape"], state["shape"], strict=True):
+            if mine != theirs:
+                raise ValueError(f"tape: expected {name} {mine}, got a state with {theirs}")
+        if [part.shape for part in self.hidden] != [part.shape for part in state["hidden"]]:
+            raise ValueError("tape: expected a state with the memory of the same network, got another")
+        for name in _TENSORS:
+            getattr(self, name).copy_(state[name])
+        for mine_part, theirs_part in zip(self.hidden, state["hidden"], strict=True):
+            mine_part.copy_(theirs_part)
+        self.appended, self.stored_episodes = state["appended"], state["stored_episodes"]
+
+
+_TENSORS = (
+    "features", "action_mask", "actions", "previous_actions", "rewards_extrinsic", "rewards_intrinsic", "terminated",
+    "truncated", "valid", "episode_step", "cursor", "lived", "recent",
+)  # fmt: skip

@@ -1,0 +1,244 @@
+"""One training run: build or resume, train, evaluate, save, and lose nothing on the way."""
+
+import json
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from townlet.agent.learner import TrainingDivergedError
+from townlet.config import Level
+from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.population.evaluation import evaluate
+from townlet.population.vectorized import VectorizedPopulation
+from townlet.seeding import stream_seed
+from townlet.terminal import Reporter, RunHeader, Snapshot
+from townlet.training import checkpoint
+from townlet.training.curves import draw_curves
+from townlet.training.metrics import MetricsStore, MetricsWriter, evaluation_scalars
+from townlet.training.run_directory import RunDirectory, open_log
+
+SECONDS_BETWEEN_REPORTS = 1.0
+REPORTS_IN_A_RUN = 400  # records of the metrics, evenly over the steps of a run
+
+
+@dataclass
+class StopRequest:
+    """Set by a signal; the run saves and stops after the step that it is in."""
+
+    wanted: bool = False
+
+
+@dataclass
+class Plan:
+    """How a run is paced, in environment steps."""
+
+    total_steps: int
+    checkpoint_every: int
+    evaluate_every: int
+
+
+class TrainingRun:
+    """A population in a run folder. Use `resume` or `load_weights` before `train`, or neither."""
+
+    def __init__(
+        self, level: Level, plan: Plan, run: RunDirectory, reporter: Reporter, device: torch.device, stop: StopRequest
+    ) -> None:
+        self.level, self.plan, self.run, self.reporter, self.stop = level, plan, run, reporter, stop
+        env = VectorizedEnv(level, level.training.num_agents, device)
+        self.population = VectorizedPopulation(level, env)
+        self.device, self.log = device, open_log(run.log_path)
+        self.elapsed_before, self.started = 0.0, time.monotonic()
+        self.learned: dict[str, torch.Tensor] = {}
+        self.pace = _Pace()
+        self.saved_at = -1
+        self.resumed_at: int | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training, over all processes that held this run."""
+        return self.elapsed_before + time.monotonic() - self.started
+
+    def resume(self) -> None:
+        """Go on from the newest whole checkpoint. Raises CheckpointError where there is none, or it does not fit."""
+        found = checkpoint.load_latest(self.run.checkpoints, self.tell)
+        try:
+            self.population.network.load_state_dict(found.model)
+            self.population.load_state_dict(found.state["population"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise checkpoint.CheckpointError(
+                f"{found.path}: expected a checkpoint of this level, got {reason}"
+            ) from error
+        self.elapsed_before, self.saved_at, self.resumed_at = found.state["elapsed"], found.step, found.step
+
+    def load_weights(self, path: Path) -> None:
+        """Begin with the weights of another checkpoint, and nothing else of it. Raises CheckpointError."""
+        found = checkpoint.load(path)
+        try:
+            self.population.network.load_state_dict(found.model)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise checkpoint.CheckpointError(
+                f"{path}: expected weights of this level's network, got {reason}"
+            ) from error
+        self.population.learner.copy_to_target()
+
+    def tell(self, text: str, style: str = "") -> None:
+        """Say something to the person and to the log."""
+        self.log.info(text)
+        self.reporter.message(text, style)
+
+    def train(self) -> None:
+        """Train to the plan's end or until stopped; the last state is saved and evaluated.
+
+        Raises TrainingDivergedError (nothing is saved then) and, if the last save fails, CheckpointError.
+        """
+        self.metrics = MetricsWriter(self.run.metrics_path, report=self.tell, resume_step=self.resumed_at)
+        try:
+            self.reporter.start(self._header())
+            self._loop()
+            if self.population.env_steps != self.saved_at:
+                self._save(self._evaluate() if not self.stop.wanted else None)
+            self._draw()
+        except TrainingDivergedError as error:
+            raise TrainingDivergedError(f"step {self.population.env_steps:,}: {error}") from error
+        finally:
+            self.metrics.close()
+
+    def _loop(self) -> None:
+        population, plan = self.population, self.plan
+        size = population.num_agents
+        record_every = max(size, plan.total_steps // REPORTS_IN_A_RUN)
+        self.pace.begin(population)
+        while population.env_steps < plan.total_steps and not self.stop.wanted:
+            self.learned = population.step() or self.learned
+            step = population.env_steps
+            if _passes(step, record_every, size):
+                self._record()
+            elif time.monotonic() - self.pace.shown_at >= SECONDS_BETWEEN_REPORTS:
+                self._show({})
+            if _passes(step, plan.evaluate_every, size) and step < plan.total_steps:
+                self._save_or_go_on(self._evaluate())
+            elif _passes(step, plan.checkpoint_every, size) and step < plan.total_steps:
+                self._save_or_go_on(None)
+
+    def _record(self) -> None:
+        learned = {name: float(value) for name, value in self.learned.items()}
+        self.metrics_now = self.population.read_metrics() | learned | {"time/fps": self.pace.rate(self.population)}
+        self.metrics.write_scalars(self.population.env_steps, self.metrics_now, self.elapsed)
+        self._show(self.metrics_now)
+
+    def _show(self, metrics: dict[str, float]) -> None:
+        self.pace.latest |= metrics
+        rate, split = self.pace.measure(self.population)
+        self.reporter.update(Snapshot(self.population.env_steps, self.elapsed, rate, split, self.pace.latest))
+
+    def _evaluate(self) -> dict[str, Any]:
+        """Evaluate greedily on unseen maps, with memory and, where there is one, without."""
+        population, level, step = self.population, self.level, self.population.env_steps
+        episodes, seed = level.evaluation.episodes, stream_seed(level.training.seed, "evaluation")
+        result = evaluate(level, population.network, episodes, seed, self.device)
+        if population.hidden:
+            forgetful = evaluate(level, population.network, episodes, seed, self.device, forgetful=True)
+            result["memory_ablation_gap"] = result["mean_ep_length"] - forgetful["mean_ep_length"]
+            gap = {"memory/ablation_gap": result["memory_ablation_gap"]}
+            self.metrics.write_scalars(step, gap, self.elapsed)
+            self.pace.latest |= gap
+        self.metrics.write_evaluation(step, result, self.elapsed)
+        self._keep_evaluation(step, result)
+        known = ", ".join(f"{name} {value:g}" for name, value in level.yardsticks.items())
+        survival, limit = result["mean_ep_length"], level.max_steps
+        self.tell(f"step {step:,}: greedy survival {survival:.1f} of {limit} on unseen maps ({known})", "bold")
+        self._show(evaluation_scalars(result))
+        self.pace.begin(population)
+        return result
+
+    def _keep_evaluation(self, step: int, result: dict[str, Any]) -> None:
+        try:
+            self.run.evaluation.mkdir(exist_ok=True)
+            (self.run.evaluation / f"step_{step:09}.json").write_text(json.dumps({"step": step, **result}, indent=1))
+        except OSError as error:
+            self.tell(f"cannot write {self.run.evaluation}: {error.strerror}; training goes on", "yellow")
+
+    def _save(self, result: dict[str, Any] | None) -> None:
+        population = self.population
+        state = {"population": population.state_dict(), "elapsed": self.elapsed}
+        score = None if result is None else result["mean_ep_length"]
+        facts = {"level": self.level.id, "seed": self.level.training.seed}
+        model, step = population.network.state_dict(), population.env_steps
+        path = checkpoint.save(self.run.checkpoints, step, model, state, best_score=score, facts=facts)
+        self.saved_at = step
+        self.log.info(f"saved {path.name}")
+
+    def _save_or_go_on(self, result: dict[str, Any] | None) -> None:
+        """A disk that refuses now may take the next checkpoint; the ones before are intact."""
+        try:
+            self._save(result)
+        except checkpoint.CheckpointError as error:
+            self.tell(f"{error}; training goes on", "red")
+
+    def _draw(self) -> None:
+        try:
+            store = MetricsStore(self.run.metrics_path, read_only=True)
+            title = f"Level {self.level.id}, {self.level.name}: seed {self.level.training.seed}"
+            draw_curves(
+                store, self.run.curves_path, title=title, yardsticks=self.level.yardsticks, limit=self.level.max_steps
+            )
+            store.close()
+        except Exception as error:  # a picture is never worth a run
+            self.tell(f"cannot draw {self.run.curves_path}: {error}", "yellow")
+
+    def _header(self) -> RunHeader:
+        level = self.level
+        return RunHeader(
+            level=f"{level.id} {level.name}",
+            device=str(self.device),
+            num_agents=self.population.num_agents,
+            seed=level.training.seed,
+            total_steps=self.plan.total_steps,
+            max_episode_steps=level.max_steps,
+            parameters=sum(parameter.numel() for parameter in self.population.network.parameters()),
+            run_path=str(self.run.path),
+            yardsticks=level.yardsticks,
+        )
+
+
+def _passes(step: int, every: int, stride: int) -> bool:
+    """Whether a multiple of `every` was reached by the last `stride` environment steps."""
+    return step // every > (step - stride) // every
+
+
+@dataclass
+class _Pace:
+    """Steps a second and where the time went, since the last evaluation."""
+
+    latest: dict[str, float] = field(default_factory=dict)
+    shown_at: float = -math.inf
+    began: float = 0.0
+    began_step: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def begin(self, population: VectorizedPopulation) -> None:
+        """Measure from now on."""
+        self.began, self.began_step, self.seconds = time.monotonic(), population.env_steps, dict(population.seconds)
+
+    def rate(self, population: VectorizedPopulation) -> float:
+        """Environment steps a second."""
+        return (population.env_steps - self.began_step) / max(time.monotonic() - self.began, 1e-9)
+
+    def measure(self, population: VectorizedPopulation) -> tuple[float, dict[str, float]]:
+        """Environment steps a second, and the share of the time that each part of a step took."""
+        self.shown_at = time.monotonic()
+        passed = max(self.shown_at - self.began, 1e-9)
+        split = {name: (total - self.seconds[name]) / passed for name, total in population.seconds.items()}
+        return self.rate(population), split
+
+
+def resolved_config(level: Level) -> str:
+    """The level as one YAML file that stands for itself."""
+    return yaml.safe_dump(json.loads(level.model_dump_json()), sort_keys=False, allow_unicode=True)
