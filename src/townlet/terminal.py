@@ -78,20 +78,30 @@ class Reporter(Protocol):
         self.stop()
 
 
+SECONDS_BETWEEN_LINES = 5.0
+
+
 def make_reporter(plain: bool, stream: TextIO | None = None) -> Reporter:
     """Return a dashboard where `stream` (stdout) is a terminal that can show one, else plain lines."""
     stream = stream or sys.stdout
     capable = os.environ.get("TERM") not in ("dumb", "unknown") and "utf" in (stream.encoding or "").lower()
     if plain or not capable or not stream.isatty():
-        return PlainReporter(stream)
+        return PlainReporter(stream, interval=SECONDS_BETWEEN_LINES)
     return Dashboard(Console(file=stream))
 
 
 class PlainReporter(Reporter):
-    """Write one line for each update and message. When nobody reads any more it falls silent and the run goes on."""
+    """Write a line for each message, and one for an update at most every `interval` seconds; the last is never lost.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    When nobody reads any more it falls silent and the run goes on.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, interval: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stream = stream or sys.stdout
+        self._interval, self._clock, self._written_at = interval, clock, -math.inf
+        self._snapshot: Snapshot | None = None  # what no line has shown yet
         self._header: RunHeader | None = None
         self._evaluation: dict[str, float] = {}
         self._broken = False
@@ -106,13 +116,20 @@ class PlainReporter(Reporter):
 
     def update(self, snapshot: Snapshot) -> None:
         assert self._header is not None, "start(header) comes before update(snapshot)"
-        self._write(plain_line(self._header, _keep_evaluation(snapshot, self._evaluation)))
+        self._snapshot = _keep_evaluation(snapshot, self._evaluation)
+        if self._clock() - self._written_at >= self._interval:
+            self._write_snapshot()
 
     def message(self, text: str, style: str = "") -> None:
         self._write(text)
 
     def stop(self) -> None:
-        pass  # every line has been flushed
+        self._write_snapshot()
+
+    def _write_snapshot(self) -> None:
+        if self._snapshot is not None and self._header is not None:
+            self._write(plain_line(self._header, self._snapshot))
+            self._snapshot, self._written_at = None, self._clock()
 
     def _write(self, line: str) -> None:
         if self._broken:

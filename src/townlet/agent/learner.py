@@ -27,7 +27,9 @@ class QLearner:
     def __init__(self, network: QNetwork, training: Training) -> None:
         self.network, self.training = network, training
         self.target = copy.deepcopy(network).requires_grad_(False) if training.target_every else None
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate, eps=training.adam_epsilon)
+        self.optimizer = torch.optim.Adam(
+            network.parameters(), lr=training.learning_rate, eps=training.adam_epsilon, fused=True
+        )
         self.updates = 0
 
     def update(self, batch: SequenceBatch) -> dict[str, Tensor]:

@@ -54,9 +54,7 @@ class SimpleQNetwork(QNetwork):
     def __init__(self, layout: ObservationLayout, num_actions: int, config: FeedForward) -> None:
         super().__init__(layout, num_actions, config.previous_action)
         widths = [layout.obs_dim + num_actions * config.previous_action, *config.hidden]
-        self.body = nn.Sequential(
-            *(_layer(before, after, config.layer_norm) for before, after in pairwise(widths))
-        )
+        self.body = nn.Sequential(*(_layer(before, after, config.layer_norm) for before, after in pairwise(widths)))
         self.value = QHead(widths[-1], num_actions, config.dueling)
 
     def initial_hidden(self, batch: int) -> Hidden:
@@ -123,12 +121,16 @@ class LSTM(nn.LSTM):
     Windows without flags take PyTorch's fused call; flagged ones a loop over the same parameters.
     """
 
+    weight_ih_l0: Tensor  # [4 * hidden_size, input_size]
+    weight_hh_l0: Tensor  # [4 * hidden_size, hidden_size]
+    bias_ih_l0: Tensor  # [4 * hidden_size]
+    bias_hh_l0: Tensor  # [4 * hidden_size]
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size, batch_first=True)
         with torch.no_grad():  # a forget gate that starts open remembers from the start (Jozefowicz et al., 2015)
-            _, _, bias_ih, bias_hh = self._flat_weights
-            bias_ih[hidden_size : 2 * hidden_size] = 1.0
-            bias_hh[hidden_size : 2 * hidden_size] = 0.0
+            self.bias_ih_l0[hidden_size : 2 * hidden_size] = 1.0
+            self.bias_hh_l0[hidden_size : 2 * hidden_size] = 0.0
 
     def forward(self, inputs: Tensor, hidden: Hidden, reset: Tensor | None = None) -> tuple[Tensor, Hidden]:  # type: ignore[override]
         """Map inputs [batch, time, input_size] to outputs [batch, time, hidden_size] and the memory after them."""
@@ -139,10 +141,9 @@ class LSTM(nn.LSTM):
 
     def _unroll_with_resets(self, inputs: Tensor, hidden: Hidden, reset: Tensor) -> tuple[Tensor, Hidden]:
         h, c = hidden[0][0], hidden[1][0]  # [batch, hidden_size]
-        weight_ih, weight_hh, bias_ih, bias_hh = self._flat_weights
-        projected = nn.functional.linear(inputs, weight_ih, bias_ih + bias_hh)
+        projected = nn.functional.linear(inputs, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
         keep = (~reset).to(inputs.dtype).unsqueeze(-1)  # [batch, time, 1]
-        recurrent, outputs = weight_hh.t(), []
+        recurrent, outputs = self.weight_hh_l0.t(), []
         for step, keeps in zip(projected.unbind(1), keep.unbind(1), strict=True):
             gates = torch.addmm(step, h * keeps, recurrent)  # [batch, 4 * hidden_size]
             i, f, g, o = gates.chunk(4, dim=1)

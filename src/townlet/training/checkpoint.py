@@ -128,17 +128,28 @@ def load_latest(directory: Path, report: Callable[[str], None]) -> Checkpoint:
 
 
 class _HashedFile:
-    """Hash what passes through, so that the manifest describes what was meant and not what the disk made of it."""
+    """Hash what passes through, so that the manifest describes what was meant and not what the disk made of it.
+
+    An OSError of a write is raised by the next flush: torch would put an unreadable error of its own in its place.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._hash, self._size = file, hashlib.sha256(), 0
+        self._error: OSError | None = None
 
     def write(self, content: bytes) -> int:
         self._hash.update(content)
         self._size += len(content)
-        return self._file.write(content)
+        if self._error is None:
+            try:
+                self._file.write(content)
+            except OSError as error:
+                self._error = error
+        return len(content)
 
     def flush(self) -> None:
+        if self._error is not None:
+            raise self._error
         self._file.flush()
 
     def describe(self) -> dict[str, object]:

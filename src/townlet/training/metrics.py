@@ -130,20 +130,21 @@ class MetricsWriter:
 
     def write_scalars(self, step: int, values: Mapping[str, float], elapsed: float) -> None:
         """Write named numbers of one step."""
-        values = {name: float(value) for name, value in values.items()}
+        step, elapsed, values = int(step), float(elapsed), {name: float(value) for name, value in values.items()}
         self._pending.append(lambda store: store.write_scalars(step, values, elapsed))
         self._flush_store()
         self._write_board(lambda board: _add_scalars(board, step, values))
 
     def write_evaluation(self, step: int, result: Mapping[str, Any], elapsed: float) -> None:
         """Write one evaluation's result."""
-        result = dict(result)
+        step, elapsed, result = int(step), float(elapsed), _plain(result)
         self._pending.append(lambda store: store.write_evaluation(step, result, elapsed))
         self._flush_store()
         self._write_board(lambda board: _add_scalars(board, step, evaluation_scalars(result)))
 
     def write_event(self, step: int, kind: str, text: str, elapsed: float) -> None:
         """Write that something happened."""
+        step, elapsed = int(step), float(elapsed)
         self._pending.append(lambda store: store.write_event(step, kind, text, elapsed))
         self._flush_store()
         self._write_board(lambda board: board.add_text(kind, text, step))

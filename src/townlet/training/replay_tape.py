@@ -83,6 +83,7 @@ class ReplayTape:
         self.appended = 0
         self.stored_episodes = 0
 
+    @torch.no_grad()
     def append(
         self,
         features: Tensor,
@@ -113,8 +114,8 @@ class ReplayTape:
         self.previous_actions.index_copy_(0, row, previous)
         self.previous_actions.index_copy_(0, after, actions)
         self.rewards_extrinsic.index_copy_(0, row, rewards)
-        if rewards_intrinsic is not None:
-            self.rewards_intrinsic.index_copy_(0, row, rewards_intrinsic)
+        intrinsic = torch.zeros_like(rewards) if rewards_intrinsic is None else rewards_intrinsic
+        self.rewards_intrinsic.index_copy_(0, row, intrinsic)
         self.terminated.index_copy_(0, row, terminated)
         self.truncated.index_copy_(0, row, truncated)
         self.valid.index_fill_(0, row, True)
@@ -129,6 +130,7 @@ class ReplayTape:
         self.lived = torch.where(ended, 0, self.lived + 1)
         self.appended += 1
 
+    @torch.no_grad()
     def store_episode(self, episode: Mapping[str, Any]) -> None:
         """Store one whole episode of T steps from elsewhere, in the agents' rings by turns.
 
@@ -140,40 +142,60 @@ class ReplayTape:
         if self.appended:
             raise RuntimeError("store_episode: expected a tape of stored episodes alone, got one filled by append")
         observations = torch.as_tensor(episode["observations"], dtype=torch.float32, device=self.device)
-        actions = torch.as_tensor(episode["actions"], dtype=torch.int64, device=self.device)
-        steps = len(actions)
+        steps = len(episode["actions"])
         if steps < 1 or observations.shape != (steps + 1, self.obs_dim):
             expected = f"[T + 1, {self.obs_dim}] for T = {steps} actions, T at least 1"
             raise ValueError(f"observations: expected {expected}, got {list(observations.shape)}")
         if steps + 1 > self.slots:
             raise ValueError(f"episode: expected at most {self.slots - 1} steps, the capacity of one ring, got {steps}")
+        actions = self._part(episode, "actions", (steps,), torch.int64)
+        allowed = self._part(episode, "action_mask", (steps + 1, self.num_actions), torch.bool, missing=True)
+        extrinsic = self._part(episode, "rewards_extrinsic", (steps,))
+        intrinsic = self._part(episode, "rewards_intrinsic", (steps,), missing=0.0)
+        terminated = self._end_flag(episode["terminated"], steps)
+        truncated = self._end_flag(episode["truncated"], steps)
+        truncated[-1] |= ~terminated[-1]  # an episode that just stops is a truncated one
+        hidden = self._episode_hidden(episode, steps)
+        # From here on nothing is refused: an episode is stored as a whole or not at all.
         ring = self.stored_episodes % self.num_agents
         rows = self.base[ring] + (self.cursor[ring] + torch.arange(steps + 1, device=self.device)) % self.slots
         begun = rows[:-1]
-        self.features[rows] = observations
-        allowed = episode.get("action_mask")
-        self.action_mask[rows] = True if allowed is None else torch.as_tensor(allowed, device=self.device)
-        self.actions[begun] = actions
-        self.previous_actions[rows[0]] = self.num_actions
-        self.previous_actions[rows[1:]] = actions
-        self.rewards_extrinsic[begun] = self._per_step(episode, "rewards_extrinsic", steps)
-        intrinsic = "rewards_intrinsic" in episode
-        self.rewards_intrinsic[begun] = self._per_step(episode, "rewards_intrinsic", steps) if intrinsic else 0.0
-        self.terminated[begun] = self._end_flag(episode["terminated"], steps)
-        self.truncated[begun] = self._end_flag(episode["truncated"], steps)
-        self.truncated[begun[-1]] |= ~self.terminated[begun[-1]]  # an episode that just stops is a truncated one
+        self.features[rows], self.action_mask[rows], self.actions[begun] = observations, allowed, actions
+        self.previous_actions[rows[0]], self.previous_actions[rows[1:]] = self.num_actions, actions
+        self.rewards_extrinsic[begun], self.rewards_intrinsic[begun] = extrinsic, intrinsic
+        self.terminated[begun], self.truncated[begun] = terminated, truncated
         self.valid[begun], self.valid[rows[-1]] = True, False
         self.episode_step[begun] = torch.arange(steps, dtype=torch.int32, device=self.device)
-        for index, stored in enumerate(self.hidden):
-            stored[begun] = episode["hidden"][index].transpose(0, 1).to(self.device) if "hidden" in episode else 0.0
+        for stored, part in zip(self.hidden, hidden, strict=True):
+            stored[begun] = part.transpose(0, 1).to(self.device)  # [T, num_layers, hidden_dim]
         self.cursor[ring] = (self.cursor[ring] + steps + 1) % self.slots
         self.stored_episodes += 1
 
-    def _per_step(self, episode: Mapping[str, Any], name: str, steps: int) -> Tensor:
-        values = torch.as_tensor(episode[name], dtype=torch.float32, device=self.device)
-        if values.shape != (steps,):
-            raise ValueError(f"{name}: expected [{steps}], got {list(values.shape)}")
+    def _part(
+        self,
+        episode: Mapping[str, Any],
+        name: str,
+        shape: tuple[int, ...],
+        dtype: torch.dtype = torch.float32,
+        missing: float | None = None,
+    ) -> Tensor:
+        """One part of an episode; `missing` everywhere if it is left out, required where that is None."""
+        if missing is not None and episode.get(name) is None:
+            return torch.full(shape, missing, dtype=dtype, device=self.device)
+        values = torch.as_tensor(episode[name], dtype=dtype, device=self.device)
+        if values.shape != shape:
+            raise ValueError(f"{name}: expected {list(shape)}, got {list(values.shape)}")
         return values
+
+    def _episode_hidden(self, episode: Mapping[str, Any], steps: int) -> Hidden:
+        """Memory before each step of an episode, each [num_layers, T, hidden_dim], zero if it is left out."""
+        shapes = [[part.shape[1], steps, part.shape[2]] for part in self.hidden]
+        if not self.hidden or episode.get("hidden") is None:
+            return tuple(torch.zeros(shape) for shape in shapes)
+        theirs = [list(part.shape) for part in episode["hidden"]]
+        if theirs != shapes:
+            raise ValueError(f"hidden: expected {shapes}, got {theirs}")
+        return tuple(episode["hidden"])
 
     def _end_flag(self, flag: Any, steps: int) -> Tensor:
         """Which steps ended the episode, [T] bool, from one bool for the last step or one for each."""
@@ -189,13 +211,12 @@ class ReplayTape:
         return int(self._complete().sum())
 
     def _complete(self) -> Tensor:
-        """Rows of last transitions whose episode's first is still stored, [num_agents, slots] bool."""
-        rows = torch.arange(len(self.valid), device=self.device)
-        last = self.valid & (self.terminated | self.truncated)
-        ring = rows // self.slots * self.slots
-        first = ring + (rows - ring - self.episode_step) % self.slots
-        fits = self.episode_step < self.slots - 1
-        return last & fits & self.valid[first] & (self.episode_step[first] == 0)
+        """Rows of last transitions whose episode is stored from its first on, [rows] bool."""
+        valid = self.valid.view(self.num_agents, self.slots)
+        position = torch.arange(2 * self.slots, device=self.device)  # twice round each ring, to look back over its seam
+        gap = torch.where(torch.cat([valid, valid], dim=1), 0, position).cummax(dim=1).values
+        unbroken = (position - gap)[:, self.slots :].flatten()  # [rows], steps up to here that are stored without a gap
+        return self.valid & (self.terminated | self.truncated) & (unbroken > self.episode_step)
 
     @property
     def num_transitions(self) -> int:
@@ -291,8 +312,9 @@ class ReplayTape:
         for name, mine, theirs in zip(names, self.state_dict()["shape"], state["shape"], strict=True):
             if mine != theirs:
                 raise ValueError(f"tape: expected {name} {mine}, got a state with {theirs}")
-        if [part.shape for part in self.hidden] != [part.shape for part in state["hidden"]]:
-            raise ValueError("tape: expected a state with the memory of the same network, got another")
+        widths, theirs = ([list(part.shape[1:]) for part in parts] for parts in (self.hidden, state["hidden"]))
+        if widths != theirs:
+            raise ValueError(f"tape: expected hidden of {widths}, num_layers and width, got a state with {theirs}")
         for name in _TENSORS:
             getattr(self, name).copy_(state[name])
         for mine_part, theirs_part in zip(self.hidden, state["hidden"], strict=True):

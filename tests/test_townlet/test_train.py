@@ -1,0 +1,254 @@
+"""The command that people run: a real training, small; its folder, its messages, and what it survives."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from townlet import evaluate, train
+from townlet.config import load_level
+from townlet.training import checkpoint
+
+SMALL = [
+    "--level", "2", "--num-agents", "8", "--device", "cpu", "--plain",
+    "--set", "training.mode.minibatches=2", "--set", "evaluation.episodes=8", "--set", "max_steps=60",
+]  # fmt: skip
+
+
+def run_train(runs: Path, *arguments: str) -> Path:
+    """Train in this process; returns the run folder."""
+    assert train.main([*SMALL, "--runs-dir", str(runs), "--run-name", "run", *arguments]) == 0
+    return runs / "2_partial_observability" / "run"
+
+
+def weights(run: Path, step: int) -> dict[str, torch.Tensor]:
+    return checkpoint.load(run / "checkpoints" / f"step_{step:09}").model
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys):
+    run = run_train(tmp_path, "--total-steps", "800", "--evaluate-every", "400")
+    out = capsys.readouterr().out
+    assert "greedy survival" in out and f"The run lies in {run}" in out and "--resume" in out
+    for name in ("config.yaml", "meta.json", "metrics.sqlite", "curves.png", "train.log", "checkpoints/latest.json",
+                 "checkpoints/best.json", "evaluation/step_000000800.json"):  # fmt: skip
+        assert (run / name).is_file(), name
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert load_level(run / "config.yaml").training.num_agents == 8
+    assert json.loads((run / "meta.json").read_text())["seed"] == 0
+    names = {row[0] for row in sqlite3.connect(run / "metrics.sqlite").execute("select distinct name from scalars")}
+    expected = {"rollout/ep_len_mean", "rollout/ep_rew_mean", "rollout/survival_rate", "train/loss", "train/td_error",
+                "train/q_mean", "train/grad_norm", "train/epsilon", "time/fps", "memory/ablation_gap",
+                "memory/hidden_norm", "meters/energy_mean", "affordance/Bed_uses", "deaths/energy"}  # fmt: skip
+    assert expected <= names
+
+
+def test_config_of_a_run_is_that_run_again(tmp_path):
+    first = run_train(tmp_path / "a", "--total-steps", "400", "--seed", "5")
+    again = ["--level", str(first / "config.yaml"), "--runs-dir", str(tmp_path / "b"), "--run-name", "run", "--plain"]
+    assert train.main([*again, "--device", "cpu"]) == 0
+    assert equal(weights(first, 400), weights(tmp_path / "b" / "2_partial_observability" / "run", 400))
+
+
+def test_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
+    one, two, other = (
+        run_train(tmp_path / name, "--total-steps", "320", "--seed", seed)
+        for name, seed in (("one", "1"), ("two", "1"), ("other", "2"))
+    )
+    assert equal(weights(one, 320), weights(two, 320))
+    assert not equal(weights(one, 320), weights(other, 320))
+
+
+@pytest.mark.parametrize("stop_at", [184, 320])  # in the middle of a window of 8 steps of 8 agents, and at its end
+def test_stopped_and_resumed_equals_uninterrupted(tmp_path, stop_at):
+    whole = run_train(tmp_path / "whole", "--total-steps", "640")
+    parts = run_train(tmp_path / "parts", "--total-steps", str(stop_at))
+    command = [sys.executable, "-m", "townlet.train", "--resume", str(parts), "--total-steps", "640", "--plain"]
+    subprocess.run([*command, "--device", "cpu"], check=True, capture_output=True, timeout=120)  # a new process
+    assert equal(weights(whole, 640), weights(parts, 640))
+    rows = [
+        sqlite3.connect(run / "metrics.sqlite")
+        .execute("select step, value from scalars where name = 'rollout/ep_len_mean' and step > 320 order by step")
+        .fetchall()
+        for run in (whole, parts)
+    ]
+    assert rows[0] and rows[0] == rows[1]
+
+
+def test_resume_passes_over_a_damaged_checkpoint_and_names_it(tmp_path, capsys):
+    run = run_train(tmp_path, "--total-steps", "640", "--checkpoint-every", "320")
+    newest = run / "checkpoints" / "step_000000640" / "state.pt"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    capsys.readouterr()
+    assert train.main(["--resume", str(run), "--total-steps", "960", "--plain", "--device", "cpu"]) == 0
+    assert "step_000000640" in capsys.readouterr().out
+    assert (run / "checkpoints" / "step_000000960").is_dir()
+
+
+def test_resume_without_any_whole_checkpoint_is_one_line(tmp_path, capsys):
+    run = run_train(tmp_path, "--total-steps", "160")
+    for folder in (run / "checkpoints").glob("step_*"):
+        (folder / "manifest.json").write_text("{")
+    capsys.readouterr()
+    assert train.main(["--resume", str(run), "--plain", "--device", "cpu"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def start(runs: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "townlet.train", *SMALL, "--runs-dir", str(runs), "--run-name", "run", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_checkpoint(run: Path) -> None:
+    until = time.monotonic() + 60
+    while not list((run / "checkpoints").glob("step_*")):
+        assert time.monotonic() < until, "no checkpoint in a minute"
+        time.sleep(0.05)
+
+
+def test_ctrl_c_saves_and_stops_and_the_run_can_go_on(tmp_path):
+    process = start(tmp_path, "--total-steps", "100000000", "--checkpoint-every", "400", "--set", "training.seed=3")
+    run = tmp_path / "2_partial_observability" / "run"
+    wait_for_checkpoint(run)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "saving and stopping" in err and "--resume" in out
+    saved = checkpoint.load_latest(run / "checkpoints", pytest.fail)
+    assert train.main(["--resume", str(run), "--total-steps", str(saved.step + 80), "--plain", "--device", "cpu"]) == 0
+
+
+def test_killed_at_any_moment_the_run_resumes(tmp_path):
+    process = start(tmp_path, "--total-steps", "100000000", "--checkpoint-every", "16")  # nearly always saving
+    run = tmp_path / "2_partial_observability" / "run"
+    wait_for_checkpoint(run)
+    time.sleep(0.5)
+    process.kill()
+    process.wait(timeout=60)
+    found = checkpoint.load_latest(run / "checkpoints", pytest.fail)
+    assert train.main(["--resume", str(run), "--total-steps", str(found.step + 80), "--plain", "--device", "cpu"]) == 0
+
+
+def test_a_run_is_held_by_one_process(tmp_path, capsys):
+    process = start(tmp_path, "--total-steps", "100000000", "--checkpoint-every", "400")
+    run = tmp_path / "2_partial_observability" / "run"
+    wait_for_checkpoint(run)
+    try:
+        assert train.main(["--resume", str(run), "--plain", "--device", "cpu"]) == 1
+        assert str(process.pid) in capsys.readouterr().err
+    finally:
+        process.kill()
+        process.wait(timeout=60)
+
+
+def test_a_save_that_fails_is_told_and_training_goes_on(tmp_path, capsys, monkeypatch):
+    real, calls = checkpoint.save, []
+
+    def full_at_first(*arguments, **named):
+        calls.append(1)
+        if len(calls) == 1:
+            raise checkpoint.CheckpointError("cannot save: No space left on device")
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(checkpoint, "save", full_at_first)
+    run = run_train(tmp_path, "--total-steps", "480", "--checkpoint-every", "160")
+    assert "No space left on device; training goes on" in capsys.readouterr().out
+    assert [folder.name for folder in sorted((run / "checkpoints").glob("step_*"))] == ["step_000000320", "step_000000480"]
+
+
+def test_nan_stops_the_run_at_once_and_leaves_the_last_checkpoint(tmp_path, capsys):
+    run = run_train(tmp_path, "--total-steps", "160")
+    before = weights(run, 160)
+    arguments = ["--resume", str(run), "--total-steps", "640", "--plain", "--device", "cpu"]
+    # The largest float32 overflows in the squared error: a divergence, without touching the code.
+    assert train.main([*arguments, "--set", "reward.alive=3e38"]) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "update" in err and "step" in err and ("inf" in err or "nan" in err)
+    assert equal(before, weights(run, 160)) and not (run / "checkpoints" / "step_000000640").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert train.main([*SMALL, "--runs-dir", str(tmp_path / "runs"), "--total-steps", "80"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_file_in_the_place_of_the_runs_folder_is_one_line(tmp_path, capsys):
+    (tmp_path / "runs").write_text("in the way")
+    assert train.main([*SMALL, "--runs-dir", str(tmp_path / "runs"), "--total-steps", "80"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--level", "7"], "7"),
+        (["--total-steps", "0"], "at least 1"),
+        (["--total-steps", "many"], "whole number"),
+        (["--set", "training.gama=0.9"], "gamma"),
+        (["--set", "gamma"], "key=value"),
+        (["--device", "tpu"], "cpu"),
+        (["--colour"], "--colour"),
+        (["--resume", "latest", "--level", "2"], "--resume"),
+        (["--seed", "-1"], "seed"),
+        (["--level", "no/such.yaml"], "no/such.yaml"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(arguments, said, capsys, tmp_path):
+    try:
+        code = train.main([*arguments, "--runs-dir", str(tmp_path)])
+    except SystemExit as stopped:
+        code = stopped.code
+    err = capsys.readouterr().err
+    assert code == 2 and said in err and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_dry_run_prints_the_plan_and_leaves_nothing(tmp_path, capsys):
+    assert train.main(["--dry-run", "--total-steps", "1000", "--runs-dir", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "1,000" in out and "partial_observability" in out and not list(tmp_path.iterdir())
+
+
+def test_load_begins_with_the_weights_alone(tmp_path):
+    taught = run_train(tmp_path / "a", "--total-steps", "320")
+    run = run_train(
+        tmp_path / "b", "--total-steps", "8", "--load", str(taught / "checkpoints" / "step_000000320")
+    )  # one step: too few for an update
+    assert equal(weights(taught, 320), weights(run, 8))
+
+
+def test_load_of_another_network_is_one_line(tmp_path, capsys):
+    taught = run_train(tmp_path / "a", "--total-steps", "64")
+    capsys.readouterr()
+    other = ["--set", "network.hidden=32", "--load", str(taught / "checkpoints" / "step_000000064")]
+    assert train.main([*SMALL, "--runs-dir", str(tmp_path / "b"), *other]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_evaluate_prints_one_json_object_that_says_the_same_again(tmp_path, capsys):
+    run = run_train(tmp_path, "--total-steps", "320")
+    capsys.readouterr()
+    said = []
+    for _ in range(2):
+        assert evaluate.main([str(run), "--episodes", "16", "--json", "--device", "cpu"]) == 0
+        said.append(json.loads(capsys.readouterr().out))
+    assert said[0] == said[1]
+    assert set(said[0]) >= {"episodes", "mean_ep_length", "std_ep_length", "mean_reward", "std_reward", "deaths",
+                            "checkpoint", "level"}  # fmt: skip
+    assert (said[0]["episodes"], said[0]["checkpoint"], said[0]["level"]) == (16, "step_000000320", "2")
+    assert evaluate.main([str(run), "--episodes", "16", "--checkpoint", "best"]) == 0
+    assert "random actions" in capsys.readouterr().out
+    assert evaluate.main(["no-such-run", "--runs-dir", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
