@@ -56,15 +56,16 @@ class VectorizedEnv:
         self._advance: Callable[..., tuple[EnvState, StepResult, Counts]] = (
             torch.compile(advance, dynamic=False, fullgraph=True) if self.compiled else advance
         )
-        self._counts = Counts(
-            torch.zeros(len(level.affordances), device=self.device),
-            torch.zeros(len(level.present_meters), device=self.device),
-        )
+        self._counts = self._no_counts()
         self.state = begin_episodes(level, self.tables, self._key, torch.zeros_like(self._key))
 
     def _agent_keys(self, seed: int, maps: str) -> Tensor:
         agent = torch.arange(self.num_agents, dtype=torch.int32, device=self.device)
         return mix(agent ^ stream_seed(seed, f"world/{maps}"))
+
+    def _no_counts(self) -> Counts:
+        uses, deaths = len(self.level.affordances), len(self.level.present_meters)
+        return Counts(torch.zeros(uses, device=self.device), torch.zeros(deaths, device=self.device))
 
     def reset(self) -> Observation:
         """Begin the first episode of every agent; any two resets are equal."""
@@ -85,8 +86,8 @@ class VectorizedEnv:
             got = f"{list(actions.shape)} {actions.dtype}"
             raise ValueError(f"actions: expected [{self.num_agents}] torch.int64, got {got}")
         self.state, result, counts = self._advance(self.level, self.tables, self._key, self.state, actions)
-        for total, count in zip(self._counts, counts, strict=True):
-            total += count
+        # Not in place: the totals may be part of a state that was handed out.
+        self._counts = Counts(*(total + count for total, count in zip(self._counts, counts, strict=True)))
         return result
 
     def read_metrics(self) -> dict[str, float]:
@@ -96,9 +97,7 @@ class VectorizedEnv:
             self._counts.uses.tolist(),
             self._counts.deaths.tolist(),
         )
-        for total in self._counts:
-            total.zero_()
-        level = self.level
+        self._counts, level = self._no_counts(), self.level
         metrics = {f"meters/{name}_mean": value for name, value in zip(level.present_meters, means, strict=True)}
         metrics |= {f"affordance/{name}_uses": value for name, value in zip(level.affordances, uses, strict=True)}
         lethal = {f"deaths/{name}": value for name, value in zip(level.present_meters, deaths, strict=True)}

@@ -1,0 +1,97 @@
+"""How a step is run: without a look at what is in a tensor, and compiled as it is eagerly."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+
+from support.worlds import flat, make_env, random_valid
+from townlet.config import Level, load_level
+from townlet.environment import rules
+from townlet.environment.tables import Tables
+from townlet.environment.types import EnvState, StepResult
+from townlet.environment.vectorized_env import advance
+from townlet.level_file import shipped_levels
+
+
+@pytest.fixture(scope="module")
+def level() -> Level:
+    return load_level("2")
+
+
+def as_fake(mode: FakeTensorMode, value: Any) -> Any:
+    """The same structure with tensors that have a shape and no content."""
+    if isinstance(value, Tensor):
+        return mode.from_tensor(value)
+    if isinstance(value, Tables):
+        fields = {field.name: as_fake(mode, getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return Tables(**fields)
+    if isinstance(value, EnvState):
+        return EnvState(*(as_fake(mode, entry) for entry in value))
+    if isinstance(value, tuple):
+        return tuple(as_fake(mode, entry) for entry in value)
+    return value
+
+
+def step_without_content(level: Level) -> StepResult:
+    """One step of tensors that have no content, so that any look at their content raises."""
+    env = make_env(level, 16)
+    with FakeTensorMode() as mode:
+        up = torch.zeros(16, dtype=torch.int64)
+        tables, key, state, actions = as_fake(mode, (env.tables, env._key, env.state, up))
+        _, result, _ = advance(level, tables, key, state, actions)
+    return result
+
+
+@pytest.mark.parametrize("name", shipped_levels())
+def test_a_step_never_looks_at_what_is_in_a_tensor(name: str) -> None:
+    level = load_level(name)
+    result = step_without_content(level)
+    assert result.observation.features.shape == (16, make_env(level).obs_dim)
+
+
+def test_a_rule_that_looks_would_be_found(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_dead = rules.is_dead
+
+    def looks(level: Level, meters: list[Tensor]) -> Tensor:
+        dead = is_dead(level, meters)
+        return dead if dead.any().item() else torch.zeros_like(dead)
+
+    monkeypatch.setattr(rules, "is_dead", looks)
+    with pytest.raises(DataDependentOutputException):
+        step_without_content(level)
+
+
+def test_a_rule_that_picks_rows_would_be_found(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+    move = rules.move
+
+    def picks(level: Level, state: EnvState, actions: Tensor) -> tuple[EnvState, Tensor]:
+        assert len(actions[actions == 0]) <= len(actions)
+        return move(level, state, actions)
+
+    monkeypatch.setattr(rules, "move", picks)
+    with pytest.raises(Exception, match=r"(?i)dynamic|data.dependent|nonzero"):
+        step_without_content(level)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["1", "2", "3"])
+def test_the_compiled_step_does_what_the_eager_one_does(name: str) -> None:
+    level, num_agents = load_level(name), 64
+    eager, compiled = make_env(level, num_agents), make_env(level, num_agents, compile=True)
+    assert compiled.compiled and not eager.compiled
+    draws, ended = torch.Generator().manual_seed(0), 0
+    for _ in range(300):
+        actions = random_valid(eager.observe().action_mask, draws)
+        eager.state = EnvState(*(value.clone() for value in compiled.state))
+        one, other = eager.step(actions), compiled.step(actions)
+        ended += int(one.terminated.sum())
+        for left, right in zip(flat(one), flat(other), strict=True):
+            torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-5)
+        for left, right in zip(eager.state, compiled.state, strict=True):
+            torch.testing.assert_close(left, right, atol=1e-6, rtol=0.0)
+    assert ended > num_agents
+    assert eager.read_metrics() == pytest.approx(compiled.read_metrics(), abs=1e-5)

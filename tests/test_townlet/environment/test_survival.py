@@ -1,0 +1,33 @@
+"""How long one lives in the town: the yardsticks that learning is measured by."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+
+from support.planner import Planner
+from support.worlds import FIXED, first_lives, make_env, random_valid
+from townlet.config import load_level
+
+
+@pytest.mark.parametrize("layout", [{}, FIXED], ids=["random maps", "fixed map"])
+def test_a_planner_that_knows_the_map_never_dies_on_level_2(layout: Mapping[str, Any]) -> None:
+    env = make_env(load_level("2", layout), 64, seed=21, maps="evaluation")
+    ticks, truncated = first_lives(env, Planner(env).act)
+    assert ticks.tolist() == [500.0] * 64
+    assert truncated.all()
+
+
+def test_a_planner_that_knows_the_hours_never_dies_on_level_3() -> None:
+    env = make_env(load_level("3"), 64, seed=22, maps="evaluation")
+    ticks, truncated = first_lives(env, Planner(env).act)
+    assert ticks.tolist() == [500.0] * 64
+    assert truncated.all()
+
+
+@pytest.mark.parametrize("layout", [{}, FIXED], ids=["random maps", "fixed map"])
+def test_random_valid_actions_live_about_a_hundred_ticks_on_level_2(layout: Mapping[str, Any]) -> None:
+    env, draws = make_env(load_level("2", layout), 1_000, seed=23), torch.Generator().manual_seed(0)
+    ticks, _ = first_lives(env, lambda: random_valid(env.observe().action_mask, draws))
+    assert 95.0 < float(ticks.mean()) < 107.0  # 101, standard deviation of the mean 1.2

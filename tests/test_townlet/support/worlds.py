@@ -1,0 +1,127 @@
+"""Worlds and states for tests: small levels, agents put where a test needs them, and states read back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from support.reference_world import ReferenceState, ReferenceWorld
+from townlet.config import Level, load_level
+from townlet.environment.rules import Tick, tick
+from townlet.environment.types import EnvState
+from townlet.environment.vectorized_env import VectorizedEnv
+
+FIXED = {"layout": {"kind": "fixed", "training_maps": None, "evaluation_maps": None}}
+ALL_ACTIONS = ["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
+DAY = {"day_ticks": 24, "actions": ALL_ACTIONS}
+MULTI_TICK = {"multi_tick": {"spread": 0.75}, "actions": ALL_ACTIONS}
+
+
+def fixed_town(**overrides: Any) -> Level:
+    """Level 2 on the fixed 8x8 map, with WAIT; keywords replace top-level keys, as `multi_tick={"spread": 0.75}`."""
+    return load_level("2", {**FIXED, "actions": ALL_ACTIONS, **overrides})
+
+
+def make_env(level: Level, num_agents: int = 1, **options: Any) -> VectorizedEnv:
+    """An environment that is not compiled, after its reset."""
+    env = VectorizedEnv(level, num_agents, **{"compile": False, **options})
+    env.reset()
+    return env
+
+
+def put(
+    env: VectorizedEnv,
+    agent: int = 0,
+    at: str | tuple[int, int] | None = None,
+    meters: Mapping[str, float] | None = None,
+    tick: int | None = None,
+    progress: int | None = None,
+) -> None:
+    """Put one agent into a state: `at` an affordance of its map or a cell (x, y); what is not named stays."""
+    state = EnvState(*(value.clone() for value in env.state))
+    if at is not None:
+        x, y = places_of(env, agent)[at] if isinstance(at, str) else at
+        state.x[agent], state.y[agent] = x, y
+    for name, value in (meters or {}).items():
+        state.meters[env.level.present_meters.index(name), agent] = value
+    if tick is not None:
+        state.tick[agent] = tick
+    if progress is not None:
+        state.progress[agent] = progress
+    env.state = state
+
+
+def places_of(env: VectorizedEnv, agent: int) -> dict[str, tuple[int, int]]:
+    """Where each affordance stands on the map of one agent."""
+    count = len(env.level.affordances)
+    first = int(env.state.map_index[agent]) * count
+    xs, ys = env.tables.place_x[first : first + count].tolist(), env.tables.place_y[first : first + count].tolist()
+    return {name: (x, y) for name, x, y in zip(env.level.affordances, xs, ys, strict=True) if x >= 0}
+
+
+def reference_of(env: VectorizedEnv, agent: int) -> tuple[ReferenceWorld, ReferenceState]:
+    """The reference world of one agent's map, and the agent's state in it."""
+    return ReferenceWorld(env.level, places_of(env, agent)), state_of(env.level, env.state, agent)
+
+
+def state_of(level: Level, state: EnvState, agent: int = 0) -> ReferenceState:
+    """One agent's state as plain numbers."""
+    meters = dict(zip(level.present_meters, state.meters[:, agent].tolist(), strict=True))
+    return ReferenceState(meters, *(int(row[agent]) for row in (state.x, state.y, state.progress, state.tick)))
+
+
+def tick_once(level: Level, action: str, **where: Any) -> tuple[Tick, dict[str, float]]:
+    """Apply one tick to one agent put by `where`, as in `put`; the tick before any reset, and the meters after it."""
+    env = make_env(level)
+    put(env, **where)
+    done = tick(level, env.tables, env.state, torch.tensor([level.actions.index(action)]))
+    return done, state_of(level, done.state).meters
+
+
+def tick_through(level: Level, actions: list[str], **where: Any) -> list[Tick]:
+    """Apply one action after the other to one agent put by `where`, without resets."""
+    env = make_env(level)
+    put(env, **where)
+    ticks, state = [], env.state
+    for action in actions:
+        ticks.append(tick(level, env.tables, state, torch.tensor([level.actions.index(action)])))
+        state = ticks[-1].state
+    return ticks
+
+
+def random_valid(mask: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """One of each row's allowed actions, all equally likely, [num_agents] int64."""
+    return torch.multinomial(mask.float(), 1, generator=generator).squeeze(1)
+
+
+def scatter(env: VectorizedEnv, generator: torch.Generator) -> None:
+    """Put all agents into states far from a new episode's: any meters, any tick, progress where they stand."""
+    level, state = env.level, env.state
+    meters = torch.rand(state.meters.shape, generator=generator)
+    low = torch.rand(meters.shape, generator=generator) < 0.5  # cascades act below 0.3
+    meters = torch.where(low, meters * 0.35, meters)
+    ticks = torch.randint(0, level.max_steps - 1, state.tick.shape, generator=generator, dtype=torch.int32)
+    near_end = torch.rand(ticks.shape, generator=generator) < 0.2
+    env.state = state._replace(meters=meters, tick=torch.where(near_end, level.max_steps - 1 - ticks % 8, ticks))
+    underfoot = [reference_of(env, agent) for agent in range(env.num_agents)]
+    most = [world.ticks(name) if (name := world.underfoot(at)) else 1 for world, at in underfoot]
+    done = torch.rand(len(most), generator=generator) * torch.tensor(most)
+    env.state = env.state._replace(progress=done.int())
+
+
+def first_lives(env: VectorizedEnv, act: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Live every agent's next episode to its end; ticks lived and whether it was truncated, each [num_agents]."""
+    env.reset()
+    ticks, living = torch.zeros(env.num_agents), torch.ones(env.num_agents, dtype=torch.bool)
+    truncated = torch.zeros_like(living)
+    while living.any():
+        result = env.step(act())
+        ticks += living
+        truncated |= living & result.truncated
+        living &= ~(result.terminated | result.truncated)
+    return ticks, truncated
+
+
+def flat(record: tuple) -> list[torch.Tensor]:
+    """All tensors of a record of records."""
+    return [leaf for value in record for leaf in (flat(value) if isinstance(value, tuple) else [value])]
