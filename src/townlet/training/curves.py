@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,38 @@ def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapp
     write_atomically(path, picture.getvalue())
 
 
+def draw_comparison(
+    runs: Mapping[str, Sequence[MetricsStore]], path: Path, *, title: str, yardsticks: Mapping[str, float], limit: float
+) -> None:
+    """Draw greedy survival of several runs, by environment steps and by seconds, into a PNG, whole or not at all.
+
+    Runs under one label are seeds of the same thing: each is a thin line, their mean, where all were evaluated, a thick
+    one. Raises OSError where the file cannot be written, and sqlite3.Error where a store fails.
+    """
+    figure = Figure(figsize=(12.5, 4.8), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    figure.suptitle(title, fontsize=14, fontweight="bold")
+    panels = {"step": "environment steps, all agents", "elapsed": "seconds"}
+    for axes, (field, name) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
+        for color, (label, stores) in zip(cycle((BLUE, ORANGE, GREEN, PURPLE)), runs.items(), strict=False):
+            _draw_seeds(axes, stores, field, color, label)
+        axes.set_ylabel("greedy survival on unseen maps [steps]")
+        axes.set_xlabel(name)
+        _draw_yardsticks(axes, yardsticks, limit)
+        _finish(axes)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_atomically(path, picture.getvalue())
+
+
+def _draw_seeds(axes: Axes, stores: Sequence[MetricsStore], field: str, color: str, label: str) -> None:
+    seeds = [[(one["step"], one[field], one["mean_ep_length"]) for one in store.evaluations()] for store in stores]
+    for seed in seeds:
+        axes.plot([x for _, x, _ in seed], [y for _, _, y in seed], color=color, linewidth=0.8, alpha=0.5)
+    shared = sorted(set.intersection(*({step for step, _, _ in seed} for seed in seeds))) if seeds else []
+    means = [np.mean([(x, y) for seed in seeds for at, x, y in seed if at == step], axis=0) for step in shared]
+    axes.plot([x for x, _ in means], [y for _, y in means], color=color, linewidth=2.0, marker="o", ms=3.5, label=label)
+
+
 def format_steps(steps: float, _position: object = None) -> str:
     """Return a short number for an axis: 2M, 1.5M, 250k, 40."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -57,6 +90,11 @@ def _draw_survival(axes: Axes, store: MetricsStore, yardsticks: Mapping[str, flo
     axes.set_ylabel("episode length [steps]")
     _plot_trend(axes, store, "rollout/ep_len_mean", BLUE, "training")
     _plot(axes, store, "eval/mean_ep_length", ORANGE, "greedy evaluation", marker="o", markersize=3.5)
+    _draw_yardsticks(axes, yardsticks, limit)
+
+
+def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float], limit: float) -> None:
+    """Lines for known survivals and for the longest possible one, named at their right ends."""
     lines = {f"{name} {value:.4g}": value for name, value in yardsticks.items() if math.isfinite(value)}
     if math.isfinite(limit):
         lines[f"limit {limit:.4g}"] = limit

@@ -1,0 +1,376 @@
+"""Windows are drawn so that every stored transition is as likely to be learned from as any other."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from support.lives import (
+    MEMORY,
+    NO_ACTION,
+    NUM_ACTIONS,
+    Lives,
+    ReferenceRing,
+    action_at,
+    complete,
+    forbidden,
+    make_episode,
+    make_steps,
+    same,
+    seen,
+    stack_memory,
+)
+from townlet.agent.learner import continuing
+from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
+
+
+def stream(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def make_buffer(capacity, num_agents=1, seed=0, hidden=MEMORY, kind=SequentialReplayBuffer):
+    return kind(capacity, num_agents, obs_dim=1, num_actions=NUM_ACTIONS, hidden=hidden, generator=stream(seed))
+
+
+def long_number(agent, episode, step):
+    """Like `number`, for many and long episodes; small enough that float32 holds quarters and sixteenths of it."""
+    return 200_000 * agent + 100 * episode + step
+
+
+def lived(capacity, *lives, steps, **options):
+    buffer = make_buffer(capacity, len(lives), **options)
+    Lives(buffer, lives, long_number).live(steps)
+    return buffer
+
+
+def random_lives(num_agents, episodes, longest, generator):
+    """Lives of episodes of 1 to `longest` steps, half of them of at most 3."""
+
+    def word():
+        short, end = torch.randint(0, 2, (2,), generator=generator).tolist()
+        length = int(torch.randint(1, (3 if short else longest) + 1, (1,), generator=generator))
+        return f"{length}{'dtb'[end + int(length % 5 == 0)]}"
+
+    return [" ".join(word() for _ in range(episodes)) for _ in range(num_agents)]
+
+
+# The same chance for every transition
+
+
+def chi_square(buffer, expected, seq_len, burn_in=0, draws=40_000):
+    """Pearson's statistic of how often each transition of `expected` is a valid step of a sampled window.
+
+    Steps of one window are not independent of each other, so one position of each window is looked at, at random;
+    positions that are not valid are left out. What remains is a transition a window, independent and uniform.
+    """
+    batch = buffer.sample_sequences(draws, seq_len, burn_in)
+    position = burn_in + torch.randint(0, seq_len, (draws,), generator=stream(1))
+    picked = torch.arange(draws)
+    observations = batch.observations[picked, position, 0][batch.valid[picked, position]].int()
+    counts = dict(zip(*(part.tolist() for part in observations.unique(return_counts=True)), strict=True))
+    assert counts.keys() <= set(expected)
+    mean = len(observations) / len(expected)
+    assert mean > 100
+    return sum((counts.get(observation, 0) - mean) ** 2 / mean for observation in expected)
+
+
+def critical(degrees, quantile=3.09):
+    """Value that chi-square exceeds once in 1000 times, by Wilson and Hilferty's cube."""
+    spread = 2 / (9 * degrees)
+    return degrees * (1 - spread + quantile * math.sqrt(spread)) ** 3
+
+
+def test_critical_values_are_those_of_the_tables():
+    assert critical(10) == pytest.approx(29.59, rel=0.006)
+    assert critical(30) == pytest.approx(59.70, rel=0.006)
+    assert critical(100) == pytest.approx(149.45, rel=0.006)
+
+
+class UniformOverStarts(SequentialReplayBuffer):
+    """Windows begin at any transition: an episode's first steps are in fewer of them."""
+
+    def _draw(self, batch_size, seq_len):
+        starts = self.valid.nonzero().flatten()
+        return starts[torch.randint(0, len(starts), (batch_size,), generator=self.generator)], seq_len
+
+
+class UniformOverFullWindows(SequentialReplayBuffer):
+    """Windows begin where a whole one fits, or at the start of what is shorter: the ends are in fewer of them."""
+
+    def _draw(self, batch_size, seq_len):
+        fits = self.windows(self.valid.nonzero().flatten(), seq_len, seq_len).valid.all(dim=1)
+        starts = self.valid.nonzero().flatten()
+        starts = starts[fits | self.fragment_starts()[starts]]
+        return starts[torch.randint(0, len(starts), (batch_size,), generator=self.generator)], seq_len
+
+
+class UniformOverEpisodes(SequentialReplayBuffer):
+    """An episode first, and then a window in it: steps of short episodes are in more of them."""
+
+    def _draw(self, batch_size, seq_len):
+        episodes = self.fragment_starts().nonzero().flatten()
+        first = episodes[torch.randint(0, len(episodes), (batch_size,), generator=self.generator)]
+        length = self.windows(first, self.slots, self.slots).valid.sum(dim=1)
+        before = seq_len - 1  # the start may lie before the episode, as in the buffer itself
+        start = (torch.rand(batch_size, generator=self.generator) * (length + before)).long() - before
+        ring = first // self.slots * self.slots
+        return ring + (first - ring + start.clamp(min=0)) % self.slots, seq_len + start.clamp(max=0)
+
+
+# Lives, transitions a ring, and steps: what is stored is checked by the test.
+MIXED = ("1d 2t 3d 9t 1t 1d 2d 3t", "3d 17d 2t 1d", "2d 1t 1d 5t"), 20, 22
+OVERWRITTEN = ("9d 1t 2d 6t 3d 4d", "25t 1d 2t"), 14, 27
+SHORT = ("1d " * 20, "2t 1d " * 10, "3t " * 10), 9, 20
+
+
+def fill(situation, kind=SequentialReplayBuffer):
+    """A buffer in which agents have lived, and the observations that a plain list of episodes says it holds."""
+    lives, capacity, steps = situation
+    buffer = make_buffer(capacity * len(lives), len(lives), kind=kind)
+    population, rings = Lives(buffer, lives, long_number), [ReferenceRing(capacity) for _ in lives]
+    for _ in range(steps):
+        for ring, step in zip(rings, population.step(), strict=True):
+            ring.append(step)
+    fragments = [fragment for ring in rings for fragment in ring.fragments()]
+    return buffer, fragments, [step.observation for fragment in fragments for step in fragment]
+
+
+def test_the_mixtures_hold_short_and_long_episodes_running_ones_and_ones_without_their_head():
+    _, mixed, _ = fill(MIXED)
+    assert {1, 2, 3} < {len(fragment) for fragment in mixed} and max(map(len, mixed)) >= 9
+    _, overwritten, _ = fill(OVERWRITTEN)
+    assert sum(not fragment[0].first for fragment in overwritten) == 2
+    assert {len(fragment) for fragment in fill(SHORT)[1]} == {1, 2, 3}
+    for situation in (MIXED, OVERWRITTEN):
+        _, fragments, _ = fill(situation)
+        assert any(not (fragment[-1].terminated or fragment[-1].truncated) for fragment in fragments)
+
+
+@pytest.mark.parametrize("situation", [MIXED, OVERWRITTEN, SHORT], ids=["mixed", "overwritten", "short"])
+@pytest.mark.parametrize(("seq_len", "burn_in"), [(1, 0), (2, 0), (3, 0), (8, 0), (30, 0), (3, 4)])
+def test_every_stored_transition_is_sampled_equally_often(situation, seq_len, burn_in):
+    buffer, _, expected = fill(situation)
+    assert chi_square(buffer, expected, seq_len, burn_in) < critical(len(expected) - 1)
+
+
+@pytest.mark.parametrize("situation", [MIXED, OVERWRITTEN], ids=["mixed", "overwritten"])
+@pytest.mark.parametrize("seq_len", [2, 3, 8])
+@pytest.mark.parametrize("kind", [UniformOverStarts, UniformOverFullWindows, UniformOverEpisodes])
+def test_the_chi_square_test_finds_samplers_that_starve_starts_ends_or_long_episodes(kind, seq_len, situation):
+    buffer, _, expected = fill(situation, kind)
+    assert chi_square(buffer, expected, seq_len) > 2 * critical(len(expected) - 1)
+
+
+def test_each_transition_has_each_position_in_a_window_equally_often():
+    # One episode of 4 steps, windows of 3: they begin at -2, -1, 0, 1, 2 or 3.
+    buffer = lived(10, "4d", steps=4)
+    batch = buffer.sample_sequences(12_000, 3)
+    kinds = {}
+    for row, valid in zip(seen(batch), batch.valid.sum(dim=1).tolist(), strict=True):
+        kinds[tuple(row[: valid + 1])] = kinds.get(tuple(row[: valid + 1]), 0) + 1
+    assert set(kinds) == {(0, 1), (0, 1, 2), (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4), (3, 4)}
+    assert sum((count - 2000) ** 2 / 2000 for count in kinds.values()) < 20.52  # 5 degrees of freedom, 0.001
+
+
+# What is in a batch
+
+
+def test_a_sampled_batch_has_the_shape_that_was_asked_for():
+    batch = lived(20, "9d", "", steps=8).sample_sequences(5, 3, burn_in=2)
+    assert batch.observations.shape == (5, 6, 1)
+    assert batch.actions.shape == batch.valid.shape == (5, 5)
+    assert batch.hidden[0].shape == (2, 5, 3)
+    assert batch.burn_in == 2
+
+
+@pytest.mark.parametrize("seq_len", [1, 4, 50])
+def test_a_buffer_of_short_episodes_only_still_samples(seq_len):
+    batch = lived(40, "1d " * 30, "2t 1d " * 10, steps=9).sample_sequences(64, seq_len, burn_in=2)
+    assert batch.valid[:, 2].all()  # every window has its first step to learn from
+    assert not batch.valid[:, 2 + 2 :].any()
+
+
+def test_one_transition_is_enough():
+    buffer = lived(2, "1d", steps=1)
+    batch = buffer.sample_sequences(2, 3)
+    assert seen(batch) == [[0, 1, 1, 1]] * 2
+    assert batch.valid.tolist() == [[True, False, False]] * 2
+
+
+def test_a_running_episode_is_sampled_before_it_ends():
+    buffer = lived(20, "", steps=6)
+    assert len(buffer) == 0
+    starts = {row[0] for row in seen(buffer.sample_sequences(400, 2))}
+    assert starts == {0, 1, 2, 3, 4, 5}
+
+
+def test_an_empty_buffer_is_an_error_that_says_so():
+    with pytest.raises(ValueError, match="sample_sequences: expected at least one stored transition, got an empty"):
+        make_buffer(10).sample_sequences(4, 2)
+
+
+def test_a_buffer_of_stored_episodes_samples_windows_of_each():
+    buffer = make_buffer(20)
+    for episode, (length, end) in enumerate([(3, "d"), (1, "t"), (5, "t")]):
+        buffer.store_episode(make_episode(make_steps(0, episode, length, end)))
+    assert len(buffer) == 3
+    batch = buffer.sample_sequences(500, 3)
+    picked = batch.observations[:, :-1, 0][batch.valid].int().unique().tolist()
+    assert picked == [0, 1, 2, 10, 20, 21, 22, 23, 24]
+
+
+def test_intrinsic_rewards_are_mixed_in_once_when_sampled():
+    buffer = lived(20, "9d", "", steps=8)
+    state = copy.deepcopy(buffer.state_dict())
+    for weight in (0.0, 0.5, 1.0):
+        batch = buffer.sample_sequences(50, 3, burn_in=1, intrinsic_weight=weight)
+        expected = batch.observations[:, :-1, 0] + 1000.0 * weight  # extrinsic: the observation's number
+        assert torch.equal(batch.rewards[batch.valid], expected[batch.valid])
+    assert torch.equal(buffer.newest_sequences(3, 2.0).rewards, buffer.newest_sequences(3).rewards + 2000.0)
+    assert same(buffer.state_dict(), state)
+
+
+def test_newest_sequences_are_the_last_steps_of_every_agent():
+    buffer = lived(40, "3d 4t", "", steps=5)
+    batch = buffer.newest_sequences(4)
+    assert seen(batch) == [[1, 2, 100, 101, 102], [200_001, 200_002, 200_003, 200_004, 200_005]]
+    assert batch.reset.tolist() == [[False, False, True, False, False], [False] * 5]
+
+
+def test_sampling_changes_nothing_that_is_stored():
+    buffer = lived(40, "3d 4t", "", steps=9)
+    before = copy.deepcopy(buffer.state_dict())
+    buffer.sample_sequences(8, 4, burn_in=2)
+    buffer.newest_sequences(4)
+    assert same(buffer.state_dict(), before)
+
+
+def test_later_steps_change_nothing_in_a_batch_that_was_sampled():
+    buffer = make_buffer(6)
+    population = Lives(buffer, ["3d 4t"])
+    population.live(6)
+    batch = buffer.sample_sequences(8, 4)
+    before = copy.deepcopy(batch._asdict())
+    population.live(6)
+    assert same(batch._asdict(), before)
+
+
+# Order and randomness
+
+
+@pytest.mark.parametrize("burn_in", [0, 2])
+def test_a_batch_of_one_is_the_first_row_of_a_batch_of_two(burn_in):
+    one = lived(40, "3d 4t", "", steps=9, seed=5).sample_sequences(1, 4, burn_in)
+    two = lived(40, "3d 4t", "", steps=9, seed=5).sample_sequences(2, 4, burn_in)
+    assert one.observations.shape == (1, burn_in + 5, 1)
+    assert same(one._asdict(), two.rows(torch.tensor([0]))._asdict())
+
+
+def test_the_generator_alone_decides_what_is_sampled():
+    def sample(seed, global_seed):
+        torch.manual_seed(global_seed)
+        buffer = lived(40, "3d 4t", "", steps=9, seed=seed)
+        return [buffer.sample_sequences(6, 4, burn_in=2)._asdict() for _ in range(2)]
+
+    first, second = sample(3, 0)
+    assert same([first, second], sample(3, 1))
+    assert not same(first, second)
+    assert not same(first, sample(4, 0)[0])
+
+
+def test_a_generator_of_its_own_leaves_the_global_one_alone():
+    buffer = lived(40, "3d 4t", "", steps=9)
+    before = torch.get_rng_state()
+    buffer.sample_sequences(6, 4)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_loaded_buffer_samples_what_the_saved_one_does():
+    lives = ["3d 4t 1d", "5d 9t"]
+    population = Lives(make_buffer(14, 2, seed=7), lives)
+    population.live(6)
+    other = copy.deepcopy(population)
+    other.tape = make_buffer(14, 2, seed=7)
+    other.tape.load_state_dict(copy.deepcopy(population.tape.state_dict()))
+    for _ in range(8):
+        batches = [one.tape.sample_sequences(6, 3, burn_in=2)._asdict() for one in (population, other)]
+        assert same(*batches)
+        population.step()
+        other.step()
+
+
+def test_sampling_does_not_wait_for_the_device():
+    buffer = SequentialReplayBuffer(12, 2, obs_dim=1, num_actions=NUM_ACTIONS, device="meta", hidden=MEMORY)
+    buffer.appended = 3  # tensors on "meta" have no values: whatever reads one on the host raises
+    assert buffer.sample_sequences(4, 3, burn_in=2).observations.shape == (4, 6, 1)
+
+
+# Any life, against a plain list of episodes
+
+
+def check_batch(batch, fragments, seq_len, burn_in):
+    """Every window is a contiguous piece of one stored fragment, with all that belongs to its steps."""
+    where = {step.observation: (piece, index) for piece in fragments for index, step in enumerate(piece)}
+    rows, valid = seen(batch), batch.valid.tolist()
+    actions, rewards, terminated = batch.actions.tolist(), batch.rewards.tolist(), batch.terminated.tolist()
+    previous, masks = batch.previous_actions.tolist(), forbidden(batch.action_mask)
+    resets = [[False] * (seq_len + 1)] * len(rows) if batch.reset is None else batch.reset.tolist()
+    goes_on, starts = continuing(batch).tolist(), []
+    for row, observations in enumerate(rows):
+        piece, index = where[observations[burn_in]]  # still stored
+        steps = sum(valid[row])
+        limit = min(seq_len, len(piece) - index)
+        assert steps == limit or (index == 0 and 1 <= steps < limit)  # cut short only where it began before the episode
+        assert valid[row] == [False] * burn_in + [True] * steps + [False] * (seq_len - steps)
+        reach = min(burn_in, index)
+        assert resets[row] == [reach < burn_in and time == burn_in - reach for time in range(burn_in + seq_len + 1)]
+        real = piece[index - reach : index + steps]
+        padding = [real[0].observation] * (burn_in - reach)
+        after = [real[-1].successor] * (seq_len - steps + 1)
+        assert observations == padding + [step.observation for step in real] + after
+        assert masks[row] == [(observation + 1) % NUM_ACTIONS for observation in observations]
+        lived_through = slice(burn_in - reach, burn_in + steps)
+        assert actions[row][lived_through] == [step.action for step in real]
+        assert rewards[row][lived_through] == [float(step.observation) for step in real]
+        assert terminated[row][lived_through] == [step.terminated for step in real]
+        assert previous[row][lived_through] == [step.previous for step in real]
+        assert (previous[row][burn_in - reach] == NO_ACTION) == real[0].first
+        assert previous[row][burn_in + steps] == action_at(real[-1].observation)
+        assert goes_on[row] == [time < steps - 1 for time in range(seq_len)]
+        starts.append(real[0].observation)
+    assert same(batch.hidden, stack_memory(starts))
+
+
+@pytest.mark.parametrize("burn_in", [0, 3])
+@pytest.mark.parametrize(("num_agents", "capacity", "longest"), [(3, 17, 25), (2, 40, 12), (4, 5, 8)])
+def test_every_window_of_random_lives_is_a_stored_piece_of_one_episode(num_agents, capacity, longest, burn_in):
+    generator = stream(num_agents)
+    buffer = make_buffer(capacity * num_agents, num_agents)
+    population = Lives(buffer, random_lives(num_agents, 600, longest, generator), long_number)
+    rings = [ReferenceRing(capacity) for _ in range(num_agents)]
+    for tick in range(1200):
+        for ring, step in zip(rings, population.step(), strict=True):
+            ring.append(step)
+        if tick % 12 in (0, 5):
+            fragments = [fragment for ring in rings for fragment in ring.fragments()]
+            assert buffer.num_transitions == sum(map(len, fragments)) <= capacity * num_agents
+            assert len(buffer) == sum(map(complete, fragments))
+            seq_len = 1 + tick // 12 % 9
+            check_batch(buffer.sample_sequences(24, seq_len, burn_in), fragments, seq_len, burn_in)
+
+
+def test_every_window_of_random_stored_episodes_is_a_piece_of_one_of_them():
+    generator, num_agents, capacity = stream(9), 3, 14
+    buffer = make_buffer(capacity * num_agents, num_agents)
+    rings = [ReferenceRing(capacity) for _ in range(num_agents)]
+    for episode in range(150):
+        length, end = int(torch.randint(1, capacity + 1, (1,), generator=generator)), "dtb"[episode % 3]
+        steps = make_steps(0, episode, length, end, long_number)
+        buffer.store_episode(make_episode(steps))
+        for step in steps:
+            rings[episode % num_agents].append(step)
+        fragments = [fragment for ring in rings for fragment in ring.fragments()]
+        assert buffer.num_transitions == sum(map(len, fragments))
+        assert len(buffer) == sum(map(complete, fragments))
+        check_batch(buffer.sample_sequences(16, 4, burn_in=2), fragments, 4, 2)
