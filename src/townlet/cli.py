@@ -1,7 +1,9 @@
 """`townlet`: one command with a word for each of the others."""
 
+import sqlite3
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -9,11 +11,15 @@ from rich.table import Table
 from townlet import evaluate, train
 from townlet.config import ConfigError, load_level
 from townlet.level_file import shipped_levels
+from townlet.training.curves import draw_comparison
+from townlet.training.metrics import MetricsStore
+from townlet.training.run_directory import RunError, resolve_run
 
 USAGE = """usage: townlet COMMAND ...
 
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
+  compare    draw the greedy survival of several runs into one picture
   levels     list the shipped levels
   validate   check level files
 
@@ -23,7 +29,13 @@ townlet COMMAND --help says more."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    commands = {"train": train.main, "evaluate": evaluate.main, "levels": levels, "validate": validate}
+    commands = {
+        "train": train.main,
+        "evaluate": evaluate.main,
+        "compare": compare,
+        "levels": levels,
+        "validate": validate,
+    }
     if words and words[0] in ("-h", "--help"):
         print(USAGE)
         return train.DONE
@@ -32,6 +44,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"townlet: expected one of {', '.join(commands)}, got {got} (see townlet --help)", file=sys.stderr)
         return train.WRONG_USE
     return commands[words[0]](words[1:])
+
+
+def compare(arguments: Sequence[str]) -> int:
+    """Draw the greedy survival of several runs into one picture."""
+    parser = train.Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
+    parser.add_argument("runs", nargs="+", metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing")
+    parser.add_argument(
+        "--out", type=Path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
+    )
+    parser.add_argument("--title", default="", help="its title")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    options = parser.parse_args(arguments)
+    stores: dict[str, list[MetricsStore]] = {}
+    level = None
+    try:
+        for word in options.runs:
+            label, equals, reference = word.partition("=")
+            run = resolve_run(reference if equals else word, options.runs_dir)
+            level = level or load_level(run / "config.yaml")
+            store = MetricsStore(run / "metrics.sqlite", read_only=True)
+            stores.setdefault(label if equals else run.name, []).append(store)
+        assert level is not None  # there is at least one run
+        title = options.title or f"Level {level.id}, {level.name}"
+        draw_comparison(stores, options.out, title=title, yardsticks=level.yardsticks, limit=level.max_steps)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return train.WRONG_USE
+    except (RunError, OSError, sqlite3.Error) as error:
+        print(f"townlet compare: {error}", file=sys.stderr)
+        return train.FAILED
+    print(f"drawn into {options.out}")
+    return train.DONE
 
 
 def levels(arguments: Sequence[str]) -> int:

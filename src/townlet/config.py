@@ -1,5 +1,6 @@
 """The level: everything that a run is, as frozen, checked types."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,10 +16,9 @@ Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(ge=-1.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+Ticks = Annotated[int, Field(ge=1, lt=2**31)]  # what the world counts in int32
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Action = Literal["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
-
-MAX_CELLS = 4096
 
 
 class Part(BaseModel):
@@ -81,7 +81,7 @@ class Cascades(Part):
 class Affordance(Part):
     """What INTERACT does in one place: costs (negative: earnings) and effects of one whole interaction, by meter."""
 
-    ticks: Positive = 1
+    ticks: Ticks = 1
     costs: dict[Name, Rate] = {}
     effects: dict[Name, Rate] = {}
     hours: Annotated[tuple[Count, Count], Field(strict=False)] | None = None  # [open, close), may pass midnight
@@ -119,7 +119,7 @@ class Observation(Part):
 class Milestone(Part):
     """`value` at every multiple of `every` ticks lived."""
 
-    every: Positive
+    every: Ticks
     value: float
 
 
@@ -259,7 +259,7 @@ class Level(Part):
     placed_affordances: Annotated[tuple[Name, ...], Field(strict=False)]
     layout: Layout
     actions: Annotated[tuple[Action, ...], Field(strict=False, min_length=1)]
-    max_steps: Positive
+    max_steps: Ticks
     day_ticks: Annotated[int, Field(ge=1, le=10_000)] | None = None
     multi_tick: MultiTick | None = None
     observation: Observation
@@ -286,7 +286,8 @@ def load_level(reference: str | Path, overrides: Mapping[str, Any] | None = None
 def level_problems(level: Level) -> list[Problem]:
     """Everything wrong between the parts of a structurally valid level."""
     checks: tuple[Callable[[Level], list[Problem]], ...] = (
-        _meter_problems, _affordance_problems, _layout_problems, _action_problems, _time_problems, _training_problems,
+        _meter_problems, _reward_problems, _affordance_problems, _layout_problems, _action_problems, _time_problems,
+        _returns_problems, _mode_problems, _network_problems,
     )  # fmt: skip
     return [problem for check in checks for problem in check(level)]
 
@@ -319,14 +320,27 @@ def _meter_problems(level: Level) -> list[Problem]:
         named |= {("affordances", name, "costs", meter): meter for meter in affordance.costs}
         named |= {("affordances", name, "effects", meter): meter for meter in affordance.effects}
     problems = _unknown(named, level.meters) + _repeated("present_meters", level.present_meters)
-    rewarded: dict[tuple[str | int, ...], str] = {
-        ("reward", term, meter): meter for term in ("wellbeing", "interaction") for meter in getattr(level.reward, term)
-    }
-    if level.reward.potential:
-        rewarded |= {("reward", "potential", "meters", meter): meter for meter in level.reward.potential.meters}
-    problems += _unknown(rewarded, level.present_meters)
-    if not any(level.meters[name].lethal for name in level.present_meters if name in level.meters):
+    lethal = [name for name in level.present_meters if name in level.meters and level.meters[name].lethal]
+    if not lethal:
         problems.append(Problem(("present_meters",), "at least one lethal meter", str(list(level.present_meters))))
+    return problems + [
+        Problem(("meters", name, "initial"), "above 0 for a lethal meter", str(level.meters[name].initial))
+        for name in dict.fromkeys(lethal)
+        if not level.meters[name].initial
+    ]
+
+
+def _reward_problems(level: Level) -> list[Problem]:
+    terms = level.reward
+    named: dict[tuple[str | int, ...], str] = {
+        ("reward", term, meter): meter for term in ("wellbeing", "interaction") for meter in getattr(terms, term)
+    }
+    if terms.potential:
+        named |= {("reward", "potential", "meters", meter): meter for meter in terms.potential.meters}
+    problems = _unknown(named, level.present_meters)
+    weights = [terms.alive, terms.death, *terms.wellbeing.values(), *terms.interaction.values()]
+    if not any([*weights, *(milestone.value for milestone in terms.milestones), terms.potential]):
+        problems.append(Problem(("reward",), "at least one term that is not 0", "none"))
     return problems
 
 
@@ -339,8 +353,6 @@ def _affordance_problems(level: Level) -> list[Problem]:
     if len(placed) > cells:
         expected = f"at most {cells} affordances on a map of {level.grid.width}x{level.grid.height} cells"
         problems.append(Problem(("placed_affordances",), expected, str(len(placed))))
-    if cells > MAX_CELLS:
-        problems.append(Problem(("grid",), f"at most {MAX_CELLS} cells", str(cells)))
     return problems
 
 
@@ -351,14 +363,28 @@ def _layout_problems(level: Level) -> list[Problem]:
             Problem(("layout", key), "a number of maps for a random layout", "null")
             for key, value in maps.items()
             if value is None
-        ]
-    problems = [
+        ] or _pool_problems(level, [value for value in maps.values() if value is not None])
+    return [
         Problem(("layout", key), "null on a fixed layout, which has one map", str(value))
         for key, value in maps.items()
         if value is not None
-    ]
+    ] + _place_problems(level)
+
+
+def _pool_problems(level: Level, wanted: list[int]) -> list[Problem]:
+    """Training and evaluation share no map, so there must be enough for both."""
+    placed, cells = len(level.placed_affordances), level.grid.width * level.grid.height
+    possible = math.perm(cells, placed)
+    if placed > cells or sum(wanted) <= possible:
+        return []
+    expected = f"at most {possible} maps in all, for {placed} placed on {cells} cells"
+    return [Problem(("layout",), expected, " + ".join(map(str, wanted)))]
+
+
+def _place_problems(level: Level) -> list[Problem]:
+    problems = []
     taken: dict[tuple[int, int], str] = {}
-    for name in level.placed_affordances:
+    for name in dict.fromkeys(level.placed_affordances):
         if name not in level.affordances:
             continue
         key, place = ("affordances", name, "place"), level.affordances[name].place
@@ -400,8 +426,8 @@ def _time_problems(level: Level) -> list[Problem]:
     for name, affordance in level.affordances.items():
         if level.day_ticks is not None and affordance.hours is not None:
             opening, closing = affordance.hours
-            if max(opening, closing) > level.day_ticks or opening == closing:
-                expected = f"two different hours of a day of {level.day_ticks}"
+            if opening >= level.day_ticks or closing > level.day_ticks or opening == closing:
+                expected = f"an hour below {level.day_ticks}, then another of at most {level.day_ticks}"
                 problems.append(Problem(("affordances", name, "hours"), expected, str(list(affordance.hours))))
     if level.observation.clock and level.day_ticks is None:
         problems.append(Problem(("observation", "clock"), "false in a level without a day", "true"))
@@ -410,28 +436,37 @@ def _time_problems(level: Level) -> list[Problem]:
     return problems
 
 
-def _training_problems(level: Level) -> list[Problem]:
+def _returns_problems(level: Level) -> list[Problem]:
     training, problems = level.training, []
-    mode = training.mode
-    if training.n_step > 1 and training.trace_decay > 0.0:
-        key = ("training", "trace_decay")
-        problems.append(Problem(key, "0 with n_step over 1: one kind of return", str(training.trace_decay)))
+    trace, decay = ("training", "trace_decay"), training.trace_decay
+    if decay > 0.0 and training.n_step > 1:
+        problems.append(Problem(trace, "0 with n_step over 1: one kind of return", str(decay)))
+    if decay > 0.0 and training.seq_len == 1:
+        problems.append(Problem(trace, "0 with windows of one step (seq_len is 1)", str(decay)))
     if training.n_step > training.seq_len:
         problems.append(Problem(("training", "n_step"), f"at most seq_len, {training.seq_len}", str(training.n_step)))
     if training.double_q and training.target_every is None:
         key = ("training", "double_q")
         problems.append(Problem(key, "false without a target network (target_every is null)", "true"))
-    if isinstance(mode, Fresh) and training.num_agents % mode.minibatches:
+    return problems
+
+
+def _mode_problems(level: Level) -> list[Problem]:
+    training, mode, key = level.training, level.training.mode, ("training", "mode")
+    if isinstance(mode, Fresh):
         expected = f"a divisor of num_agents, {training.num_agents}"
-        problems.append(Problem(("training", "mode", "minibatches"), expected, str(mode.minibatches)))
-    if isinstance(mode, Replay):
-        least = (training.seq_len + mode.burn_in + 2) * training.num_agents
-        if mode.capacity < least:
-            expected = f"at least {least}: a window of every agent"
-            problems.append(Problem(("training", "mode", "capacity"), expected, str(mode.capacity)))
-    network = level.network
+        wrong = bool(training.num_agents % mode.minibatches)
+        return [Problem((*key, "minibatches"), expected, str(mode.minibatches))] if wrong else []
+    least = (training.seq_len + mode.burn_in + 2) * training.num_agents
+    if mode.capacity < least:
+        return [Problem((*key, "capacity"), f"at least {least}: a window of every agent", str(mode.capacity))]
+    return []
+
+
+def _network_problems(level: Level) -> list[Problem]:
+    network, mode, problems = level.network, level.training.mode, []
     if isinstance(network, Recurrent) and isinstance(network.encoder, SpatialEncoder) and not level.observation.window:
         problems.append(Problem(("network", "encoder", "kind"), "joint, since no window is observed", "'spatial'"))
-    if isinstance(mode, Replay) and mode.burn_in and isinstance(network, FeedForward):
+    if isinstance(network, FeedForward) and isinstance(mode, Replay) and mode.burn_in:
         problems.append(Problem(("training", "mode", "burn_in"), "0 for a network without memory", str(mode.burn_in)))
     return problems

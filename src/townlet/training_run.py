@@ -75,6 +75,8 @@ class TrainingRun:
                 f"{found.path}: expected a checkpoint of this level, got {reason}"
             ) from error
         self.elapsed_before, self.saved_at, self.resumed_at = found.state["elapsed"], found.step, found.step
+        self.run.write_config(resolved_config(self.level))  # flags may have changed it, the total steps above all
+        self.tell(f"goes on from {found.path.name}")
 
     def load_weights(self, path: Path) -> None:
         """Begin with the weights of another checkpoint, and nothing else of it. Raises CheckpointError."""
@@ -129,9 +131,9 @@ class TrainingRun:
 
     def _record(self) -> None:
         learned = {name: float(value) for name, value in self.learned.items()}
-        self.metrics_now = self.population.read_metrics() | learned | {"time/fps": self.pace.rate(self.population)}
-        self.metrics.write_scalars(self.population.env_steps, self.metrics_now, self.elapsed)
-        self._show(self.metrics_now)
+        metrics = self.population.read_metrics() | learned | {"time/fps": self.pace.rate_since_record(self.population)}
+        self.metrics.write_scalars(self.population.env_steps, metrics, self.elapsed)
+        self._show(metrics)
 
     def _show(self, metrics: dict[str, float]) -> None:
         self.pace.latest |= metrics
@@ -221,15 +223,25 @@ class _Pace:
     shown_at: float = -math.inf
     began: float = 0.0
     began_step: int = 0
+    recorded: float = 0.0
+    recorded_step: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
     def begin(self, population: VectorizedPopulation) -> None:
         """Measure from now on."""
         self.began, self.began_step, self.seconds = time.monotonic(), population.env_steps, dict(population.seconds)
+        self.recorded, self.recorded_step = self.began, self.began_step
 
     def rate(self, population: VectorizedPopulation) -> float:
-        """Environment steps a second."""
+        """Environment steps a second since `begin`."""
         return (population.env_steps - self.began_step) / max(time.monotonic() - self.began, 1e-9)
+
+    def rate_since_record(self, population: VectorizedPopulation) -> float:
+        """Environment steps a second since this was last called, or since `begin`."""
+        now, step = time.monotonic(), population.env_steps
+        rate = (step - self.recorded_step) / max(now - self.recorded, 1e-9)
+        self.recorded, self.recorded_step = now, step
+        return rate
 
     def measure(self, population: VectorizedPopulation) -> tuple[float, dict[str, float]]:
         """Environment steps a second, and the share of the time that each part of a step took."""

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from townlet.agent.networks import Hidden, QNetwork
+from townlet.agent.networks import QNetwork
 from townlet.environment.types import Observation
+from townlet.sequences import Hidden
 
 
 class Memory(NamedTuple):

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from townlet.agent import losses
-from townlet.agent.networks import Hidden, QNetwork
+from townlet.agent.networks import QNetwork
 from townlet.config import Training
-from townlet.training.replay_tape import SequenceBatch
+from townlet.sequences import Hidden, SequenceBatch
 
 
 class TrainingDivergedError(Exception):
@@ -124,8 +124,11 @@ class QLearner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
-        self.optimizer.load_state_dict(state["optimizer"])
+        """Go on from what `state_dict` returned. Raises ValueError if only one of both has a target network."""
+        if (self.target is None) != (state["target"] is None):
+            expected, got = ("none", "with one") if self.target is None else ("one", "without")
+            raise ValueError(f"target network: expected {expected}, got a state {got}")
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # PyTorch would share the moments
         if self.target is not None:
             self.target.load_state_dict(state["target"])
         self.updates = state["updates"]

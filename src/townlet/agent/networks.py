@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from townlet.config import FeedForward, JointEncoder, Level, Recurrent, SpatialEncoder
 from townlet.environment.observation import ObservationLayout
-
-Hidden = tuple[Tensor, ...]  # (h, c), each [num_layers, batch, hidden_dim]; () without memory
+from townlet.sequences import Hidden
 
 REFERENCE = Recurrent(
     kind="recurrent", encoder=SpatialEncoder(kind="spatial", window=128, part=32), hidden=256, head=128

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
-from townlet.agent.networks import Hidden, make_network
+from townlet.agent.networks import make_network
 from townlet.config import Fresh, Level, Replay
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
 from townlet.seeding import generator, stream_seed
+from townlet.sequences import Hidden
 from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
 
 
@@ -223,15 +224,15 @@ class ReplayLearning:
         self._enough: Callable[[], bool] = self._enough_episodes
 
     def due(self) -> bool:
-        """Whether `train_every` steps have passed, and enough complete episodes are stored."""
+        """Whether `train_every` steps have passed, and enough episodes have been completed."""
         return self.population.steps % self.mode.train_every == 0 and self._enough()
 
     def _enough_episodes(self) -> bool:
-        # Looked at until the first update only: complete episodes may later fall out of a small ring again.
+        # Read from the device until the first update only.
         if self.population.learner.updates:
             self._enough = lambda: True
             return True
-        return len(self.buffer) >= self.mode.min_episodes
+        return int(self.buffer.ended) >= self.mode.min_episodes
 
     def learn(self) -> dict[str, Tensor]:
         """Update once."""

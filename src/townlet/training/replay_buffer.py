@@ -1,6 +1,6 @@
 """Single transitions: a sequence of one."""
 
-from townlet.training.replay_tape import SequenceBatch
+from townlet.sequences import SequenceBatch
 from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
 
 

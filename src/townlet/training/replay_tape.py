@@ -6,34 +6,12 @@ episode, and the ring's seam needs no care: the slot being written next is itsel
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from townlet.agent.networks import Hidden
-
-
-class SequenceBatch(NamedTuple):
-    """Windows of consecutive steps, `burn_in` steps for warming the memory first, then `seq_len` to learn from."""
-
-    observations: Tensor  # [batch, burn_in + seq_len + 1, obs_dim]
-    action_mask: Tensor  # [batch, burn_in + seq_len + 1, num_actions] bool
-    actions: Tensor  # [batch, burn_in + seq_len] int64
-    rewards: Tensor  # [batch, burn_in + seq_len]
-    terminated: Tensor  # [batch, burn_in + seq_len] bool
-    valid: Tensor  # [batch, burn_in + seq_len] bool: steps to learn from, never those of the burn-in
-    previous_actions: Tensor  # [batch, burn_in + seq_len + 1] int64, num_actions for none
-    hidden: Hidden  # memory before the first step, each [num_layers, batch, hidden_dim]
-    weights: Tensor  # [batch]
-    where: Tensor  # [batch] int64: row on the tape of the first step
-    reset: Tensor | None  # [batch, burn_in + seq_len + 1] bool: memory is zero before that step; None where it never is
-    burn_in: int
-
-    def rows(self, index: Tensor) -> "SequenceBatch":
-        """Return the windows at `index` [some] int64."""
-        picked = {name: getattr(self, name)[index] for name in self._fields if isinstance(getattr(self, name), Tensor)}
-        return self._replace(hidden=tuple(part[:, index] for part in self.hidden), **picked)
+from townlet.sequences import Hidden, SequenceBatch
 
 
 class ReplayTape:
@@ -80,6 +58,7 @@ class ReplayTape:
         # Slots of the newest steps of all agents, for `newest`: a ring of its own, since agents do not advance alike.
         # Half as long as theirs, so that even episodes of one step, which take two slots each, are still there.
         self.recent = torch.zeros(self.slots // 2, num_agents, dtype=torch.int64, device=self.device)
+        self.ended = torch.zeros((), dtype=torch.int64, device=self.device)  # episodes that ended, still stored or not
         self.appended = 0
         self.stored_episodes = 0
 
@@ -128,6 +107,7 @@ class ReplayTape:
         self.recent[self.appended % len(self.recent)] = self.cursor
         self.cursor = (self.cursor + 1 + ended.long()) % self.slots
         self.lived = torch.where(ended, 0, self.lived + 1)
+        self.ended += ended.sum()
         self.appended += 1
 
     @torch.no_grad()
@@ -169,6 +149,7 @@ class ReplayTape:
         for stored, part in zip(self.hidden, hidden, strict=True):
             stored[begun] = part.transpose(0, 1).to(self.device)  # [T, num_layers, hidden_dim]
         self.cursor[ring] = (self.cursor[ring] + steps + 1) % self.slots
+        self.ended += 1
         self.stored_episodes += 1
 
     def _part(
@@ -324,5 +305,5 @@ class ReplayTape:
 
 _TENSORS = (
     "features", "action_mask", "actions", "previous_actions", "rewards_extrinsic", "rewards_intrinsic", "terminated",
-    "truncated", "valid", "episode_step", "cursor", "lived", "recent",
+    "truncated", "valid", "episode_step", "cursor", "lived", "recent", "ended",
 )  # fmt: skip

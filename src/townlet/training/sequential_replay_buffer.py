@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from townlet.agent.networks import Hidden
-from townlet.training.replay_tape import ReplayTape, SequenceBatch
+from townlet.sequences import Hidden, SequenceBatch
+from townlet.training.replay_tape import ReplayTape
 
 
 class SequentialReplayBuffer(ReplayTape):

@@ -1,0 +1,112 @@
+"""`townlet`: its words, in this process."""
+
+from pathlib import Path
+
+import pytest
+
+from townlet import cli
+from townlet.config import load_level
+from townlet.level_file import shipped_levels
+
+Capture = pytest.CaptureFixture[str]
+
+
+def exit_code(*arguments: str) -> int:
+    """What the command exits with, also where its parser stops it."""
+    try:
+        return cli.main(arguments)
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+
+
+def words(capsys: Capture) -> list[str]:
+    """The commands that the help lists."""
+    assert exit_code("--help") == 0
+    said = capsys.readouterr()
+    assert said.err == "" and said.out.startswith("usage: townlet COMMAND")
+    return [line.split()[0] for line in said.out.splitlines() if line.startswith("  ")]
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_the_commands_and_asks_for_no_more(flag: str, capsys: Capture) -> None:
+    assert exit_code(flag) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {word} " in out for word in ("train", "evaluate", "levels", "validate"))
+
+
+def test_every_word_of_the_help_is_a_command_with_help_of_its_own(capsys: Capture) -> None:
+    for word in words(capsys):
+        assert exit_code(word, "--help") == 0, word
+        said = capsys.readouterr()
+        assert said.out.startswith(f"usage: townlet {word}") and said.err == "", word
+
+
+@pytest.mark.parametrize(("arguments", "got"), [((), "nothing"), (("trian",), "'trian'"), (("",), "''")])
+def test_a_wrong_word_is_one_line_that_names_all_words(arguments: tuple[str, ...], got: str, capsys: Capture) -> None:
+    known = words(capsys)
+    assert exit_code(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.err == f"townlet: expected one of {', '.join(known)}, got {got} (see townlet --help)\n"
+    assert said.out == ""
+
+
+def test_words_come_from_the_command_line_where_none_are_given(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["townlet", "validate", "0"])
+    assert cli.main() == 0
+    assert capsys.readouterr().out == "0: level 0, minimal, is right\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("levels", "2"), ("validate",), ("validate", "2", "--strict"), ("evaluate",), ("train", "--levle", "2")],
+)
+def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str, ...], capsys: Capture) -> None:
+    assert exit_code(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert said.err.startswith(f"townlet {arguments[0]}: error: ")
+    assert said.err.endswith(f"(see townlet {arguments[0]} --help)\n")
+
+
+def test_levels_lists_every_shipped_level_in_the_order_of_the_ladder(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    assert exit_code("levels") == 0
+    rows = [line.strip("│ ").split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    said = [[cell.strip() for cell in row] for row in rows]
+    levels = [load_level(path) for path in shipped_levels().values()]
+    assert [row[:5] for row in said] == [
+        [level.id, level.name, f"{level.grid.width}x{level.grid.height} {level.layout.kind}",
+         str(level.training.num_agents), level.network.kind]
+        for level in levels
+    ]  # fmt: skip
+    assert [row[5] for row in said] == [level.description for level in levels]
+    assert [row[0] for row in said][:4] == ["0", "0.5", "1", "2"]
+
+
+def test_validate_looks_at_every_level_named_and_fails_if_one_is_wrong(capsys: Capture, tmp_path: Path) -> None:
+    wrong, absent = tmp_path / "wrong.yaml", tmp_path / "absent.yaml"
+    wrong.write_text(f"extends: {shipped_levels()['0']}\nmax_steps: 0\nactions: []\n")
+    assert exit_code("validate", "0", str(wrong), "no-such-level", str(absent), "minimal") == 2
+    said = capsys.readouterr()
+    assert said.out.splitlines() == ["0: level 0, minimal, is right", "minimal: level 0, minimal, is right"]
+    first, second, third, fourth = said.err.splitlines()
+    assert first.startswith(f"{wrong}:2: max_steps: expected ") and second.startswith(f"{wrong}:3: actions: expected ")
+    assert third.startswith("level: expected one of 0, 0.5, 1, 2, ") and third.endswith("got 'no-such-level'")
+    assert fourth == f"{absent}: expected a readable file, got nothing there"
+
+
+def test_validate_passes_where_all_are_right(capsys: Capture) -> None:
+    assert exit_code("validate", *shipped_levels()) == 0
+    said = capsys.readouterr()
+    assert said.err == "" and said.out.count("is right\n") == len(shipped_levels())
+
+
+def test_train_and_evaluate_are_the_commands_of_their_modules(capsys: Capture, tmp_path: Path) -> None:
+    assert exit_code("train", "--level", "0", "--dry-run", "--device", "cpu") == 0
+    assert "0 minimal" in capsys.readouterr().out
+    assert exit_code("evaluate", "no-such-run", "--runs-dir", str(tmp_path)) == 1
+    assert capsys.readouterr().err.startswith("townlet evaluate: no run 'no-such-run'")

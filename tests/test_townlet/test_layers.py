@@ -1,0 +1,240 @@
+"""The shape of the source, by its syntax tree: who imports whom, what is named, what a step may not call, how long."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import townlet
+from townlet.config import load_level
+from townlet.level_file import shipped_levels
+
+SOURCE = Path(townlet.__file__).parent
+
+# --- the modules -------------------------------------------------------------------------------------------------
+
+
+@cache
+def sources() -> dict[str, Path]:
+    """Every module's file, by its name below townlet; the package itself is ""."""
+    return {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
+        for path in sorted(SOURCE.rglob("*.py"))
+    }
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(sources()[module].read_text())
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """The modules of townlet that a module imports anywhere in it, also for types alone."""
+    found = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module}: relative import in line {node.lineno}"
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in below if name.removeprefix("townlet.") in sources()}
+            found |= modules or {str(node.module)}
+    return frozenset(name.removeprefix("townlet").lstrip(".") for name in found if name.split(".")[0] == "townlet")
+
+
+def is_within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+# --- imports go one way ------------------------------------------------------------------------------------------
+
+BOTTOM = ("config", "seeding", "sequences")
+MIDDLE = ("agent", "exploration", "curriculum", "training")
+UP_TO_POPULATION = (*BOTTOM, "environment", *MIDDLE, "population")
+
+# What the modules of each package may import besides each other.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "": (),
+    "seeding": (),
+    "sequences": (),
+    "level_errors": (),
+    "yaml_tree": ("level_errors",),
+    "level_file": ("level_errors", "yaml_tree"),
+    "config": ("level_errors", "level_file"),
+    "environment": ("config", "seeding"),
+    **{package: (*BOTTOM, "environment.types") for package in MIDDLE},
+    "population": (*BOTTOM, "environment.types", *MIDDLE),
+    "terminal_picture": (),
+    "terminal": ("terminal_picture",),
+    "viewer": UP_TO_POPULATION,
+    "bench": UP_TO_POPULATION,
+    "training_run": (*UP_TO_POPULATION, "terminal"),
+    "train": (*UP_TO_POPULATION, "terminal", "viewer", "training_run"),
+    "evaluate": UP_TO_POPULATION,
+    "cli": (*UP_TO_POPULATION, "level_file", "train", "evaluate", "viewer", "bench"),
+}
+
+# Imports that go against that, each with its reason. An entry that is no longer needed must go.
+EXCEPTIONS = {
+    ("agent.networks", "environment.observation"): "a network is built for the parts of an observation",
+    ("exploration.epsilon_greedy", "agent.losses"): "the greedy action under a mask",
+    ("population.evaluation", "environment.vectorized_env"): "an evaluation makes a world of its own",
+    ("population.evaluation", "environment.rules"): "what counts as an empty meter, to tell what agents died of",
+    ("evaluate", "train"): "the parser, its types and the exit codes of all commands",
+}
+
+
+def package_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def test_every_module_has_its_place_among_the_layers() -> None:
+    assert {package_of(module) for module in sources()} <= set(MAY_IMPORT)
+
+
+def test_imports_go_one_way() -> None:
+    against = {
+        (module, imported)
+        for module in sources()
+        for imported in imports(module) - {""}  # the package itself holds the version alone
+        if package_of(imported) != package_of(module) and not is_within(imported, MAY_IMPORT[package_of(module)])
+    }
+    assert against == set(EXCEPTIONS)
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    def reach(module: str) -> set[str]:
+        seen, waiting = set(), [module]
+        while waiting:
+            new = imports(waiting.pop()) - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    assert [module for module in sources() if module in reach(module)] == []
+
+
+@pytest.mark.parametrize("module", [module for module in sources() if is_within(module, ("environment",))])
+def test_the_environment_does_not_speak_of_those_who_use_it(module: str) -> None:
+    assert re.findall(r"learner|curricul\w*|viewer", sources()[module].read_text(), re.IGNORECASE) == []
+
+
+# --- content lives in YAML ---------------------------------------------------------------------------------------
+
+HOMONYMS = {
+    ("terminal_picture", "Bar"): "a bar of a chart",
+    ("terminal_picture", "rest"): "what is left over",
+}
+
+
+def words_of_code(module: str) -> Iterator[str]:
+    """All identifiers and all strings of a module, but for docstrings."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree(module))
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+        for field in ("id", "attr", "arg", "name", "asname"):
+            if isinstance(word := getattr(node, field, None), str):
+                yield word
+
+
+def test_no_meter_affordance_or_level_is_named_in_the_source() -> None:
+    levels = [(load_level(path), path.stem) for path in shipped_levels().values()]
+    content = {name for level, stem in levels for name in (*level.meters, *level.affordances, level.name, stem)}
+    assert {"energy", "Hospital", "oxygen", "partial_observability", "2_reference"} <= content
+    pattern = re.compile(rf"(?<![^\W_])({'|'.join(map(re.escape, content))})(?![^\W_])")
+    named = {(module, name) for module in sources() for word in words_of_code(module) for name in pattern.findall(word)}
+    assert named == set(HOMONYMS)
+
+
+# --- no host synchronisation in a step ---------------------------------------------------------------------------
+
+# What the population's step runs through, but for learning.
+STEP_PATH = {
+    "environment.rules": (
+        "tick", "can_move", "affordance_underfoot", "can_interact", "move", "interact", "change_passively", "drain",
+        "cascade", "is_dead",
+    ),
+    "environment.observation": (
+        "observe", "action_mask", "_features", "_one_hot", "_window", "_position", "_offsets", "_clock",
+    ),
+    "environment.rewards": ("reward", "potential"),
+    "environment.vectorized_env": (
+        "VectorizedEnv.observe", "VectorizedEnv.step", "begin_episodes", "advance", "_count",
+    ),
+    "seeding": ("mix", "draw_below", "_logical_right_shift"),
+    "agent.networks": (
+        "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward", "LSTM.forward", "LSTM._unroll_with_resets",
+        "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._previous",
+    ),
+    "agent.acting": ("q_values", "carry_on"),
+    "agent.losses": ("masked_argmax", "masked_max", "double_q_values", "lambda_returns", "n_step_returns"),
+    "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
+    "training.replay_tape": ("ReplayTape.append", "ReplayTape.newest", "ReplayTape._read"),
+    "population.vectorized": (
+        "VectorizedPopulation.step", "VectorizedPopulation.act", "VectorizedPopulation._record",
+        "VectorizedPopulation._carry_on", "EpisodeTracker.record", "FreshLearning.learn", "ReplayLearning.learn",
+    ),
+}  # fmt: skip
+WAITS = {"item", "cpu", "nonzero", "tolist", "numpy", "bool", "float", "int", "synchronize"}  # as calls
+
+
+def functions(module: str) -> dict[str, ast.FunctionDef]:
+    """All functions of a module and of its classes, by name or Class.name."""
+    found = {}
+    for node in tree(module).body:
+        if isinstance(node, ast.FunctionDef):
+            found[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{one.name}": one for one in node.body if isinstance(one, ast.FunctionDef)}
+    return found
+
+
+def waiting_calls(function: ast.FunctionDef) -> list[str]:
+    """Calls that wait for the device: methods of tensors, and Python's own conversions of them."""
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    methods = WAITS - {"bool", "float", "int"}  # as methods these only convert the type
+    return [call.attr for call in calls if isinstance(call, ast.Attribute) and call.attr in methods] + [
+        call.id for call in calls if isinstance(call, ast.Name) and call.id in WAITS
+    ]
+
+
+@pytest.mark.parametrize("module", STEP_PATH)
+def test_nothing_in_a_step_waits_for_the_device(module: str) -> None:
+    known = functions(module)
+    assert {name: calls for name in STEP_PATH[module] if (calls := waiting_calls(known[name]))} == {}
+
+
+def test_all_rules_belong_to_the_step() -> None:
+    assert set(functions("environment.rules")) == set(STEP_PATH["environment.rules"])
+
+
+# --- length ------------------------------------------------------------------------------------------------------
+
+MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION = 320, 50
+LONG_FILES = {"config": "the types of a level and its checks, which could be a module of their own"}
+
+
+def test_files_are_short() -> None:
+    lengths = {module: path.read_text().count("\n") for module, path in sources().items()}
+    assert {module for module, length in lengths.items() if length > MOST_LINES_OF_A_FILE} == set(LONG_FILES)
+
+
+def test_functions_are_short() -> None:
+    long = {
+        f"{module}.{node.name}": length
+        for module in sources()
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) >= MOST_LINES_OF_A_FUNCTION
+    }
+    assert long == {}
