@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from townlet import evaluate, train
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser
 from townlet.config import ConfigError, load_level
 from townlet.level_file import shipped_levels
 from townlet.training.curves import draw_comparison
@@ -38,17 +39,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     if words and words[0] in ("-h", "--help"):
         print(USAGE)
-        return train.DONE
+        return DONE
     if not words or words[0] not in commands:
         got = repr(words[0]) if words else "nothing"
         print(f"townlet: expected one of {', '.join(commands)}, got {got} (see townlet --help)", file=sys.stderr)
-        return train.WRONG_USE
-    return commands[words[0]](words[1:])
+        return WRONG_USE
+    try:
+        return commands[words[0]](words[1:])
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
 
 
 def compare(arguments: Sequence[str]) -> int:
     """Draw the greedy survival of several runs into one picture."""
-    parser = train.Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
+    parser = Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
     parser.add_argument("runs", nargs="+", metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing")
     parser.add_argument(
         "--out", type=Path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
@@ -70,29 +75,30 @@ def compare(arguments: Sequence[str]) -> int:
         draw_comparison(stores, options.out, title=title, yardsticks=level.yardsticks, limit=level.max_steps)
     except ConfigError as error:
         print(error, file=sys.stderr)
-        return train.WRONG_USE
+        return WRONG_USE
     except (RunError, OSError, sqlite3.Error) as error:
         print(f"townlet compare: {error}", file=sys.stderr)
-        return train.FAILED
+        return FAILED
     print(f"drawn into {options.out}")
-    return train.DONE
+    return DONE
 
 
 def levels(arguments: Sequence[str]) -> int:
     """List the shipped levels."""
-    train.Parser(prog="townlet levels", description="List the shipped levels.").parse_args(arguments)
-    table = Table("id", "name", "map", "agents", "network", "what it teaches")
+    Parser(prog="townlet levels", description="List the shipped levels.").parse_args(arguments)
+    table = Table("map", "agents", "network", "what it teaches")
+    table.columns[:0] = [Column("id", no_wrap=True), Column("name", no_wrap=True)]
     for path in shipped_levels().values():
         level = load_level(path)
         size = f"{level.grid.width}x{level.grid.height} {level.layout.kind}"
         table.add_row(level.id, level.name, size, str(level.training.num_agents), level.network.kind, level.description)
     Console().print(table)
-    return train.DONE
+    return DONE
 
 
 def validate(arguments: Sequence[str]) -> int:
     """Check level files; one line for each error."""
-    parser = train.Parser(prog="townlet validate", description="Check level files.")
+    parser = Parser(prog="townlet validate", description="Check level files.")
     parser.add_argument("level", nargs="+", help="a level's id, name or file")
     wrong = False
     for reference in parser.parse_args(arguments).level:
@@ -102,7 +108,7 @@ def validate(arguments: Sequence[str]) -> int:
         except ConfigError as error:
             wrong = True
             print(error, file=sys.stderr)
-    return train.WRONG_USE if wrong else train.DONE
+    return WRONG_USE if wrong else DONE
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from townlet.agent.networks import make_network
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive
 from townlet.config import ConfigError, load_level
 from townlet.population.evaluation import RandomPolicy, evaluate, play
 from townlet.seeding import stream_seed
-from townlet.train import DONE, FAILED, WRONG_USE, Parser, device_named, positive
 from townlet.training import checkpoint
 from townlet.training.run_directory import RunError, resolve_run
 

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -36,24 +36,30 @@ def load(
     path: Path,
     overrides: Mapping[str, object] | None = None,
     check: Callable[[M], list[Problem]] | None = None,
+    names: Callable[[Mapping[str, Any]], list[Problem]] | None = None,
 ) -> M:
     """Read a level file, the files it extends and the overrides into a checked model.
 
-    `overrides` maps dotted keys to values; a string is read as YAML. `check` finds mistakes of meaning in a level whose
-    structure is right. Raises ConfigError with every mistake, in the order of files and lines.
+    `overrides` maps dotted keys to values; a string is read as YAML. `names` finds names that nothing defines in the
+    plain values, right or wrong; `check` finds mistakes of meaning in a level whose structure is right. Raises
+    ConfigError with every mistake, in the order of files and lines.
     """
     reader = _LevelReader()
     tree = reader.read_file(Path(path))
     if tree is None:
         raise config_error(reader.mistakes)
     tree = merge(tree, reader.read_overrides(overrides or {}))
-    values, level = plain(tree), None
+    values, level, problems = plain(tree), None, []
     try:
         # The rules for JSON, which fit YAML: a list may be a tuple, and true is still no number.
         level = model.model_validate_json(json.dumps(values))
-        problems = check(level) if check and not reader.mistakes else []
     except ValidationError as error:
         problems = [problem for problem in explain(model, error, values) if reader.believes(problem, tree)]
+    if names is not None and reader.complete:
+        wrong = [problem.key for problem in problems]
+        problems += [one for one in names(values) if not any(one.key[: len(key)] == key for key in wrong)]
+    if check is not None and level is not None and not reader.mistakes:
+        problems += check(level)
     mistakes = reader.mistakes + [Mistake(nearest(tree, problem.key).place, problem) for problem in problems]
     if mistakes or level is None:
         raise config_error(mistakes)

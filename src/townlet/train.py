@@ -4,57 +4,22 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
 from townlet.agent.learner import TrainingDivergedError
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting
 from townlet.config import ConfigError, Level, load_level
 from townlet.terminal import make_reporter
 from townlet.training.checkpoint import CheckpointError
 from townlet.training.run_directory import RunDirectory, RunError, describe_machine, resolve_run
 from townlet.training_run import Plan, StopRequest, TrainingRun, resolved_config
 
-DONE, FAILED, WRONG_USE = 0, 1, 2
 CHECKPOINTS_IN_A_RUN = 20
-
-
-class Parser(argparse.ArgumentParser):
-    """Argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print one line and exit with code 2."""
-        self.exit(WRONG_USE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-def positive(text: str) -> int:
-    """Read a whole number of at least 1."""
-    try:
-        value = int(text.replace("_", ""))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, got {value}")
-    return value
-
-
-def setting(text: str) -> tuple[str, str]:
-    """Read `a.b=c`."""
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise argparse.ArgumentTypeError(f"expected key=value, got {text!r}")
-    return key, value
-
-
-def device_named(text: str) -> torch.device:
-    """Read `auto`, `cpu` or `cuda`."""
-    if text not in ("auto", "cpu", "cuda"):
-        raise argparse.ArgumentTypeError(f"expected auto, cpu or cuda, got {text!r}")
-    if text == "cuda" and not torch.cuda.is_available():
-        raise argparse.ArgumentTypeError("expected a CUDA device, got a machine without one")
-    return torch.device("cuda" if text != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def make_parser() -> Parser:
@@ -110,8 +75,7 @@ def _train(options: argparse.Namespace) -> int:
         print(describe(level, plan, options.device, resumed))
         return DONE
     run = RunDirectory.open(resumed) if resumed else _new_run(level, options)
-    stop = _stop_on_signals()
-    with run, make_reporter(options.plain) as reporter:
+    with run, _stop_on_signals() as stop, make_reporter(options.plain) as reporter:
         training = TrainingRun(level, plan, run, reporter, options.device, stop)
         if resumed:
             training.resume()
@@ -145,7 +109,8 @@ def _new_run(level: Level, options: argparse.Namespace) -> RunDirectory:
     return run
 
 
-def _stop_on_signals() -> StopRequest:
+@contextmanager
+def _stop_on_signals() -> Iterator[StopRequest]:
     """The first Ctrl-C (or SIGTERM) asks the run to save and stop, the second stops it."""
     stop = StopRequest()
 
@@ -155,9 +120,12 @@ def _stop_on_signals() -> StopRequest:
         stop.wanted = True
         os.write(2, b"\nsaving and stopping; once more stops at once\n")
 
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
-    return stop
+    former = {signum: signal.signal(signum, on_signal) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for signum, handler in former.items():
+            signal.signal(signum, handler)
 
 
 def describe(level: Level, plan: Plan, device: torch.device, resumed: Path | None) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from townlet.agent import losses
 from townlet.agent.networks import QNetwork
 from townlet.config import Training
+from townlet.masking import masked_max
 from townlet.sequences import Hidden, SequenceBatch
 
 
@@ -73,7 +74,7 @@ class QLearner:
         if training.double_q:
             next_values = losses.double_q_values(online[:, 1:], target[:, 1:], mask)
         else:
-            next_values = losses.masked_max(target[:, 1:], mask)
+            next_values = masked_max(target[:, 1:], mask)
         terminated = batch.terminated[:, start:]
         continues = continuing(batch)
         rewards = batch.rewards[:, start:]

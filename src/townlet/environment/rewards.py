@@ -15,10 +15,10 @@ def reward(level: Level, before: Tensor, tick: Tick) -> Tensor:
     for milestone in terms.milestones:
         reached = (tick.state.tick % milestone.every == 0).float()
         total = total + milestone.value * reached * alive
-    for name, weight in terms.wellbeing.items():
-        total = total + weight * tick.state.meters[index[name]] * alive
-    for name, weight in terms.interaction.items():
-        total = total + weight * tick.interaction[index[name]]
+    for name in sorted(terms.wellbeing):  # sorted: no order of writing changes a sum's last bit
+        total = total + terms.wellbeing[name] * tick.state.meters[index[name]] * alive
+    for name in sorted(terms.interaction):
+        total = total + terms.interaction[name] * tick.interaction[index[name]]
     if terms.potential is not None:
         after = potential(terms.potential, index, tick.state.meters) * alive
         shaping = level.training.gamma * after - potential(terms.potential, index, before)
@@ -28,8 +28,9 @@ def reward(level: Level, before: Tensor, tick: Tick) -> Tensor:
 
 def potential(terms: Potential, index: dict[str, int], meters: Tensor) -> Tensor:
     """phi = sum w (1 - (1 - m)^2) / sum w, [num_agents]: concave, so the emptiest meter is worth most to fill."""
-    phi = torch.zeros_like(meters[0])
-    for name, one in terms.meters.items():
+    phi, weighed = torch.zeros_like(meters[0]), sorted(terms.meters)
+    for name in weighed:
+        one = terms.meters[name]
         missing = 1.0 - (meters[index[name]] / one.full).clamp(max=1.0)
         phi = phi + one.weight * (1.0 - missing * missing)
-    return phi / sum(one.weight for one in terms.meters.values())
+    return phi / sum(terms.meters[name].weight for name in weighed)

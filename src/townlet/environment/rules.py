@@ -145,6 +145,15 @@ def cascade(level: Level, meters: list[Tensor]) -> list[Tensor]:
     return meters
 
 
+def cause_of_death(level: Level, meters: list[Tensor]) -> Tensor:
+    """The first lethal meter that is empty, [num_agents] int64, num_meters for none."""
+    cause = torch.full_like(meters[0], len(meters), dtype=torch.int64)
+    for index in reversed(range(len(meters))):
+        if level.meters[level.present_meters[index]].lethal:
+            cause = torch.where(meters[index] <= EMPTY, index, cause)
+    return cause
+
+
 def is_dead(level: Level, meters: list[Tensor]) -> Tensor:
     """Where a lethal meter is empty, [num_agents] bool."""
     dead = torch.zeros_like(meters[0], dtype=torch.bool)

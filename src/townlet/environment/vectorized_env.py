@@ -10,7 +10,7 @@ from torch import Tensor
 from townlet.config import Level
 from townlet.environment.observation import ObservationLayout, observe
 from townlet.environment.rewards import reward
-from townlet.environment.rules import EMPTY, tick
+from townlet.environment.rules import cause_of_death, tick
 from townlet.environment.tables import Tables, make_tables
 from townlet.environment.types import EnvState, Observation, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
@@ -99,9 +99,13 @@ class VectorizedEnv:
         )
         self._counts, level = self._no_counts(), self.level
         metrics = {f"meters/{name}_mean": value for name, value in zip(level.present_meters, means, strict=True)}
-        metrics |= {f"affordance/{name}_uses": value for name, value in zip(level.affordances, uses, strict=True)}
-        lethal = {f"deaths/{name}": value for name, value in zip(level.present_meters, deaths, strict=True)}
-        return metrics | {key: value for key, value in lethal.items() if level.meters[key.split("/")[1]].lethal}
+        for name, value in zip(level.affordances, uses, strict=True):
+            if name in level.placed_affordances:
+                metrics[f"affordance/{name}_uses"] = value
+        for name, value in zip(level.present_meters, deaths, strict=True):
+            if level.meters[name].lethal:
+                metrics[f"deaths/{name}"] = value
+        return metrics
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next step depends on."""
@@ -162,9 +166,6 @@ def advance(
 def _count(level: Level, meters: Tensor, completed: Tensor, terminated: Tensor) -> Counts:
     affordances = torch.arange(len(level.affordances), device=completed.device)
     uses = (completed.unsqueeze(0) == affordances.unsqueeze(1)).float().sum(dim=1)
-    deaths, blamed = [], ~terminated
-    for name, row in zip(level.present_meters, meters.unbind(), strict=True):
-        by_this = ~blamed & (row <= EMPTY) if level.meters[name].lethal else torch.zeros_like(blamed)
-        blamed = blamed | by_this
-        deaths.append(by_this.float().sum())
-    return Counts(uses, torch.stack(deaths))
+    cause = torch.where(terminated, cause_of_death(level, list(meters.unbind())), len(level.present_meters))
+    indices = torch.arange(len(level.present_meters), device=completed.device)
+    return Counts(uses, (cause.unsqueeze(0) == indices.unsqueeze(1)).float().sum(dim=1))

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from townlet.agent.losses import masked_argmax
 from townlet.config import Level
+from townlet.masking import masked_argmax
 
 
 def epsilon_ladder(num_agents: int, base: float, alpha: float, device: torch.device | str = "cpu") -> Tensor:

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from townlet.agent.acting import carry_on, initial_memory, q_values
-from townlet.agent.losses import masked_argmax
 from townlet.agent.networks import QNetwork
 from townlet.config import Level
-from townlet.environment.rules import EMPTY
+from townlet.environment.rules import cause_of_death
 from townlet.environment.types import Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.masking import masked_argmax
 from townlet.seeding import generator
 
 STEPS_BETWEEN_CHECKS = 25  # whether all episodes have ended is asked this seldom: it waits for the device
@@ -90,17 +90,16 @@ class _FirstEpisodes:
         self.running = torch.ones(env.num_agents, dtype=torch.bool, device=env.device)
         self.lengths = torch.zeros(env.num_agents, dtype=torch.float64, device=env.device)
         self.rewards, self.survived = self.lengths.clone(), ~self.running
-        self.died_of = torch.full((env.num_agents,), -1, device=env.device)  # meter, -1 for none
+        self.died_of = torch.full(
+            (env.num_agents,), len(level.present_meters), device=env.device
+        )  # num_meters for none
 
     def record(self, result: StepResult) -> None:
         self.lengths += self.running
         self.rewards += result.reward * self.running
         self.survived |= result.truncated & self.running
-        dies = result.terminated & self.running
-        final = result.final_features[:, self.meters]  # [num_agents, num_meters]
-        for meter, name in reversed(list(enumerate(self.level.present_meters))):
-            if self.level.meters[name].lethal:
-                self.died_of = torch.where(dies & (final[:, meter] <= EMPTY), meter, self.died_of)
+        final = list(result.final_features[:, self.meters].unbind(dim=1))  # a row a meter
+        self.died_of = torch.where(result.terminated & self.running, cause_of_death(self.level, final), self.died_of)
         self.running &= ~(result.terminated | result.truncated)
 
     def all_ended(self) -> bool:

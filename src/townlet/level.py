@@ -1,0 +1,262 @@
+"""The level: everything that a run is, as frozen, checked types."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Rate = Annotated[float, Field(ge=-1.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Ticks = Annotated[int, Field(ge=1, lt=2**31)]  # what the world counts in int32
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Action = Literal["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
+
+
+class Part(BaseModel):
+    """Base of all parts of a level: no unknown keys, no conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+# --- the world ---------------------------------------------------------------------------------------------------
+
+
+class Grid(Part):
+    """Size of the map in cells; x is the column, y the row."""
+
+    width: Annotated[int, Field(ge=1, le=64)]
+    height: Annotated[int, Field(ge=1, le=64)]
+
+
+class Meter(Part):
+    """One need, stored in [0, 1]: its start, its change each tick, the extra change of a move, and if 0 is death."""
+
+    initial: Unit = 1.0
+    passive: Rate = 0.0
+    move: Rate = 0.0
+    lethal: bool = False
+
+
+class Drain(Part):
+    """A loss each tick of `rate * (at_full + (at_empty - at_full) * (1 - by))`; without `by` in the level, by is 1."""
+
+    meter: Name
+    by: Name
+    rate: Unit
+    at_full: Annotated[float, Field(ge=0.0, le=100.0)]
+    at_empty: Annotated[float, Field(ge=0.0, le=100.0)]
+
+
+class Pull(Part):
+    """When `source` is below the threshold, `target` loses `strength * (threshold - source) / threshold` a tick."""
+
+    source: Name
+    target: Name
+    strength: Unit
+
+
+class CascadeGroup(Part):
+    """Pulls that apply together, each reading the meters as the group before left them."""
+
+    name: Name
+    pulls: Annotated[tuple[Pull, ...], Field(strict=False)]
+
+
+class Cascades(Part):
+    """The groups in the order in which they apply."""
+
+    threshold: Annotated[float, Field(gt=0.0, le=1.0)]
+    groups: Annotated[tuple[CascadeGroup, ...], Field(strict=False)] = ()
+
+
+class Affordance(Part):
+    """What INTERACT does in one place: costs (negative: earnings) and effects of one whole interaction, by meter."""
+
+    ticks: Ticks = 1
+    costs: dict[Name, Rate] = {}
+    effects: dict[Name, Rate] = {}
+    hours: Annotated[tuple[Count, Count], Field(strict=False)] | None = None  # [open, close), may pass midnight
+    place: Annotated[tuple[Count, Count], Field(strict=False)] | None = None  # x, y on a fixed map
+
+
+class Layout(Part):
+    """`fixed`: the affordances' own places. `random`: a new map each episode, from tables drawn from the seed."""
+
+    kind: Literal["fixed", "random"]
+    training_maps: Annotated[int, Field(ge=1, le=65536)] | None = None
+    evaluation_maps: Annotated[int, Field(ge=1, le=65536)] | None = None
+
+
+class MultiTick(Part):
+    """Interactions take their affordance's ticks; `spread` of each effect is even, the rest comes on the last tick."""
+
+    spread: Unit
+
+
+class Observation(Part):
+    """The parts of an observation besides the meters and the affordance underfoot, which are always there."""
+
+    window: Literal[3, 5, 7] | None = None
+    position: Literal["normalised", "one_hot"] | None = None
+    offsets: bool = False
+    clock: bool = False
+    progress: bool = False
+    age: bool = False
+
+
+# --- rewards -----------------------------------------------------------------------------------------------------
+
+
+class Milestone(Part):
+    """`value` at every multiple of `every` ticks lived."""
+
+    every: Ticks
+    value: float
+
+
+class PotentialMeter(Part):
+    """Weight of a meter in the potential, and the value from which it counts as full."""
+
+    weight: Annotated[float, Field(gt=0.0)]
+    full: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+
+
+class Potential(Part):
+    """Shaping `scale * (gamma * phi' - phi)`, phi = sum w (1 - (1 - m)^2) / sum w, 0 after death (Ng et al., 1999)."""
+
+    scale: Annotated[float, Field(gt=0.0)]
+    meters: Annotated[dict[Name, PotentialMeter], Field(min_length=1)]
+
+
+class Reward(Part):
+    """Terms that are added up each tick; meters are named by key."""
+
+    alive: float = 0.0
+    death: float = 0.0
+    milestones: Annotated[tuple[Milestone, ...], Field(strict=False)] = ()
+    wellbeing: dict[Name, float] = {}
+    interaction: dict[Name, float] = {}
+    potential: Potential | None = None
+
+
+# --- the agent ---------------------------------------------------------------------------------------------------
+
+
+class FeedForward(Part):
+    """Layers of `hidden` units, without memory."""
+
+    kind: Literal["feed_forward"]
+    hidden: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
+    layer_norm: bool = False
+    dueling: bool = False
+    previous_action: bool = False
+
+
+class SpatialEncoder(Part):
+    """Two convolutions over the window to `window` units, every other part of the observation to `part` units."""
+
+    kind: Literal["spatial"]
+    window: Positive
+    part: Positive
+
+
+class JointEncoder(Part):
+    """One linear layer over the whole observation to `width` units."""
+
+    kind: Literal["joint"]
+    width: Positive
+
+
+class Recurrent(Part):
+    """An encoder, an LSTM of `hidden` units, a head of `head` units; `skip` hands the encoding past the LSTM."""
+
+    kind: Literal["recurrent"]
+    encoder: Annotated[SpatialEncoder | JointEncoder, Field(discriminator="kind")]
+    hidden: Positive
+    head: Positive
+    skip: bool = False
+    layer_norm: bool = False
+    dueling: bool = False
+    previous_action: bool = False
+
+
+class Fresh(Part):
+    """Learn from the newest windows of all agents, each once, in `minibatches` updates."""
+
+    kind: Literal["fresh"]
+    minibatches: Positive
+
+
+class Replay(Part):
+    """Learn from sampled windows: `batch_size` of them every `train_every` steps of the population."""
+
+    kind: Literal["replay"]
+    batch_size: Positive
+    train_every: Positive
+    min_episodes: Count
+    capacity: Positive  # transitions, all agents together
+    burn_in: Count = 0
+
+
+class Exploration(Part):
+    """Epsilon of agent i is `base ** (1 + alpha * i / (N - 1))` (Horgan et al., 2018); weights of random actions."""
+
+    base: Annotated[float, Field(gt=0.0, lt=1.0)]
+    alpha: Annotated[float, Field(ge=0.0, le=100.0)]
+    action_weights: dict[Action, Annotated[float, Field(gt=0.0)]] = {}
+
+
+class Training(Part):
+    """How the population learns."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    num_agents: Annotated[int, Field(ge=1, le=2**20)]
+    total_steps: Positive  # environment steps, all agents together
+    seq_len: Annotated[int, Field(ge=1, le=512)]
+    mode: Annotated[Fresh | Replay, Field(discriminator="kind")]
+    gamma: Unit
+    n_step: Positive = 1
+    trace_decay: Unit = 0.0  # lambda
+    double_q: bool = True
+    target_every: Positive | None  # updates between hard copies; null: the online network is its own target
+    huber_delta: Annotated[float, Field(gt=0.0)] | None  # null: half the squared error
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
+    final_learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]  # reached linearly after decay_steps
+    decay_steps: Positive  # environment steps; apart from total_steps, so that a run may be stopped early or extended
+    adam_epsilon: Annotated[float, Field(gt=0.0, le=1.0)]
+    max_grad_norm: Annotated[float, Field(gt=0.0)]
+    exploration: Exploration
+
+
+class Evaluation(Part):
+    """Greedy episodes on maps that training never saw: how many, and every how many environment steps."""
+
+    episodes: Positive
+    every: Positive
+
+
+class Level(Part):
+    """A whole level: the world, what agents see and are rewarded for, and how they learn."""
+
+    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
+    name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
+    description: str
+    grid: Grid
+    meters: Annotated[dict[Name, Meter], Field(min_length=1)]
+    present_meters: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]  # in observation order
+    drains: Annotated[tuple[Drain, ...], Field(strict=False)] = ()
+    cascades: Cascades | None = None
+    affordances: Annotated[dict[Name, Affordance], Field(min_length=1)]  # the vocabulary, in observation order
+    placed_affordances: Annotated[tuple[Name, ...], Field(strict=False)]
+    layout: Layout
+    actions: Annotated[tuple[Action, ...], Field(strict=False, min_length=1)]
+    max_steps: Ticks
+    day_ticks: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    multi_tick: MultiTick | None = None
+    observation: Observation
+    reward: Reward
+    yardsticks: dict[Name, float] = {}
+    network: Annotated[FeedForward | Recurrent, Field(discriminator="kind")]
+    training: Training
+    evaluation: Evaluation
