@@ -18,7 +18,7 @@ train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds f
 	$(BIN)/python -m townlet.train --level 2 $(ARGS)
 
 test: $(VENV)/.installed-dev ## install, then run the quick tests with coverage; SLOW=1 adds the slow ones
-	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n auto --cov --cov-report=term $(ARGS)
 ifeq ($(SLOW),1)
 	$(BIN)/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: no test is slow
 endif

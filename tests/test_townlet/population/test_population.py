@@ -1,0 +1,383 @@
+"""The population: memory across steps, episodes and updates, what is learned when, and runs repeated and resumed."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+from support.learning import copy_of, differences, everything, make_population, population_of
+from townlet.config import load_level
+from townlet.environment.types import Observation, StepResult
+from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.population.evaluation import evaluate
+from townlet.population.vectorized import EpisodeTracker, VectorizedPopulation
+
+MODES = pytest.mark.parametrize("mode", ["fresh", "replay"])
+MOSTLY_RANDOM = {"training__exploration__base": 0.9, "training__exploration__alpha": 0.0}
+
+
+def watch_steps(population):
+    """Collect (observation, memory, actions, result) of every step from now on."""
+    seen, step = [], population.env.step
+
+    def watched(actions):
+        observation, memory = population.observation, population.memory
+        result = step(actions)
+        seen.append((observation, memory, actions, result))
+        return result
+
+    population.env.step = watched
+    return seen
+
+
+def watch_updates(population):
+    """Collect (steps so far, batch) of every update from now on."""
+    seen, update = [], population.learner.update
+
+    def watched(batch):
+        seen.append((population.steps, batch))
+        return update(batch)
+
+    population.learner.update = watched
+    return seen
+
+
+# --- acting memory ------------------------------------------------------------------------------------------------
+
+
+@MODES
+def test_memory_advances_once_a_step_and_is_dropped_for_ended_rows_alone_bit_for_bit(mode):
+    """Nine of ten actions are random; deaths and time limits happen; updates happen in between."""
+    population = make_population(mode, **MOSTLY_RANDOM)
+    seen, deaths, limits, nothing_ended = watch_steps(population), 0, 0, 0
+    for _ in range(60):
+        observation, (hidden, previous) = population.observation, population.memory
+        with torch.no_grad():
+            _, expected = population.network(observation.features.unsqueeze(1), hidden, previous.unsqueeze(1))
+        population.step()
+        _, _, actions, result = seen[-1]
+        ended = result.terminated | result.truncated
+        for part, whole in zip(population.hidden, expected, strict=True):
+            assert not part[:, ended].any()
+            assert torch.equal(part[:, ~ended], whole[:, ~ended])
+            assert part[:, ~ended].any(dim=-1).all()
+        assert population.memory.previous_actions.tolist() == [
+            population.env.num_actions if over else action
+            for over, action in zip(ended.tolist(), actions.tolist(), strict=True)
+        ]
+        deaths, limits = deaths + int(result.terminated.sum()), limits + int(result.truncated.sum())
+        nothing_ended += not bool(ended.any())
+    assert deaths > 0 and limits > 0 and nothing_ended > 0
+    assert population.learner.updates > 0
+
+
+@MODES
+def test_the_network_acts_once_a_step(mode):
+    population = make_population(mode)
+    calls = []
+    population.network.register_forward_hook(lambda module, args, output: calls.append(args[0].shape[1]))
+    for step in range(1, 30):
+        population.step()
+        population.read_metrics()  # logging looks at memory and does not move it
+        assert calls.count(1) == step
+
+
+@MODES
+def test_acting_has_no_graph(mode):
+    population = make_population(mode)
+    for _ in range(25):
+        population.step()
+        assert not any(part.requires_grad or part.grad_fn is not None for part in population.hidden)
+
+
+@MODES
+def test_an_update_changes_nothing_that_acting_uses_but_the_weights_bit_for_bit(mode):
+    population = make_population(mode)
+    for _ in range(29):
+        population.step()
+    assert any(bool(part.any()) for part in population.hidden)
+
+    def used():
+        state = population.state_dict()
+        stored = {name: part for name, part in state["buffer"].items()}
+        return copy_of([state["hidden"], state["previous_actions"], state["observation"], state["env"], stored])
+
+    before, weights = used(), copy_of(population.network.state_dict())
+    for _ in range(4):
+        population._learning.learn()
+    assert differences(before, used()) == []
+    assert "lstm.weight_hh_l0" in " ".join(differences(weights, population.network.state_dict()))
+
+
+@MODES
+def test_the_memory_on_the_tape_is_the_acting_memory_before_the_step(mode):
+    population = make_population(mode)
+    seen = watch_steps(population)
+    for step in range(1, 40):
+        population.step()
+        if step >= 8:
+            newest = population.buffer.newest_sequences(8)
+            memories = [memory for _, memory, _, _ in seen[-8:]]
+            assert differences(newest.hidden, memories[0].hidden) == []
+            previous = torch.stack([memory.previous_actions for memory in memories], dim=1)
+            assert torch.equal(newest.previous_actions[:, :-1], previous)
+
+
+@MODES
+def test_learning_unrolls_the_q_values_that_agents_acted_on(mode):
+    """The newest windows, over the ends of episodes, before any update: stored state, flags and actions all fit."""
+    overrides = {"training__seq_len": 40} if mode == "fresh" else {"training__mode__min_episodes": 200}
+    population = make_population(mode, network__previous_action=True, **overrides)
+    seen, acted = watch_steps(population), []
+    for _ in range(30):
+        observation, (hidden, previous) = population.observation, population.memory
+        with torch.no_grad():
+            q, _ = population.network(observation.features.unsqueeze(1), hidden, previous.unsqueeze(1))
+        acted.append(q[:, 0])
+        population.step()
+    assert population.learner.updates == 0
+    assert any(bool(result.truncated.any()) for *_, result in seen[-12:])
+    assert any(bool(result.terminated.any()) for *_, result in seen[-12:])
+    batch = population.buffer.newest_sequences(12)
+    with torch.no_grad():
+        q, _ = population.network(batch.observations, batch.hidden, batch.previous_actions, batch.reset)
+    torch.testing.assert_close(q[:, :-1], torch.stack(acted[-12:], dim=1), rtol=1e-4, atol=1e-5)
+
+
+# --- what is learned, and when ------------------------------------------------------------------------------------
+
+
+def fingerprints(features, actions, rewards):
+    """One hashable for each step."""
+    rows = zip(features.tolist(), actions.tolist(), rewards.tolist(), strict=True)
+    return [(tuple(seen), action, reward) for seen, action, reward in rows]
+
+
+def test_fresh_learns_from_each_step_exactly_once_and_from_all_but_truncated_ones():
+    population = make_population("fresh")
+    seen, updates = watch_steps(population), watch_updates(population)
+    for _ in range(40):
+        population.step()
+    assert [steps for steps, _ in updates] == [8, 8, 16, 16, 24, 24, 32, 32, 40, 40]  # two minibatches each
+    lived, truncated = Counter(), Counter()
+    for observation, _, actions, result in seen:
+        prints = fingerprints(observation.features, actions, result.reward)
+        lived.update(prints)
+        truncated.update(one for one, over in zip(prints, result.truncated.tolist(), strict=True) if over)
+    trained, skipped = Counter(), Counter()
+    for _, batch in updates:
+        assert batch.actions.shape == (4, 8) and batch.observations.shape[:2] == (4, 9)
+        prints = fingerprints(
+            batch.observations[:, :-1].flatten(0, 1), batch.actions.flatten(), batch.rewards.flatten()
+        )
+        trained.update(prints)
+        skipped.update(one for one, valid in zip(prints, batch.valid.flatten().tolist(), strict=True) if not valid)
+    assert sum(lived.values()) == 40 * 8 and truncated
+    assert trained == lived
+    assert skipped == truncated
+
+
+def test_replay_waits_for_its_first_episodes_and_then_learns_every_so_many_steps():
+    population = make_population("replay", training__mode__min_episodes=9)
+    seen, updates = watch_steps(population), watch_updates(population)
+    expected, waited, complete = [], 0, 0
+    for step in range(1, 50):
+        population.step()
+        complete += int((seen[-1][3].terminated | seen[-1][3].truncated).sum())
+        if step % 4 == 0 and complete >= 9:
+            expected.append(step)
+        waited += step % 4 == 0 and 0 < complete < 9  # some episodes, and not enough
+        assert len(population.buffer) == complete
+    assert [steps for steps, _ in updates] == expected
+    assert waited > 0
+    assert all(batch.actions.shape == (6, 8) for _, batch in updates)
+
+
+def test_replay_with_burn_in_learns_from_windows_with_their_past():
+    population = make_population("replay", training__mode__burn_in=3)
+    updates = watch_updates(population)
+    for _ in range(24):
+        population.step()
+    assert updates
+    assert all(
+        batch.burn_in == 3 and batch.actions.shape == (6, 11) and not batch.valid[:, :3].any() for _, batch in updates
+    )
+
+
+@MODES
+def test_the_learning_rate_follows_the_environment_steps(mode):
+    population = make_population(
+        mode,
+        training__learning_rate=0.01,
+        training__final_learning_rate=0.001,
+        training__decay_steps=320,
+        training__total_steps=320,
+    )
+    for _ in range(20):
+        population.step()
+    assert population.env_steps == 160 and population.learner.updates > 0
+    learned_at = 160 if mode == "replay" else 128  # the last update was after step 20, or after 16
+    assert population.learner.optimizer.param_groups[0]["lr"] == pytest.approx(0.01 - 0.009 * learned_at / 320)
+
+
+@MODES
+def test_a_step_returns_the_metrics_of_its_update_and_otherwise_none(mode):
+    population = make_population(mode)
+    for _ in range(30):
+        before = population.learner.updates
+        metrics = population.step()
+        assert bool(metrics) == (population.learner.updates > before)
+        assert all(bool(value.isfinite()) for value in metrics.values())
+
+
+@pytest.mark.parametrize("reference", ["0", "1"])
+@MODES
+def test_networks_without_memory_live_and_learn_alike(reference, mode):
+    replay = {
+        "kind": "replay", "batch_size": 6, "train_every": 4, "min_episodes": 1, "capacity": 480
+    }  # fmt: skip
+    ways = {
+        "fresh": {"training.mode.minibatches": 2},
+        "replay": {"training.mode": replay, "training.trace_decay": 0.0},
+    }
+    lives = {"meters.energy.initial": 0.1, "max_steps": 12, "training.num_agents": 8, "training.seq_len": 8}
+    maps = {"layout.training_maps": 32, "layout.evaluation_maps": 16} if reference == "1" else {}
+    population = population_of(load_level(reference, {**ways[mode], **lives, **maps}))
+    before = copy_of(population.network.state_dict())
+    for _ in range(24):
+        population.step()
+    assert population.hidden == ()
+    assert "memory/hidden_norm" not in population.read_metrics()
+    assert differences(before, population.network.state_dict()) != []
+
+
+# --- runs that can be repeated, looked at and resumed -------------------------------------------------------------
+
+
+@MODES
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(mode):
+    runs = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(len(runs))  # PyTorch's own stream plays no part
+        population = make_population(mode, training__seed=seed)
+        metrics = [copy_of(population.step()) for _ in range(32)]
+        runs.append([everything(population), metrics, population.read_metrics()])
+    assert differences(runs[0], runs[1]) == []
+    assert differences(runs[0][0]["network"], runs[2][0]["network"]) != []
+    assert differences(runs[0][0]["population"]["env"], runs[2][0]["population"]["env"]) != []
+
+
+@MODES
+def test_a_population_leaves_pytorchs_own_random_stream_alone(mode):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    population = make_population(mode)
+    for _ in range(20):
+        population.step()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@MODES
+def test_evaluation_in_between_changes_nothing_bit_for_bit(mode):
+    undisturbed, disturbed = make_population(mode), make_population(mode)
+    for step in range(40):
+        one = undisturbed.step()
+        other = disturbed.step()
+        assert differences(one, other) == []
+        if step % 3 == 0:
+            evaluate(disturbed.level, disturbed.network, 5, seed=step, device="cpu", forgetful=step % 2 == 0)
+    assert differences(everything(undisturbed), everything(disturbed)) == []
+
+
+@pytest.mark.parametrize("steps", [1, 8, 11, 13, 20])
+@MODES
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(mode, steps, tmp_path):
+    """In the middle of windows and of episodes, before the first update and after it, through a file."""
+    uninterrupted = make_population(mode)
+    for _ in range(steps):
+        uninterrupted.step()
+    torch.save(everything(uninterrupted), tmp_path / "state.pt")
+    rest = [copy_of(uninterrupted.step()) for _ in range(steps + 16)]
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    resumed = make_population(mode)
+    resumed.network.load_state_dict(state["network"])
+    resumed.load_state_dict(state["population"])
+    assert differences(rest, [resumed.step() for _ in range(steps + 16)]) == []
+    assert uninterrupted.learner.updates > 0
+    assert differences(everything(uninterrupted), everything(resumed)) == []
+    assert uninterrupted.read_metrics() == resumed.read_metrics()
+
+
+@MODES
+def test_two_runs_from_one_live_state_do_not_disturb_each_other(mode):
+    """Without a file in between, tensors of the state must not be shared."""
+    original = make_population(mode)
+    for _ in range(21):
+        original.step()
+    twin = make_population(mode)
+    twin.network.load_state_dict(original.network.state_dict())
+    twin.load_state_dict(original.state_dict())
+    before = everything(original)
+    for _ in range(20):
+        twin.step()
+    assert differences(before, everything(original)) == []
+    for _ in range(20):
+        original.step()
+    assert differences(everything(original), everything(twin)) == []
+
+
+def test_a_state_of_another_number_of_agents_is_refused():
+    state = make_population("fresh").state_dict()
+    other = make_population("fresh", training__num_agents=4)
+    with pytest.raises(ValueError, match=r"num_agents: expected 4, got a state of 8"):
+        other.load_state_dict(state)
+
+
+def test_each_agent_of_a_larger_population_sees_the_same_world():
+    few, many = make_population("fresh", training__num_agents=4), make_population("fresh", training__num_agents=8)
+    assert torch.equal(few.observation.features, many.observation.features[:4])
+
+
+def test_initial_weights_depend_on_the_seed_alone():
+    few = make_population("fresh", training__num_agents=4)
+    many = make_population("fresh", training__num_agents=8, training__exploration__base=0.2)
+    assert differences(few.network.state_dict(), many.network.state_dict()) == []
+    level = load_level("2", {"training.num_agents": 4, "layout.training_maps": 8, "layout.evaluation_maps": 8})
+    env = VectorizedEnv(level, 4, seed=99, compile=False)  # another world
+    assert (
+        differences(VectorizedPopulation(level, env).network.state_dict(), population_of(level).network.state_dict())
+        == []
+    )
+
+
+# --- metrics ------------------------------------------------------------------------------------------------------
+
+
+def ended(reward, terminated, truncated):
+    """A step of three agents; what they see does not matter."""
+    nothing, mask = torch.zeros(3, 1), torch.ones(3, 1, dtype=torch.bool)
+    flags = (torch.tensor(flag, dtype=torch.bool) for flag in (terminated, truncated))
+    return StepResult(Observation(nothing, mask), torch.tensor(reward), *flags, nothing, mask)
+
+
+def test_returns_and_lengths_of_ended_episodes_by_hand():
+    tracker = EpisodeTracker(3, torch.device("cpu"))
+    assert tracker.read() == {}
+    tracker.record(ended([1.0, 2.0, 3.0], [0, 0, 0], [0, 0, 0]))
+    tracker.record(ended([1.0, 2.0, 3.0], [1, 0, 0], [0, 0, 0]))  # agent 0: return 2, length 2
+    tracker.record(ended([10.0, 2.0, 3.0], [0, 0, 0], [0, 1, 0]))  # agent 1: return 6, length 3, to the limit
+    found = tracker.read()
+    assert found == {"rollout/ep_rew_mean": 4.0, "rollout/ep_len_mean": 2.5, "rollout/survival_rate": 0.5}
+    assert tracker.read() == {}  # read once
+    tracker.record(ended([10.0, 2.0, 3.0], [1, 0, 0], [0, 0, 0]))  # agent 0's second: 20 in 2
+    found = tracker.read()
+    assert found == {"rollout/ep_rew_mean": 20.0, "rollout/ep_len_mean": 2.0, "rollout/survival_rate": 0.0}
+
+
+def test_metrics_of_memory_and_exploration():
+    population = make_population("fresh", training__exploration__base=0.4, training__exploration__alpha=0.0)
+    population.step()
+    metrics = population.read_metrics()
+    assert metrics["train/epsilon"] == pytest.approx(0.4)
+    h = population.hidden[0][0]  # [num_agents, hidden_dim]
+    assert metrics["memory/hidden_norm"] == pytest.approx(sum(row.norm().item() for row in h) / 8, rel=1e-5)

@@ -1,0 +1,85 @@
+"""What the README says is run, so that it stays true."""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from townlet import cli, evaluate, train
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """What stands between fences, by the language that the opening one names."""
+    parts = re.split(r"^```(\w*)\n", README, flags=re.MULTILINE)  # text, language, code, "", text, language, ...
+    return [code for named, code in zip(parts[1::4], parts[2::4], strict=True) if named == language]
+
+
+def commands() -> list[list[str]]:
+    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [shlex.split(line) for line in lines if line]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the levels, the README's own level, and one small run to speak of."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    for block in blocks("yaml"):
+        name = re.match(r"# (\S+\.yaml):", block)
+        assert name, "a YAML block begins with a comment that names its file"
+        (tmp_path / name[1]).write_text(block)
+    monkeypatch.chdir(tmp_path)
+    small = ["--num-agents", "8", "--total-steps", "64", "--set", "evaluation.episodes=4", "--set", "max_steps=20"]
+    assert train.main(["--level", "2", "--plain", *small]) == 0
+    return tmp_path
+
+
+def test_every_command_is_one_that_works(folder, capsys):
+    tried = set()
+    for words in commands():
+        match words:
+            case ["make", target]:
+                assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), words
+            case ["python", "-m", "townlet.train", *flags] if "--help" not in flags:
+                assert train.main([*flags, "--dry-run"]) == 0, words
+            case ["python", "-m", "townlet.evaluate", *flags]:
+                assert evaluate.main([*flags, "--episodes", "4"]) == 0, words
+            case ["townlet", *rest]:
+                assert cli.main(rest) == 0, words
+            case ["python", "-m", "townlet.train", "--help"]:
+                with pytest.raises(SystemExit) as stopped:
+                    train.main(["--help"])
+                assert stopped.value.code == 0
+            case ["python", "-m", "venv", *_] | ["pip", "install", *_]:
+                continue  # what `make` does, with the same words
+            case _:
+                pytest.fail(f"no rule for {words}")
+        tried.add(words[0])
+        capsys.readouterr()
+    assert tried >= {"make", "python", "townlet"}
+
+
+def test_the_python_example_runs(capsys):
+    for block in blocks("python"):
+        exec(compile(block.replace("range(100)", "range(10)"), "README", "exec"), {})
+    assert "meters/energy_mean" in capsys.readouterr().out
+
+
+def test_the_mistakes_in_the_readme_are_told_in_those_words(folder, capsys):
+    wrong = (folder / "my_town.yaml").read_text().replace("window: 7", "window: 6").replace("hygiene:", "hygeine:")
+    (folder / "my_town.yaml").write_text(wrong)
+    assert cli.main(["validate", "my_town.yaml"]) == train.WRONG_USE
+    told = capsys.readouterr().err.strip().splitlines()
+    shown = [line for block in blocks("") for line in block.splitlines() if line.startswith("my_town.yaml:")]
+    assert shown and shown == told
+
+
+def test_every_file_that_is_linked_is_there():
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            if "://" not in target:
+                assert os.path.exists(document.parent / target), f"{document.name}: {target}"
