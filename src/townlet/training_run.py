@@ -12,7 +12,7 @@ import yaml
 
 from townlet.agent.learner import TrainingDivergedError
 from townlet.config import Level
-from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.environment.vectorized_env import VectorizedEnv, repays_compiling
 from townlet.population.evaluation import evaluate
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.seeding import stream_seed
@@ -49,14 +49,22 @@ class TrainingRun:
         self, level: Level, plan: Plan, run: RunDirectory, reporter: Reporter, device: torch.device, stop: StopRequest
     ) -> None:
         self.level, self.plan, self.run, self.reporter, self.stop = level, plan, run, reporter, stop
-        env = VectorizedEnv(level, level.training.num_agents, device)
-        self.population = VectorizedPopulation(level, env)
         self.device, self.log = device, open_log(run.log_path)
+        self.population = VectorizedPopulation(level, self._make_env())
         self.elapsed_before, self.started = 0.0, time.monotonic()
         self.learned: dict[str, torch.Tensor] = {}
         self.pace = _Pace()
         self.saved_at = -1
         self.resumed_at: int | None = None
+
+    def _make_env(self) -> VectorizedEnv:
+        num_agents = self.level.training.num_agents
+        if repays_compiling(self.level, num_agents):
+            self.tell("compiling the world; that takes some seconds")
+        env = VectorizedEnv(self.level, num_agents, self.device)
+        if env.compile_failure:
+            self.tell(f"the world runs uncompiled, several times slower: {env.compile_failure}", "yellow")
+        return env
 
     @property
     def elapsed(self) -> float:

@@ -83,3 +83,9 @@ def test_every_file_that_is_linked_is_there():
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             if "://" not in target:
                 assert os.path.exists(document.parent / target), f"{document.name}: {target}"
+
+
+def test_every_test_that_a_document_names_is_there():
+    written = {name for path in ROOT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    named = {name for path in ROOT.glob("docs/**/*.md") for name in re.findall(r"`(test_\w+)`", path.read_text())}
+    assert named and named <= written, sorted(named - written)

@@ -163,7 +163,10 @@ def test_a_save_that_fails_is_told_and_training_goes_on(tmp_path, capsys, monkey
     monkeypatch.setattr(checkpoint, "save", full_at_first)
     run = run_train(tmp_path, "--total-steps", "480", "--checkpoint-every", "160")
     assert "No space left on device; training goes on" in capsys.readouterr().out
-    assert [folder.name for folder in sorted((run / "checkpoints").glob("step_*"))] == ["step_000000320", "step_000000480"]
+    assert [folder.name for folder in sorted((run / "checkpoints").glob("step_*"))] == [
+        "step_000000320",
+        "step_000000480",
+    ]
 
 
 def test_nan_stops_the_run_at_once_and_leaves_the_last_checkpoint(tmp_path, capsys):

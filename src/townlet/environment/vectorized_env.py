@@ -1,6 +1,5 @@
 """The vectorised town: all agents in one fused step."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -32,8 +31,8 @@ class VectorizedEnv:
 
     `maps` is "training" or "evaluation": tables that share no map. `seed` decides which map and which cell each episode
     of each agent begins with, by a hash of (seed, agent, episode), so agent 7 lives the same life beside any number of
-    others. `compile` fuses the step; "auto" does so where there is a compiler and the level's run is long enough to
-    repay it.
+    others. `compile` fuses the step; "auto" does so where the level's run is long enough to repay it, and does without
+    where that fails, mostly for want of a C++ compiler: `compile_failure` then says why.
     """
 
     def __init__(
@@ -47,17 +46,35 @@ class VectorizedEnv:
     ) -> None:
         if num_agents < 1:
             raise ValueError(f"num_agents: expected at least 1, got {num_agents}")
+        if maps not in ("training", "evaluation"):
+            raise ValueError(f"maps: expected training or evaluation, got {maps!r}")
         self.level, self.num_agents, self.device = level, num_agents, torch.device(device)
         self.observation_layout = ObservationLayout.of(level)
         self.obs_dim, self.num_actions = self.observation_layout.obs_dim, len(level.actions)
         self.tables = make_tables(level, maps, self.device)
         self._key = self._agent_keys(level.training.seed if seed is None else seed, maps)
-        self.compiled = _compiles(compile, level, num_agents, self.device)
-        self._advance: Callable[..., tuple[EnvState, StepResult, Counts]] = (
-            torch.compile(advance, dynamic=False, fullgraph=True) if self.compiled else advance
-        )
         self._counts = self._no_counts()
         self.state = begin_episodes(level, self.tables, self._key, torch.zeros_like(self._key))
+        self.compile_failure: str | None = None
+        self._advance: Callable[..., tuple[EnvState, StepResult, Counts]] = advance
+        if compile is True or (compile == "auto" and repays_compiling(level, num_agents)):
+            self._advance = self._compile(may_fail=compile == "auto")
+
+    @property
+    def compiled(self) -> bool:
+        """Whether a step is one compiled kernel."""
+        return self._advance is not advance
+
+    def _compile(self, may_fail: bool) -> Callable[..., tuple[EnvState, StepResult, Counts]]:
+        compiled = torch.compile(advance, dynamic=False, fullgraph=True)
+        try:
+            compiled(self.level, self.tables, self._key, self.state, torch.zeros_like(self._key, dtype=torch.int64))
+        except Exception as error:  # compilers fail in many ways
+            if not may_fail:
+                raise
+            self.compile_failure = " ".join(str(error).split())[:200] or type(error).__name__
+            return advance
+        return compiled
 
     def _agent_keys(self, seed: int, maps: str) -> Tensor:
         agent = torch.arange(self.num_agents, dtype=torch.int32, device=self.device)
@@ -120,11 +137,9 @@ class VectorizedEnv:
         self._key = state["key"].to(self.device)
 
 
-def _compiles(wanted: bool | Literal["auto"], level: Level, num_agents: int, device: torch.device) -> bool:
-    if wanted != "auto":
-        return wanted
-    long_enough = level.training.total_steps // num_agents >= STEPS_THAT_REPAY_COMPILING
-    return long_enough and (device.type == "cuda" or shutil.which("g++") is not None)
+def repays_compiling(level: Level, num_agents: int) -> bool:
+    """Whether the level's run has enough steps to repay what compiling takes."""
+    return level.training.total_steps // num_agents >= STEPS_THAT_REPAY_COMPILING
 
 
 def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -> EnvState:

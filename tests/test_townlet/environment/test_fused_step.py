@@ -13,7 +13,7 @@ from townlet.config import Level, load_level
 from townlet.environment import rules
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, StepResult
-from townlet.environment.vectorized_env import advance
+from townlet.environment.vectorized_env import VectorizedEnv, advance
 from townlet.level_file import shipped_levels
 
 
@@ -95,3 +95,20 @@ def test_the_compiled_step_does_what_the_eager_one_does(name: str) -> None:
             torch.testing.assert_close(left, right, atol=1e-6, rtol=0.0)
     assert ended > num_agents
     assert eager.read_metrics() == pytest.approx(compiled.read_metrics(), abs=1e-5)
+
+
+def test_where_compiling_fails_the_step_is_eager_and_says_why(monkeypatch) -> None:
+    def no_compiler(function, **_):
+        def fails(*_):
+            raise RuntimeError("no C++ compiler\nfound")
+
+        return fails
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    level = load_level("2", {"training.total_steps": 10_000 * 4})  # just long enough to repay compiling
+    env = VectorizedEnv(level, 4)
+    assert (env.compiled, env.compile_failure) == (False, "no C++ compiler found")
+    env.step(torch.zeros(4, dtype=torch.int64))
+    with pytest.raises(RuntimeError, match="no C"):
+        VectorizedEnv(level, 4, compile=True)
+    assert VectorizedEnv(level, 5).compile_failure is None  # too short a run: not tried
