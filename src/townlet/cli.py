@@ -86,12 +86,11 @@ def compare(arguments: Sequence[str]) -> int:
 def levels(arguments: Sequence[str]) -> int:
     """List the shipped levels."""
     Parser(prog="townlet levels", description="List the shipped levels.").parse_args(arguments)
-    table = Table("map", "agents", "network", "what it teaches")
-    table.columns[:0] = [Column("id", no_wrap=True), Column("name", no_wrap=True)]
+    table = Table(Column("id", no_wrap=True), Column("level", overflow="fold"), "map", "network", padding=(0, 1, 1, 0))
     for path in shipped_levels().values():
         level = load_level(path)
         size = f"{level.grid.width}x{level.grid.height} {level.layout.kind}"
-        table.add_row(level.id, level.name, size, str(level.training.num_agents), level.network.kind, level.description)
+        table.add_row(level.id, f"{level.name}\n{level.description}", size, level.network.kind)
     Console().print(table)
     return DONE
 

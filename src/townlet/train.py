@@ -15,7 +15,7 @@ from townlet.agent.learner import TrainingDivergedError
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting
 from townlet.config import ConfigError, Level, load_level
 from townlet.terminal import make_reporter
-from townlet.training.checkpoint import CheckpointError
+from townlet.training import checkpoint
 from townlet.training.run_directory import RunDirectory, RunError, describe_machine, resolve_run
 from townlet.training_run import Plan, StopRequest, TrainingRun, resolved_config
 
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, CheckpointError, TrainingDivergedError) as error:
+    except (RunError, checkpoint.CheckpointError, TrainingDivergedError) as error:
         print(f"townlet train: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -74,13 +74,14 @@ def _train(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(describe(level, plan, options.device, resumed))
         return DONE
+    taught = checkpoint.load(options.load) if options.load else None
     run = RunDirectory.open(resumed) if resumed else _new_run(level, options)
     with run, _stop_on_signals() as stop, make_reporter(options.plain) as reporter:
         training = TrainingRun(level, plan, run, reporter, options.device, stop)
         if resumed:
             training.resume()
-        elif options.load:
-            training.load_weights(options.load)
+        elif taught:
+            training.load_weights(taught)
         training.train()
     _say_what_next(run, stop)
     return DONE

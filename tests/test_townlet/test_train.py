@@ -22,6 +22,9 @@ SMALL = [
 ]  # fmt: skip
 
 
+LONG = "79000"  # a minute of steps, and one step short of what compiling the world would repay
+
+
 def run_train(runs: Path, *arguments: str) -> Path:
     """Train in this process; returns the run folder."""
     assert train.main([*SMALL, "--runs-dir", str(runs), "--run-name", "run", *arguments]) == 0
@@ -117,7 +120,7 @@ def wait_for_checkpoint(run: Path) -> None:
 
 
 def test_ctrl_c_saves_and_stops_and_the_run_can_go_on(tmp_path):
-    process = start(tmp_path, "--total-steps", "100000000", "--checkpoint-every", "400", "--set", "training.seed=3")
+    process = start(tmp_path, "--total-steps", LONG, "--checkpoint-every", "400", "--set", "training.seed=3")
     run = tmp_path / "2_partial_observability" / "run"
     wait_for_checkpoint(run)
     process.send_signal(signal.SIGINT)
@@ -129,7 +132,7 @@ def test_ctrl_c_saves_and_stops_and_the_run_can_go_on(tmp_path):
 
 
 def test_killed_at_any_moment_the_run_resumes(tmp_path):
-    process = start(tmp_path, "--total-steps", "100000000", "--checkpoint-every", "16")  # nearly always saving
+    process = start(tmp_path, "--total-steps", LONG, "--checkpoint-every", "16")  # nearly always saving
     run = tmp_path / "2_partial_observability" / "run"
     wait_for_checkpoint(run)
     time.sleep(0.5)
@@ -140,7 +143,7 @@ def test_killed_at_any_moment_the_run_resumes(tmp_path):
 
 
 def test_a_run_is_held_by_one_process(tmp_path, capsys):
-    process = start(tmp_path, "--total-steps", "100000000", "--checkpoint-every", "400")
+    process = start(tmp_path, "--total-steps", LONG, "--checkpoint-every", "400")
     run = tmp_path / "2_partial_observability" / "run"
     wait_for_checkpoint(run)
     try:
@@ -235,7 +238,7 @@ def test_load_begins_with_the_weights_alone(tmp_path):
 def test_load_of_another_network_is_one_line(tmp_path, capsys):
     taught = run_train(tmp_path / "a", "--total-steps", "64")
     capsys.readouterr()
-    other = ["--set", "network.hidden=32", "--load", str(taught / "checkpoints" / "step_000000064")]
+    other = ["--total-steps", "64", "--set", "network.hidden=32", "--load", str(taught / "checkpoints" / "step_000000064")]
     assert train.main([*SMALL, "--runs-dir", str(tmp_path / "b"), *other]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
