@@ -59,6 +59,9 @@ def compare(arguments: Sequence[str]) -> int:
         "--out", type=Path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
     )
     parser.add_argument("--title", default="", help="its title")
+    parser.add_argument(
+        "--by", nargs="+", choices=("steps", "seconds"), default=["steps", "seconds"], help="against what"
+    )
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     stores: dict[str, list[MetricsStore]] = {}
@@ -72,7 +75,9 @@ def compare(arguments: Sequence[str]) -> int:
             stores.setdefault(label if equals else run.name, []).append(store)
         assert level is not None  # there is at least one run
         title = options.title or f"Level {level.id}, {level.name}"
-        draw_comparison(stores, options.out, title=title, yardsticks=level.yardsticks, limit=level.max_steps)
+        draw_comparison(
+            stores, options.out, by=options.by, title=title, yardsticks=level.yardsticks, limit=level.max_steps
+        )
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE

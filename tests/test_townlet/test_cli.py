@@ -116,3 +116,30 @@ def test_train_and_evaluate_are_the_commands_of_their_modules(capsys: Capture, t
     assert "0 minimal" in capsys.readouterr().out
     assert exit_code("evaluate", "no-such-run", "--runs-dir", str(tmp_path)) == 1
     assert capsys.readouterr().err.startswith("townlet evaluate: no run 'no-such-run'")
+
+
+def test_compare_draws_several_runs_into_one_picture(capsys: Capture, tmp_path: Path) -> None:
+    small = [
+        "--level",
+        "2",
+        "--num-agents",
+        "8",
+        "--total-steps",
+        "64",
+        "--plain",
+        "--device",
+        "cpu",
+        "--runs-dir",
+        str(tmp_path),
+    ]
+    for seed in "12":
+        settings = ["--set", "evaluation.episodes=4", "--set", "max_steps=20", "--seed", seed, "--run-name", f"s{seed}"]
+        assert exit_code("train", *small, *settings) == 0
+    picture, runs = tmp_path / "both.png", ["mine=s1", "mine=s2", "s1"]
+    assert exit_code("compare", *runs, "--runs-dir", str(tmp_path), "--out", str(picture)) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
+    assert exit_code("compare", "s3", "--runs-dir", str(tmp_path), "--out", str(picture)) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert exit_code("compare", "s1", "--runs-dir", str(tmp_path), "--out", str(tmp_path / "no" / "where.png")) == 1
+    assert capsys.readouterr().err.count("\n") == 1

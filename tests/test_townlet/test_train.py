@@ -238,7 +238,14 @@ def test_load_begins_with_the_weights_alone(tmp_path):
 def test_load_of_another_network_is_one_line(tmp_path, capsys):
     taught = run_train(tmp_path / "a", "--total-steps", "64")
     capsys.readouterr()
-    other = ["--total-steps", "64", "--set", "network.hidden=32", "--load", str(taught / "checkpoints" / "step_000000064")]
+    other = [
+        "--total-steps",
+        "64",
+        "--set",
+        "network.hidden=32",
+        "--load",
+        str(taught / "checkpoints" / "step_000000064"),
+    ]
     assert train.main([*SMALL, "--runs-dir", str(tmp_path / "b"), *other]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 

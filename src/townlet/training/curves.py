@@ -46,17 +46,27 @@ def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapp
 
 
 def draw_comparison(
-    runs: Mapping[str, Sequence[MetricsStore]], path: Path, *, title: str, yardsticks: Mapping[str, float], limit: float
+    runs: Mapping[str, Sequence[MetricsStore]],
+    path: Path,
+    *,
+    by: Sequence[str],
+    title: str,
+    yardsticks: Mapping[str, float],
+    limit: float,
 ) -> None:
-    """Draw greedy survival of several runs, by environment steps and by seconds, into a PNG, whole or not at all.
+    """Draw greedy survival of several runs into a PNG, whole or not at all; a panel for each of `by`: steps, seconds.
 
     Runs under one label are seeds of the same thing: each is a thin line, their mean, where all were evaluated, a thick
     one. Raises OSError where the file cannot be written, and sqlite3.Error where a store fails.
     """
-    figure = Figure(figsize=(12.5, 4.8), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    figure = Figure(
+        figsize=(6.25 + 3.15 * len(by), 4.8), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
+    )
     figure.suptitle(title, fontsize=14, fontweight="bold")
-    panels = {"step": "environment steps, all agents", "elapsed": "seconds"}
-    for axes, (field, name) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
+    panels = {"steps": ("step", "environment steps, all agents"), "seconds": ("elapsed", "seconds")}
+    for axes, (field, name) in zip(
+        figure.subplots(1, len(by), sharey=True, squeeze=False)[0], [panels[one] for one in by], strict=True
+    ):
         for color, (label, stores) in zip(cycle((BLUE, ORANGE, GREEN, PURPLE)), runs.items(), strict=False):
             _draw_seeds(axes, stores, field, color, label)
         axes.set_ylabel("greedy survival on unseen maps [steps]")
