@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,7 @@ def _train(options: argparse.Namespace) -> int:
         return DONE
     taught = checkpoint.load(options.load) if options.load else None
     run = RunDirectory.open(resumed) if resumed else _new_run(level, options)
-    with run, _stop_on_signals() as stop, make_reporter(options.plain) as reporter:
+    with run, _stop_on_signals() as stop, _quiet_writer_threads(), make_reporter(options.plain) as reporter:
         training = TrainingRun(level, plan, run, reporter, options.device, stop)
         if resumed:
             training.resume()
@@ -127,6 +128,17 @@ def _stop_on_signals() -> Iterator[StopRequest]:
     finally:
         for signum, handler in former.items():
             signal.signal(signum, handler)
+
+
+@contextmanager
+def _quiet_writer_threads() -> Iterator[None]:
+    """TensorBoard writes in a thread of its own, whose failure to write is told in one line, not in a traceback too."""
+    former = threading.excepthook
+    threading.excepthook = lambda failure: None if issubclass(failure.exc_type, OSError) else former(failure)
+    try:
+        yield
+    finally:
+        threading.excepthook = former
 
 
 def describe(level: Level, plan: Plan, device: torch.device, resumed: Path | None) -> str:

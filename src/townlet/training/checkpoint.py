@@ -124,7 +124,8 @@ def load_latest(directory: Path, report: Callable[[str], None]) -> Checkpoint:
             return load(path)
         except CheckpointError as error:
             report(f"damaged checkpoint passed over: {error}")
-    raise CheckpointError(f"{directory}: expected a whole checkpoint, got {len(former + whole)} damaged ones")
+    got = f"{len(former + whole)} damaged ones" if former + whole else "none"
+    raise CheckpointError(f"{directory}: expected a whole checkpoint, got {got}")
 
 
 class _HashedFile:
