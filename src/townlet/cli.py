@@ -3,6 +3,7 @@
 import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -67,20 +68,19 @@ def compare(arguments: Sequence[str]) -> int:
     stores: dict[str, list[MetricsStore]] = {}
     level = None
     try:
-        for word in options.runs:
-            label, equals, reference = word.partition("=")
-            run = resolve_run(reference if equals else word, options.runs_dir)
-            level = level or load_level(run / "config.yaml")
-            store = MetricsStore(run / "metrics.sqlite", read_only=True)
-            stores.setdefault(label if equals else run.name, []).append(store)
-        assert level is not None  # there is at least one run
-        title = options.title or f"Level {level.id}, {level.name}"
-        draw_comparison(
-            stores, options.out, by=options.by, title=title, yardsticks=level.yardsticks, limit=level.max_steps
-        )
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
+        with ExitStack() as opened:
+            for word in options.runs:
+                label, equals, reference = word.partition("=")
+                run = resolve_run(reference if equals else word, options.runs_dir)
+                level = level or load_level(run / "config.yaml")
+                store = MetricsStore(run / "metrics.sqlite", read_only=True)
+                opened.callback(store.close)
+                stores.setdefault(label if equals else run.name, []).append(store)
+            assert level is not None  # there is at least one run
+            title = options.title or f"Level {level.id}, {level.name}"
+            draw_comparison(
+                stores, options.out, by=options.by, title=title, yardsticks=level.yardsticks, limit=level.max_steps
+            )
     except (RunError, OSError, sqlite3.Error) as error:
         print(f"townlet compare: {error}", file=sys.stderr)
         return FAILED

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,13 @@ def _train(options: argparse.Namespace) -> int:
         return DONE
     taught = checkpoint.load(options.load) if options.load else None
     run = RunDirectory.open(resumed) if resumed else _new_run(level, options)
-    with run, _stop_on_signals() as stop, _quiet_writer_threads(), make_reporter(options.plain) as reporter:
-        training = TrainingRun(level, plan, run, reporter, options.device, stop)
+    with (
+        run,
+        _stop_on_signals() as stop,
+        _quiet_writer_threads(),
+        make_reporter(options.plain) as reporter,
+        closing(TrainingRun(level, plan, run, reporter, options.device, stop)) as training,
+    ):
         if resumed:
             training.resume()
         elif taught:

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +96,11 @@ class TrainingRun:
                 f"{found.path}: expected weights of this level's network, got {reason}"
             ) from error
         self.population.learner.copy_to_target()
+
+    def close(self) -> None:
+        """Close the log."""
+        for handler in self.log.handlers:
+            handler.close()
 
     def tell(self, text: str, style: str = "") -> None:
         """Say something to the person and to the log."""
@@ -192,12 +198,12 @@ class TrainingRun:
 
     def _draw(self) -> None:
         try:
-            store = MetricsStore(self.run.metrics_path, read_only=True)
-            title = f"Level {self.level.id}, {self.level.name}: seed {self.level.training.seed}"
-            draw_curves(
-                store, self.run.curves_path, title=title, yardsticks=self.level.yardsticks, limit=self.level.max_steps
-            )
-            store.close()
+            level = self.level
+            title = f"Level {level.id}, {level.name}: seed {level.training.seed}"
+            with closing(MetricsStore(self.run.metrics_path, read_only=True)) as store:
+                draw_curves(
+                    store, self.run.curves_path, title=title, yardsticks=level.yardsticks, limit=level.max_steps
+                )
         except Exception as error:  # a picture is never worth a run
             self.tell(f"cannot draw {self.run.curves_path}: {error}", "yellow")
 

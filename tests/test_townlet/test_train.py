@@ -56,6 +56,14 @@ def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys):
     assert expected <= names
 
 
+def test_a_run_leaves_no_file_open(tmp_path):
+    run = run_train(tmp_path, "--total-steps", "64")
+    held = (
+        [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()] if Path("/proc/self/fd").exists() else []
+    )
+    assert not [path for path in held if path.startswith(str(run))]
+
+
 def test_config_of_a_run_is_that_run_again(tmp_path):
     first = run_train(tmp_path / "a", "--total-steps", "400", "--seed", "5")
     again = ["--level", str(first / "config.yaml"), "--runs-dir", str(tmp_path / "b"), "--run-name", "run", "--plain"]

@@ -4,6 +4,7 @@ import math
 import sqlite3
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -236,6 +237,7 @@ def test_tensorboard_shows_each_step_once_after_a_resume(tmp_path, reports):
     for step in (10, 20, 30):
         writer.write_scalars(step, {"train/loss": step}, elapsed=0.0)
     writer.close()
+    time.sleep(1.1)  # files are read in the order of their names, which begin with the second
     writer = MetricsWriter(path, report=reports.append, resume_step=20)
     writer.write_scalars(30, {"train/loss": 300.0}, elapsed=0.0)
     writer.write_evaluation(30, {"mean_ep_length": 5.0, "level": "2"}, elapsed=0.0)
