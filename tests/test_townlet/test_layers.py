@@ -164,14 +164,14 @@ def test_no_meter_affordance_or_level_is_named_in_the_source() -> None:
 STEP_PATH = {
     "environment.rules": (
         "tick", "can_move", "affordance_underfoot", "can_interact", "move", "interact", "change_passively", "drain",
-        "cascade", "cause_of_death", "is_dead",
+        "cascade", "cause_of_death",
     ),
     "environment.observation": (
         "observe", "action_mask", "_features", "_one_hot", "_window", "_position", "_offsets", "_clock",
     ),
     "environment.rewards": ("reward", "potential"),
     "environment.vectorized_env": (
-        "VectorizedEnv.observe", "VectorizedEnv.step", "begin_episodes", "advance", "_count",
+        "VectorizedEnv.observe", "VectorizedEnv.step", "begin_episodes", "advance", "_count", "_histogram",
     ),
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (

@@ -24,6 +24,7 @@ class Tick(NamedTuple):
     state: EnvState
     terminated: Tensor  # [num_agents] bool
     truncated: Tensor  # [num_agents] bool
+    cause: Tensor  # [num_agents] int64: the meter of which an agent died, num_meters for none
     interaction: list[Tensor]  # per meter, [num_agents]: its change by this tick's interaction, within [0, 1]
     completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
 
@@ -37,10 +38,11 @@ def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor) -> Tick
     meters = drain(level, meters)
     meters = cascade(level, meters)
     meters = [meter.clamp(0.0, 1.0) for meter in meters]
-    terminated = is_dead(level, meters)
+    cause = cause_of_death(level, meters)
+    terminated = cause < len(meters)
     state = state._replace(meters=torch.stack(meters), tick=state.tick + 1)
     truncated = ~terminated & (state.tick >= level.max_steps)
-    return Tick(state, terminated, truncated, interaction, completed)
+    return Tick(state, terminated, truncated, cause, interaction, completed)
 
 
 def can_move(level: Level, state: EnvState, action: str) -> Tensor:
@@ -152,12 +154,3 @@ def cause_of_death(level: Level, meters: list[Tensor]) -> Tensor:
         if level.meters[level.present_meters[index]].lethal:
             cause = torch.where(meters[index] <= EMPTY, index, cause)
     return cause
-
-
-def is_dead(level: Level, meters: list[Tensor]) -> Tensor:
-    """Where a lethal meter is empty, [num_agents] bool."""
-    dead = torch.zeros_like(meters[0], dtype=torch.bool)
-    for name, row in zip(level.present_meters, meters, strict=True):
-        if level.meters[name].lethal:
-            dead = dead | (row <= EMPTY)
-    return dead

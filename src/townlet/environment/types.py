@@ -24,6 +24,11 @@ class StepResult(NamedTuple):
     final_features: Tensor  # [num_agents, obs_dim]: before the reset, for bootstrapping
     final_action_mask: Tensor  # [num_agents, num_actions]: before the reset
 
+    @property
+    def ended(self) -> Tensor:
+        """Whose episode ended, in either way, [num_agents] bool."""
+        return self.terminated | self.truncated
+
 
 class EnvState(NamedTuple):
     """The world between two ticks: one column a meter, one entry an agent."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from townlet.config import Level
 from townlet.environment.observation import ObservationLayout, observe
 from townlet.environment.rewards import reward
-from townlet.environment.rules import cause_of_death, tick
+from townlet.environment.rules import Tick, tick
 from townlet.environment.tables import Tables, make_tables
 from townlet.environment.types import EnvState, Observation, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
@@ -175,12 +175,14 @@ def advance(
         final_features=final.features,
         final_action_mask=final.action_mask,
     )
-    return after, result, _count(level, done.state.meters, done.completed, done.terminated)
+    return after, result, _count(level, done)
 
 
-def _count(level: Level, meters: Tensor, completed: Tensor, terminated: Tensor) -> Counts:
-    affordances = torch.arange(len(level.affordances), device=completed.device)
-    uses = (completed.unsqueeze(0) == affordances.unsqueeze(1)).float().sum(dim=1)
-    cause = torch.where(terminated, cause_of_death(level, list(meters.unbind())), len(level.present_meters))
-    indices = torch.arange(len(level.present_meters), device=completed.device)
-    return Counts(uses, (cause.unsqueeze(0) == indices.unsqueeze(1)).float().sum(dim=1))
+def _count(level: Level, done: Tick) -> Counts:
+    return Counts(_histogram(done.completed, len(level.affordances)), _histogram(done.cause, len(level.present_meters)))
+
+
+def _histogram(values: Tensor, size: int) -> Tensor:
+    """How often each of 0 to size - 1 is among `values` [num_agents], [size] float32; larger values are left out."""
+    bins = torch.arange(size, device=values.device)
+    return (values.unsqueeze(0) == bins.unsqueeze(1)).float().sum(dim=1)

@@ -33,8 +33,7 @@ class GreedyPolicy:
 
     def after(self, actions: Tensor, result: StepResult) -> None:
         """Remember the step."""
-        ended = result.terminated | result.truncated
-        self.memory = carry_on(self._hidden, actions, ended, self.network.num_actions)
+        self.memory = carry_on(self._hidden, actions, result.ended, self.network.num_actions)
 
 
 class RandomPolicy:
@@ -100,7 +99,7 @@ class _FirstEpisodes:
         self.survived |= result.truncated & self.running
         final = list(result.final_features[:, self.meters].unbind(dim=1))  # a row a meter
         self.died_of = torch.where(result.terminated & self.running, cause_of_death(self.level, final), self.died_of)
-        self.running &= ~(result.terminated | result.truncated)
+        self.running &= ~result.ended
 
     def all_ended(self) -> bool:
         return not bool(self.running.any())

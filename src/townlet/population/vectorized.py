@@ -90,7 +90,7 @@ class VectorizedPopulation:
         self.episodes.record(result)
 
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
-        self.memory = carry_on(hidden, actions, result.terminated | result.truncated, self.env.num_actions)
+        self.memory = carry_on(hidden, actions, result.ended, self.env.num_actions)
         self.observation = result.observation
         self.steps += 1
 
@@ -145,7 +145,7 @@ class EpisodeTracker:
         """Add one step of all agents."""
         self.returns += result.reward
         self.lengths += 1.0
-        ended = result.terminated | result.truncated
+        ended = result.ended
         values = torch.stack([torch.ones_like(self.returns), self.returns, self.lengths, result.truncated.float()])
         self.sums += (values * ended).sum(dim=1)
         self.returns.masked_fill_(ended, 0.0)

@@ -40,9 +40,7 @@ def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapp
         _finish(axes)
     for axes in (values, speed):
         axes.set_xlabel("environment steps, all agents")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    write_atomically(path, picture.getvalue())
+    _save(figure, path)
 
 
 def draw_comparison(
@@ -73,6 +71,10 @@ def draw_comparison(
         axes.set_xlabel(name)
         _draw_yardsticks(axes, yardsticks, limit)
         _finish(axes)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())

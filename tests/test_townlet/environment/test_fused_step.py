@@ -54,13 +54,13 @@ def test_a_step_never_looks_at_what_is_in_a_tensor(name: str) -> None:
 
 
 def test_a_rule_that_looks_would_be_found(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
-    is_dead = rules.is_dead
+    cause_of_death = rules.cause_of_death
 
     def looks(level: Level, meters: list[Tensor]) -> Tensor:
-        dead = is_dead(level, meters)
-        return dead if dead.any().item() else torch.zeros_like(dead)
+        cause = cause_of_death(level, meters)
+        return cause if cause.any().item() else torch.zeros_like(cause)
 
-    monkeypatch.setattr(rules, "is_dead", looks)
+    monkeypatch.setattr(rules, "cause_of_death", looks)
     with pytest.raises(DataDependentOutputException):
         step_without_content(level)
 
