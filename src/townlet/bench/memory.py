@@ -1,0 +1,125 @@
+"""`python -m townlet.bench memory`: public tasks of memory, tried by our agents, a control and a peer."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from townlet.bench.jobs import Record, Standing, run_side_by_side
+from townlet.bench.plan import Job, jobs_of, load_plan
+from townlet.bench.report import comparisons, draw, markdown, table
+from townlet.bench.results import Results, ResultsError, summarise
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive
+from townlet.config import ConfigError
+from townlet.environment.make import check_env
+
+
+def make_parser() -> Parser:
+    """Describe the command line."""
+    parser = Parser(prog="townlet.bench memory", description="Try public tasks of memory.")
+    parser.add_argument("--tasks", type=lambda text: text.split(","), metavar="A,B", help="rows (default: all)")
+    parser.add_argument("--seeds", type=positive, default=5, help="of each row and agent (default: 5)")
+    parser.add_argument("--no-peers", action="store_true", help="leave RecurrentPPO out")
+    parser.add_argument("--jobs", type=positive, default=2, help="trainings at once, a thread each (default: 2)")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("runs/bench/memory.json"),
+        metavar="FILE",
+        help="results are kept here as they come, and what is there is not run again (default: %(default)s)",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="where pictures go (default: beside the results)")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
+    options = make_parser().parse_args(arguments)
+    try:
+        jobs = jobs_of(load_plan(), options.tasks, options.seeds, peers=not options.no_peers)
+        results = Results(options.json)
+        check_packages(jobs)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+    except ResultsError as error:
+        print(f"townlet.bench memory: {error}", file=sys.stderr)
+        return FAILED
+    console, failed = Console(), 0
+    try:
+        failed = _run([job for job in jobs if not results.has(job)], results, options.jobs, console)
+    except KeyboardInterrupt:
+        console.print(f"stopped; what is done is in {options.json}, and the same command goes on")
+        failed = 1
+    except ResultsError as error:
+        console.print(f"townlet.bench memory: {error}", style="red", markup=False)
+        return FAILED
+    _tell(jobs, results, console, options.plot or options.json.parent, options.markdown)
+    return FAILED if failed else DONE
+
+
+def check_packages(jobs: Sequence[Job]) -> None:
+    """Raise ConfigError, before anything is run, where a task's environment or the peer cannot be made."""
+    for task in {job.row: job.task for job in jobs}.values():
+        check_env(task)
+    if any(job.agent == "peer" for job in jobs):
+        try:
+            import sb3_contrib  # noqa: F401
+        except ImportError as error:
+            expected = "expected sb3-contrib, of the extra townlet[bench], or --no-peers"
+            raise ConfigError([f"peer: {expected}, got {error}"]) from error
+
+
+def _run(jobs: Sequence[Job], results: Results, processes: int, console: Console) -> int:
+    """Run and keep jobs, and show how they stand; returns how many failed."""
+    failed = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[score]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not jobs) as progress:
+        total = progress.add_task("all", total=len(jobs), score="")
+        budgets, shown = {job.key: job.budget for job in jobs}, dict[str, int]()
+
+        def look(news: list[Standing]) -> None:
+            for one in news:
+                if one.key not in shown:
+                    shown[one.key] = progress.add_task(one.key, total=budgets[one.key])
+                progress.update(shown[one.key], completed=one.steps, score=f"return {one.score:.2f}")
+
+        for job, outcome in run_side_by_side(jobs, processes, look):
+            if job.key in shown:
+                progress.remove_task(shown[job.key])
+            progress.advance(total)
+            progress.print(_line(job, outcome), markup=False, highlight=False)
+            if isinstance(outcome, str):
+                failed += 1
+            else:
+                results.keep(job, outcome)
+    return failed
+
+
+def _line(job: Job, outcome: Record | str) -> str:
+    if isinstance(outcome, str):
+        return f"{job.key}: failed, {outcome}"
+    last, solved = outcome["points"][-1], outcome["solved"]
+    if solved is None:
+        return f"{job.key}: return {last['score']:.3f} after {last['steps']:,} steps, {last['seconds']:.1f} s"
+    return f"{job.key}: reached {job.bar:g} after {solved['steps']:,} steps, {solved['seconds']:.1f} s"
+
+
+def _tell(jobs: Sequence[Job], results: Results, console: Console, folder: Path, page: Path | None) -> None:
+    """Show the table, draw a picture of each row, and write the page, where one is wanted."""
+    grouped = results.of(jobs)
+    summaries = [summarise(row, agent, records) for (row, agent), records in grouped.items()]
+    if not summaries:
+        return
+    console.print(table(summaries))
+    for line in comparisons(summaries):
+        console.print(line, highlight=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in dict.fromkeys(row for row, _ in grouped):
+        draw(row, {agent: records for (of, agent), records in grouped.items() if of == row}, folder / f"{row}.png")
+    if page is not None:
+        page.write_text(markdown(summaries))
+    console.print(f"results in {results.path}, pictures in {folder}", highlight=False)
