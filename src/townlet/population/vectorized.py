@@ -10,7 +10,7 @@ from torch import Tensor
 from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import make_network
-from townlet.config import Fresh, Level, Replay
+from townlet.config import Fresh, Replay, Task
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
 from townlet.seeding import generator, stream_seed
@@ -22,18 +22,19 @@ class VectorizedPopulation:
     """N agents in an environment: `step` acts, steps, records and, when it is due, learns.
 
     Public: network, learner, buffer, hidden (the acting memory, a row an agent), num_agents. All randomness comes from
-    named streams of the level's seed.
+    named streams of the task's seed.
     """
 
-    def __init__(self, level: Level, env: Environment) -> None:
-        self.level, self.env, self.num_agents, self.device = level, env, env.num_agents, env.device
-        seed = level.training.seed
+    def __init__(self, task: Task, env: Environment) -> None:
+        self.task, self.env, self.num_agents, self.device = task, env, env.num_agents, env.device
+        seed = task.training.seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, "initialisation"))
-            self.network = make_network(level).to(self.device)
-        self.learner = QLearner(self.network, level.training)
-        self.exploration = EpsilonGreedy(level, self.num_agents, generator(seed, "exploration", self.device))
-        self._learning = _make_learning(level, self)
+            self.network = make_network(task.network, env.observation_layout, env.num_actions).to(self.device)
+        self.learner = QLearner(self.network, task.training)
+        weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
+        self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
+        self._learning = _make_learning(task, self)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)
@@ -86,11 +87,12 @@ class VectorizedPopulation:
             result.final_features,
             result.final_action_mask,
             self.hidden,
+            skipped=result.skipped,
         )
         self.episodes.record(result)
 
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
-        self.memory = carry_on(hidden, actions, result.ended, self.env.num_actions)
+        self.memory = carry_on(hidden, actions, result.forgets, self.env.num_actions)
         self.observation = result.observation
         self.steps += 1
 
@@ -117,15 +119,26 @@ class VectorizedPopulation:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned. Raises ValueError where it does not fit."""
+        """Go on from what `state_dict` returned. Raises ValueError where it does not fit.
+
+        In an environment whose episodes cannot be brought back, all agents begin new ones, with a blank memory; those
+        that were running end on the tape as truncated ones, and count nowhere else.
+        """
         self.env.load_state_dict(state["env"])
         self.learner.load_state_dict(state["learner"])
         self.buffer.load_state_dict(state["buffer"])
-        self.observation = Observation(**{name: part.to(self.device) for name, part in state["observation"].items()})
-        hidden = tuple(part.to(self.device) for part in state["hidden"])
-        self.memory = Memory(hidden, state["previous_actions"].to(self.device))
         self.steps = state["steps"]
         self.episodes.load_state_dict(state["episodes"])
+        if self.env.resumes:
+            observed = {name: part.to(self.device) for name, part in state["observation"].items()}
+            self.observation = Observation(**observed)
+            hidden = tuple(part.to(self.device) for part in state["hidden"])
+            self.memory = Memory(hidden, state["previous_actions"].to(self.device))
+        else:
+            self.observation = self.env.reset()
+            self.memory = initial_memory(self.network, self.num_agents, self.device)
+            self.buffer.cut()
+            self.episodes.cut()
         for name, stream in self._streams().items():
             stream.set_state(state["random"][name].cpu())
 
@@ -143,8 +156,8 @@ class EpisodeTracker:
 
     def record(self, result: StepResult) -> None:
         """Add one step of all agents."""
-        self.returns += result.reward
-        self.lengths += 1.0
+        self.returns += result.reward  # 0 for a tick that was a reset
+        self.lengths += 1.0 if result.skipped is None else ~result.skipped
         ended = result.ended
         values = torch.stack([torch.ones_like(self.returns), self.returns, self.lengths, result.truncated.float()])
         self.sums += (values * ended).sum(dim=1)
@@ -163,6 +176,11 @@ class EpisodeTracker:
             "rollout/survival_rate": survived / count,
         }
 
+    def cut(self) -> None:
+        """Forget the running episodes."""
+        self.returns.zero_()
+        self.lengths.zero_()
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return sums and running episodes."""
         return {"returns": self.returns, "lengths": self.lengths, "sums": self.sums}
@@ -173,13 +191,13 @@ class EpisodeTracker:
             getattr(self, name).copy_(state[name])
 
 
-def _make_learning(level: Level, population: VectorizedPopulation) -> "FreshLearning | ReplayLearning":
-    if isinstance(level.training.mode, Fresh):
-        return FreshLearning(level, population, level.training.mode)
-    return ReplayLearning(level, population, level.training.mode)
+def _make_learning(task: Task, population: VectorizedPopulation) -> "FreshLearning | ReplayLearning":
+    if isinstance(task.training.mode, Fresh):
+        return FreshLearning(task, population, task.training.mode)
+    return ReplayLearning(task, population, task.training.mode)
 
 
-def _make_buffer(level: Level, population: VectorizedPopulation, capacity: int, stream: torch.Generator) -> Any:
+def _make_buffer(task: Task, population: VectorizedPopulation, capacity: int, stream: torch.Generator) -> Any:
     return SequentialReplayBuffer(
         capacity,
         population.num_agents,
@@ -194,10 +212,10 @@ def _make_buffer(level: Level, population: VectorizedPopulation, capacity: int, 
 class FreshLearning:
     """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random."""
 
-    def __init__(self, level: Level, population: VectorizedPopulation, mode: Fresh) -> None:
-        self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
-        self.stream = generator(level.training.seed, "replay", population.device)
-        self.buffer = _make_buffer(level, population, 2 * self.seq_len * population.num_agents, self.stream)
+    def __init__(self, task: Task, population: VectorizedPopulation, mode: Fresh) -> None:
+        self.population, self.mode, self.seq_len = population, mode, task.training.seq_len
+        self.stream = generator(task.training.seed, "replay", population.device)
+        self.buffer = _make_buffer(task, population, 2 * self.seq_len * population.num_agents, self.stream)
 
     def due(self) -> bool:
         """Whether a window of steps is full."""
@@ -217,10 +235,10 @@ class FreshLearning:
 class ReplayLearning:
     """Every `train_every` steps, once there are enough episodes, learn from a batch of sampled windows."""
 
-    def __init__(self, level: Level, population: VectorizedPopulation, mode: Replay) -> None:
-        self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
-        self.stream = generator(level.training.seed, "replay", population.device)
-        self.buffer = _make_buffer(level, population, mode.capacity, self.stream)
+    def __init__(self, task: Task, population: VectorizedPopulation, mode: Replay) -> None:
+        self.population, self.mode, self.seq_len = population, mode, task.training.seq_len
+        self.stream = generator(task.training.seed, "replay", population.device)
+        self.buffer = _make_buffer(task, population, mode.capacity, self.stream)
         self._enough: Callable[[], bool] = self._enough_episodes
 
     def due(self) -> bool:

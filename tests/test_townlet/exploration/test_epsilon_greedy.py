@@ -16,7 +16,8 @@ def explore(num_agents, base, alpha=0.0, seed=0, level="2"):
     weights = {"training.exploration.action_weights.INTERACT": 3.0} if level == "2" else {}
     level = load_level(level, {"training.exploration.base": base, "training.exploration.alpha": alpha, **weights})
     assert level.actions == ACTIONS
-    return EpsilonGreedy(level, num_agents, torch.Generator().manual_seed(seed))
+    weights = level.action_weights(len(ACTIONS))
+    return EpsilonGreedy(level.training.exploration, weights, num_agents, torch.Generator().manual_seed(seed))
 
 
 def test_the_ladder_by_hand():
