@@ -169,12 +169,16 @@ class JointEncoder(Part):
 
 
 class Recurrent(Part):
-    """An encoder, an LSTM of `hidden` units, a head of `head` units; `skip` hands the encoding past the LSTM."""
+    """An encoder, an LSTM of `hidden` units, a head of `head` units; `skip` hands the encoding past the LSTM.
+
+    `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three.
+    """
 
     kind: Literal["recurrent"]
     encoder: Annotated[SpatialEncoder | JointEncoder, Field(discriminator="kind")]
     hidden: Positive
     head: Positive
+    memory_span: Annotated[int, Field(ge=2)] | None = None
     skip: bool = False
     layer_norm: bool = False
     dueling: bool = False
@@ -216,6 +220,7 @@ class Training(Part):
     seq_len: Annotated[int, Field(ge=1, le=512)]
     mode: Annotated[Fresh | Replay, Field(discriminator="kind")]
     gamma: Unit
+    reward_scale: Annotated[float, Field(gt=0.0)] = 1.0  # of what is learned from; what is told stays as it is
     n_step: Positive = 1
     trace_decay: Unit = 0.0  # lambda
     double_q: bool = True

@@ -77,7 +77,7 @@ class QLearner:
             next_values = masked_max(target[:, 1:], mask)
         terminated = batch.terminated[:, start:]
         continues = continuing(batch)
-        rewards = batch.rewards[:, start:]
+        rewards = training.reward_scale * batch.rewards[:, start:]
         if training.n_step > 1:
             return losses.n_step_returns(rewards, next_values, terminated, continues, training.gamma, training.n_step)
         return losses.lambda_returns(rewards, next_values, terminated, continues, training.gamma, training.trace_decay)

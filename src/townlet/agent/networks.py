@@ -82,7 +82,7 @@ class RecurrentSpatialQNetwork(QNetwork):
         else:
             self.encoder = WholeEncoder(layout, extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
-        self.lstm = LSTM(width, config.hidden)
+        self.lstm = LSTM(width, config.hidden, config.memory_span)
         self.skip = config.skip
         self.head = _layer(config.hidden + width * config.skip, config.head, config.layer_norm)
         self.value = QHead(config.head, num_actions, config.dueling)
@@ -116,7 +116,9 @@ class RecurrentSpatialQNetwork(QNetwork):
 class LSTM(nn.LSTM):
     """One layer of LSTM over a window, with memory set to zero before flagged steps.
 
-    Windows without flags take PyTorch's fused call; flagged ones a loop over the same parameters.
+    Windows without flags take PyTorch's fused call; flagged ones a loop over the same parameters. Fresh parameters keep
+    what they hold for about 1 to `span` steps, each unit for another time (chrono initialisation, Tallec & Ollivier,
+    2018); without it all forget gates start open (Jozefowicz et al., 2015).
     """
 
     weight_ih_l0: Tensor  # [4 * hidden_size, input_size]
@@ -124,11 +126,15 @@ class LSTM(nn.LSTM):
     bias_ih_l0: Tensor  # [4 * hidden_size]
     bias_hh_l0: Tensor  # [4 * hidden_size]
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
+    def __init__(self, input_size: int, hidden_size: int, span: int | None = None) -> None:
         super().__init__(input_size, hidden_size, batch_first=True)
-        with torch.no_grad():  # a forget gate that starts open remembers from the start (Jozefowicz et al., 2015)
-            self.bias_ih_l0[hidden_size : 2 * hidden_size] = 1.0
-            self.bias_hh_l0[hidden_size : 2 * hidden_size] = 0.0
+        gates = slice(0 if span else hidden_size, 2 * hidden_size)  # input and forget gates, or the latter alone
+        with torch.no_grad():
+            self.bias_hh_l0[gates] = 0.0
+            self.bias_ih_l0[gates] = 1.0
+            if span:
+                kept = torch.empty(hidden_size).uniform_(1.0, span).log()
+                self.bias_ih_l0[gates] = torch.cat([-kept, kept])
 
     def forward(self, inputs: Tensor, hidden: Hidden, reset: Tensor | None = None) -> tuple[Tensor, Hidden]:  # type: ignore[override]
         """Map inputs [batch, time, input_size] to outputs [batch, time, hidden_size] and the memory after them."""

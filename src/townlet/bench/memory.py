@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from townlet.bench.jobs import Record, Standing, run_side_by_side
 from townlet.bench.plan import Job, jobs_of, load_plan
@@ -79,17 +79,17 @@ def _run(jobs: Sequence[Job], results: Results, processes: int, console: Console
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[score]}"))
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not jobs) as progress:
         total = progress.add_task("all", total=len(jobs), score="")
-        budgets, shown = {job.key: job.budget for job in jobs}, dict[str, int]()
+        budgets, shown = {job.key: job.budget for job in jobs}, dict[str, TaskID]()
 
         def look(news: list[Standing]) -> None:
             for one in news:
                 if one.key not in shown:
-                    shown[one.key] = progress.add_task(one.key, total=budgets[one.key])
+                    shown[one.key] = progress.add_task(one.key, total=budgets[one.key], score="")
                 progress.update(shown[one.key], completed=one.steps, score=f"return {one.score:.2f}")
 
         for job, outcome in run_side_by_side(jobs, processes, look):
             if job.key in shown:
-                progress.remove_task(shown[job.key])
+                progress.update(shown[job.key], visible=False)  # its news may still come
             progress.advance(total)
             progress.print(_line(job, outcome), markup=False, highlight=False)
             if isinstance(outcome, str):

@@ -18,10 +18,9 @@ class PeerAgent:
         from sb3_contrib import RecurrentPPO  # some seconds, for this agent alone
         from stable_baselines3.common.vec_env import DummyVecEnv
 
-        limit = {} if task.max_steps is None else {"max_episode_steps": task.max_steps}
-
         def make() -> gymnasium.Env:
-            return gymnasium.wrappers.FlattenObservation(gymnasium.make(task.gym, **task.gym_options, **limit))
+            env = gymnasium.make(task.gym, max_episode_steps=task.max_steps, **task.gym_options)
+            return gymnasium.wrappers.FlattenObservation(env)
 
         self.model = RecurrentPPO(
             "MlpLstmPolicy",

@@ -28,7 +28,7 @@ class Row(Part):
     """A task with settings of its own, solved where the mean greedy return reaches the bar, and who tries it."""
 
     task: str
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     bar: float
     agents: Annotated[tuple[Agent, ...], Field(strict=False, min_length=1)]
     peer_steps: Positive | None = None  # the peer's budget; null: the task's own, as that of all others

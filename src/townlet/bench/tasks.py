@@ -43,18 +43,25 @@ class MemoryLength(gymnasium.Env[Array, int]):
 
 
 class CartPoleWithoutVelocities(gymnasium.ObservationWrapper[Array, int, Array]):
-    """CartPole-v1 that shows [position, angle] and no velocity: memory has to tell which way things move."""
+    """CartPole-v1 that shows [position, angle] and no velocity: memory has to tell which way things move.
 
-    def __init__(self) -> None:
+    Both are multiplied by `scale`.
+    """
+
+    def __init__(self, scale: tuple[float, float] = (1.0, 1.0)) -> None:
         super().__init__(gymnasium.make("CartPole-v1").unwrapped)
+        self.scale = np.array(scale, dtype=np.float32)
         whole = self.env.observation_space
         assert isinstance(whole, spaces.Box)
-        self.observation_space = spaces.Box(whole.low[SEEN], whole.high[SEEN], dtype=np.float32)
+        low, high = whole.low[SEEN] * self.scale, whole.high[SEEN] * self.scale
+        self.observation_space = spaces.Box(low, high, dtype=np.float32)
 
     def observation(self, observation: Array) -> Array:
         """Leave the velocities out."""
-        return observation[SEEN]
+        return observation[SEEN] * self.scale
 
 
-gymnasium.register("Townlet/MemoryLength-v0", entry_point=MemoryLength)
-gymnasium.register("Townlet/CartPoleWithoutVelocities-v1", CartPoleWithoutVelocities, max_episode_steps=500)
+gymnasium.register("Townlet/MemoryLength-v0", f"{__name__}:MemoryLength")
+gymnasium.register(
+    "Townlet/CartPoleWithoutVelocities-v1", f"{__name__}:CartPoleWithoutVelocities", max_episode_steps=500
+)

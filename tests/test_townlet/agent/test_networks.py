@@ -128,6 +128,29 @@ def test_the_forget_gate_starts_open():
     assert (torch.cat([total[:4], total[8:]]).abs() <= 1.0).all()  # each bias within 1/sqrt(4)
 
 
+def test_a_memory_span_spreads_how_long_fresh_units_keep_what_they_hold():
+    """A unit of forget bias log(k) keeps k / (k + 1) of its cell a step, and takes in the rest."""
+    torch.manual_seed(0)
+    lstm = LSTM(3, 2000, span=50)
+    inputs, forgets = (lstm.bias_ih_l0 + lstm.bias_hh_l0).detach().view(4, 2000)[:2]
+    assert torch.equal(inputs, -forgets)
+    kept = forgets.exp()
+    assert 1.0 <= kept.min() < 2.0 and 49.0 < kept.max() <= 50.0
+    assert kept.mean() == pytest.approx(25.5, abs=1.0)  # evenly between 1 and 50
+
+
+def test_a_memory_span_keeps_gradients_alive_over_that_many_steps():
+    def gradient(span):
+        torch.manual_seed(0)
+        lstm = LSTM(3, 32, span)
+        inputs = torch.randn(8, 50, 3, requires_grad=True)
+        zeros = torch.zeros(1, 8, 32)
+        lstm(inputs, (zeros, zeros))[0][:, -1].square().sum().backward()
+        return float(inputs.grad[:, 0].norm())
+
+    assert gradient(50) > 1e4 * gradient(None)
+
+
 # --- memory is an argument and a return value ---------------------------------------------------------------------
 
 
