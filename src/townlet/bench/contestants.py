@@ -73,15 +73,16 @@ def control_of(task: GymTask) -> GymTask:
     layout, num_actions = env.observation_layout, env.num_actions
     env.close()
     wanted = count_parameters(make_network(task.network, layout, num_actions))
-    memory = {"kind", "encoder", "hidden", "head", "skip"}
-    shared = task.network.model_dump(exclude=memory)
+    shared = task.network.model_dump(include=FeedForward.model_fields.keys() - {"kind", "hidden"})
 
-    def control(width: int) -> tuple[FeedForward, int]:
-        config = FeedForward(kind="feed_forward", hidden=(width, width), **shared)
+    def control(first: int, second: int) -> tuple[FeedForward, int]:
+        config = FeedForward(kind="feed_forward", hidden=(first, second), **shared)
         return config, count_parameters(make_network(config, layout, num_actions))
 
-    width = _largest(lambda width: control(width)[1] <= wanted)
-    config, parameters = min((control(width), control(width + 1)), key=lambda one: abs(one[1] - wanted))
+    first = _largest(lambda width: control(width, width)[1] <= wanted)
+    second = _largest(lambda width: control(first, width)[1] <= wanted)
+    nearest = (control(first, width) for width in (second, second + 1))
+    config, parameters = min(nearest, key=lambda one: abs(one[1] - wanted))
     if abs(parameters - wanted) > 0.02 * wanted:
         raise ValueError(f"control: expected within 2% of {wanted} parameters, got {parameters} at best")
     return task.model_copy(update={"network": config})

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from townlet.bench.jobs import Record
@@ -13,38 +14,39 @@ from townlet.bench.results import Summary
 from townlet.bench.statistics import Interval, bootstrap_interval
 from townlet.training.curves import BLUE, GREY, ORANGE, format_steps, save
 
-HEADS = ("task", "agent", "parameters", "solved", "greedy return", "steps to the bar", "seconds to the bar")
+HEADS = ("task and bar", "agent", "parameters", "solved", "greedy return", "steps to the bar", "seconds to the bar")
+CAPTION = "means over seeds [95% bootstrap intervals]; evaluation is not in the seconds"
 COLOURS = {"recurrent": BLUE, "control": GREY, "peer": ORANGE}
 LABELS = {"recurrent": "recurrent", "control": "no memory", "peer": "RecurrentPPO"}
 
 
-def cells(summary: Summary) -> tuple[str, ...]:
-    """Write one line of the table; intervals are in brackets, "-" where no seed was solved."""
+def cells(summary: Summary, between: str) -> tuple[str, ...]:
+    """Write one line of the table, `between` a mean and its interval; "-" where no seed was solved."""
     return (
-        f"{summary.row} >= {summary.bar:g}",
+        f"{summary.row.replace('-', ' ')}, {summary.bar:g}",
         LABELS[summary.agent],
         f"{summary.parameters:,}",
         f"{summary.solved} of {summary.seeds}",
-        _interval(summary.score, ".2f"),
-        _interval(summary.steps, ",.0f"),
-        _interval(summary.seconds, ".1f"),
+        _interval(summary.score, ".2f", between),
+        _interval(summary.steps, ",.0f", between),
+        _interval(summary.seconds, ".1f", between),
     )
 
 
-def _interval(interval: Interval | None, form: str) -> str:
+def _interval(interval: Interval | None, form: str, between: str) -> str:
     if interval is None:
         return "-"
     mean, low, high = (format(value, form) for value in interval)
-    return f"{mean} [{low}, {high}]"
+    return f"{mean}{between}[{low}, {high}]"
 
 
 def table(summaries: Sequence[Summary]) -> Table:
-    """Lay out all summaries for a terminal."""
+    """Lay out all summaries for a terminal, 80 columns wide where it has to be."""
     heads = (Column(head, justify="left" if index < 2 else "right") for index, head in enumerate(HEADS))
-    drawn = Table(*heads, caption="mean [95% bootstrap over seeds]; evaluations are not in the seconds")
+    drawn = Table(*heads, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=CAPTION)
     before = ""
     for summary in summaries:
-        first, *rest = cells(summary)
+        first, *rest = cells(summary, between="\n")
         drawn.add_row(first if summary.row != before else "", *rest)
         before = summary.row
     return drawn
@@ -52,8 +54,8 @@ def table(summaries: Sequence[Summary]) -> Table:
 
 def markdown(summaries: Sequence[Summary]) -> str:
     """Write the table for a page."""
-    lines = [HEADS, ["---"] * len(HEADS), *(cells(summary) for summary in summaries)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    lines = [HEADS, ["---"] * len(HEADS), *(cells(summary, between=" ") for summary in summaries)]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines) + f"\n{CAPTION[0].upper()}{CAPTION[1:]}.\n"
 
 
 def comparisons(summaries: Sequence[Summary]) -> list[str]:
