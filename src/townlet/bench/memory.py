@@ -91,7 +91,7 @@ def _run(jobs: Sequence[Job], results: Results, processes: int, console: Console
             if job.key in shown:
                 progress.update(shown[job.key], visible=False)  # its news may still come
             progress.advance(total)
-            progress.print(_line(job, outcome), markup=False, highlight=False)
+            progress.print(_line(job, outcome), markup=False, highlight=False, soft_wrap=True)
             if isinstance(outcome, str):
                 failed += 1
             else:

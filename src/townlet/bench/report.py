@@ -14,8 +14,11 @@ from townlet.bench.results import Summary
 from townlet.bench.statistics import Interval, bootstrap_interval
 from townlet.training.curves import BLUE, GREY, ORANGE, format_steps, save
 
-HEADS = ("task and bar", "agent", "parameters", "solved", "greedy return", "steps to the bar", "seconds to the bar")
-CAPTION = "means over seeds [95% bootstrap intervals]; evaluation is not in the seconds"
+HEADS = ("task, bar", "agent", "size", "solved", "return", "1000 steps", "seconds")
+CAPTION = (
+    "Size in parameters. Greedy return at the end, and training until it reached the bar: environment steps, and seconds "
+    "without evaluation. Means over seeds [95% bootstrap intervals]."
+)
 COLOURS = {"recurrent": BLUE, "control": GREY, "peer": ORANGE}
 LABELS = {"recurrent": "recurrent", "control": "no memory", "peer": "RecurrentPPO"}
 
@@ -27,8 +30,8 @@ def cells(summary: Summary, between: str) -> tuple[str, ...]:
         LABELS[summary.agent],
         f"{summary.parameters:,}",
         f"{summary.solved} of {summary.seeds}",
-        _interval(summary.score, ".2f", between),
-        _interval(summary.steps, ",.0f", between),
+        _interval(summary.score, ".3g", between),
+        _interval(summary.steps and Interval(*(steps / 1000 for steps in summary.steps)), ".1f", between),
         _interval(summary.seconds, ".1f", between),
     )
 
@@ -42,7 +45,8 @@ def _interval(interval: Interval | None, form: str, between: str) -> str:
 
 def table(summaries: Sequence[Summary]) -> Table:
     """Lay out all summaries for a terminal, 80 columns wide where it has to be."""
-    heads = (Column(head, justify="left" if index < 2 else "right") for index, head in enumerate(HEADS))
+    heads = [Column(HEADS[0]), Column(HEADS[1], no_wrap=True)]
+    heads += [Column(head, justify="right", no_wrap=True) for head in HEADS[2:]]
     drawn = Table(*heads, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=CAPTION)
     before = ""
     for summary in summaries:
@@ -55,7 +59,7 @@ def table(summaries: Sequence[Summary]) -> Table:
 def markdown(summaries: Sequence[Summary]) -> str:
     """Write the table for a page."""
     lines = [HEADS, ["---"] * len(HEADS), *(cells(summary, between=" ") for summary in summaries)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines) + f"\n{CAPTION[0].upper()}{CAPTION[1:]}.\n"
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines) + f"\n{CAPTION}\n"
 
 
 def comparisons(summaries: Sequence[Summary]) -> list[str]:
