@@ -19,7 +19,7 @@ class SequenceBatch(NamedTuple):
     previous_actions: Tensor  # [batch, burn_in + seq_len + 1] int64, num_actions for none
     hidden: Hidden  # memory before the first step, each [num_layers, batch, hidden_dim]
     weights: Tensor  # [batch]
-    where: Tensor  # [batch] int64: row on the tape of the first step
+    where: Tensor  # [batch] int64: row on the tape of the first step to learn from
     reset: Tensor | None  # [batch, burn_in + seq_len + 1] bool: memory is zero before that step; None where it never is
     burn_in: int
 

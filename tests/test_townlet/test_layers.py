@@ -175,14 +175,25 @@ STEP_PATH = {
     ),
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (
-        "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward", "LSTM.forward", "LSTM._unroll_with_resets",
+        "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
         "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._previous",
     ),
+    "agent.cells": ("LSTM.forward", "GRU.forward", "_unroll_with_resets"),
     "agent.acting": ("q_values", "carry_on"),
-    "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns"),
+    "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
     "masking": ("masked_argmax", "masked_max"),
     "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
-    "training.replay_tape": ("ReplayTape.append", "ReplayTape.newest", "ReplayTape._read"),
+    "training.replay_tape": (
+        "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._store_hidden",
+        "ReplayTape._hidden_at", "ReplayTape.fragment_starts",
+    ),
+    "training.sequential_replay_buffer": (
+        "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",
+        "SequentialReplayBuffer._windows_beginning", "SequentialReplayBuffer.update_priorities",
+    ),
+    "training.priorities": (
+        "Priorities.add", "Priorities.masses", "Priorities.weights", "Priorities.update", "mixed_error",
+    ),
     "population.vectorized": (
         "VectorizedPopulation.step", "VectorizedPopulation.act", "VectorizedPopulation._record",
         "VectorizedPopulation._carry_on", "EpisodeTracker.record", "FreshLearning.learn", "ReplayLearning.learn",

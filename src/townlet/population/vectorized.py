@@ -74,7 +74,7 @@ class VectorizedPopulation:
     def act(self) -> tuple[Tensor, Hidden]:
         """Choose the next actions [num_agents] and return the memory after them; changes nothing but random streams."""
         q, hidden = q_values(self.network, self.observation, self.memory)
-        return self.exploration.select(q, self.observation.action_mask), hidden
+        return self.exploration.select(q, self.observation.action_mask, self.env_steps), hidden
 
     def _record(self, actions: Tensor, result: StepResult) -> None:
         self.buffer.append(
@@ -97,7 +97,7 @@ class VectorizedPopulation:
     def read_metrics(self) -> dict[str, float]:
         """What happened since the last call, by metric name; one synchronisation with the device."""
         metrics = self.episodes.read() | self.env.read_metrics()
-        metrics["train/epsilon"] = float(self.exploration.epsilon.mean())
+        metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
         if self.hidden:
             metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
         return metrics
@@ -179,7 +179,9 @@ def _make_learning(level: Level, population: VectorizedPopulation) -> "FreshLear
     return ReplayLearning(level, population, level.training.mode)
 
 
-def _make_buffer(level: Level, population: VectorizedPopulation, capacity: int, stream: torch.Generator) -> Any:
+def _make_buffer(
+    population: VectorizedPopulation, capacity: int, stream: torch.Generator, **options: Any
+) -> SequentialReplayBuffer:
     return SequentialReplayBuffer(
         capacity,
         population.num_agents,
@@ -188,6 +190,7 @@ def _make_buffer(level: Level, population: VectorizedPopulation, capacity: int, 
         population.device,
         population.network.initial_hidden(population.num_agents),
         stream,
+        **options,
     )
 
 
@@ -197,7 +200,7 @@ class FreshLearning:
     def __init__(self, level: Level, population: VectorizedPopulation, mode: Fresh) -> None:
         self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
         self.stream = generator(level.training.seed, "replay", population.device)
-        self.buffer = _make_buffer(level, population, 2 * self.seq_len * population.num_agents, self.stream)
+        self.buffer = _make_buffer(population, 2 * self.seq_len * population.num_agents, self.stream)
 
     def due(self) -> bool:
         """Whether a window of steps is full."""
@@ -210,7 +213,7 @@ class FreshLearning:
         windows = self.buffer.newest_sequences(self.seq_len)
         order = torch.randperm(self.population.num_agents, generator=self.stream, device=self.stream.device)
         for rows in order.chunk(self.mode.minibatches):
-            metrics = learner.update(windows.rows(rows))
+            metrics = learner.update(windows.rows(rows)).metrics
         return metrics
 
 
@@ -220,7 +223,8 @@ class ReplayLearning:
     def __init__(self, level: Level, population: VectorizedPopulation, mode: Replay) -> None:
         self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
         self.stream = generator(level.training.seed, "replay", population.device)
-        self.buffer = _make_buffer(level, population, mode.capacity, self.stream)
+        options = {"stored_every": mode.stored_every, "priority": mode.priority}
+        self.buffer = _make_buffer(population, mode.capacity, self.stream, **options)
         self._enough: Callable[[], bool] = self._enough_episodes
 
     def due(self) -> bool:
@@ -238,4 +242,7 @@ class ReplayLearning:
         """Update once."""
         learner, mode = self.population.learner, self.mode
         learner.set_learning_rate(self.population.env_steps)
-        return learner.update(self.buffer.sample_sequences(mode.batch_size, self.seq_len, mode.burn_in))
+        batch = self.buffer.sample_sequences(mode.batch_size, self.seq_len, mode.burn_in)
+        update = learner.update(batch)
+        self.buffer.update_priorities(batch, update.td_error)
+        return update.metrics

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, feed_forward, joint, random_hidden, recurrent
-from townlet.agent.networks import LSTM, QHead, RecurrentSpatialQNetwork, make_network
+from townlet.agent.cells import LSTM
+from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
 from townlet.environment.observation import ObservationLayout
 
@@ -89,7 +90,7 @@ def test_the_reference_network_has_635333_parameters():
     layers = [160, 4_640, 102_528, 96, 288, 512, 493_568, 32_896, 645]
     assert sum(layers) == 635_333
     assert sum(one.numel() for one in network.parameters()) == 635_333
-    assert sum(one.numel() for one in network.lstm.parameters()) == 493_568
+    assert sum(one.numel() for one in network.cell.parameters()) == 493_568
 
 
 def test_the_reference_config_is_the_default_of_the_recurrent_network():
@@ -279,7 +280,7 @@ def test_the_recurrent_weights_learn_through_time_and_not_from_the_last_step_alo
     with torch.no_grad():
         _, past = network(features[:, :-1], hidden, previous[:, :-1])
     cut = gradients(network, network(features[:, -1:], past, previous[:, -1:])[0].sum())
-    difference = (through_time["lstm.weight_hh_l0"] - cut["lstm.weight_hh_l0"]).abs().max()
+    difference = (through_time["cell.weight_hh_l0"] - cut["cell.weight_hh_l0"]).abs().max()
     assert float(difference) > 1e-4
 
 
@@ -417,7 +418,7 @@ def test_with_skip_the_observation_reaches_its_own_q_past_the_lstm():
     for skip in (False, True):
         network = recurrent(0, joint(skip=skip))
         with torch.no_grad():
-            network.lstm.bias_ih_l0[3 * HIDDEN :] = -100.0
+            network.cell.bias_ih_l0[3 * HIDDEN :] = -100.0
         features, hidden, _ = inputs(network)
         q, _ = network(features, hidden)
         assert torch.allclose(q[:, 0], q[:, 1]) != skip

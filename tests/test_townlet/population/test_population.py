@@ -106,7 +106,7 @@ def test_an_update_changes_nothing_that_acting_uses_but_the_weights_bit_for_bit(
     for _ in range(4):
         population._learning.learn()
     assert differences(before, used()) == []
-    assert "lstm.weight_hh_l0" in " ".join(differences(weights, population.network.state_dict()))
+    assert "cell.weight_hh_l0" in " ".join(differences(weights, population.network.state_dict()))
 
 
 @MODES
