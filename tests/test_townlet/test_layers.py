@@ -185,7 +185,7 @@ STEP_PATH = {
     "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
     "training.replay_tape": (
         "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._store_hidden",
-        "ReplayTape._hidden_at", "ReplayTape.fragment_starts",
+        "ReplayTape.hidden_before", "ReplayTape.fragment_starts",
     ),
     "training.sequential_replay_buffer": (
         "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",

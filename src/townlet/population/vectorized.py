@@ -13,9 +13,12 @@ from townlet.agent.networks import make_network
 from townlet.config import Fresh, Level, Replay
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
+from townlet.population.drift import RecentPast, stored_drift
 from townlet.seeding import generator, stream_seed
 from townlet.sequences import Hidden
 from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
+
+DRIFT_AGENTS = 16  # whose past is kept to measure the drift of the acting memory
 
 
 class VectorizedPopulation:
@@ -53,7 +56,18 @@ class VectorizedPopulation:
 
     @hidden.setter
     def hidden(self, hidden: Hidden) -> None:
-        self.memory = self.memory._replace(hidden=hidden)
+        expected, got = ([list(part.shape) for part in parts] for parts in (self.hidden, hidden))
+        if expected != got:
+            raise ValueError(f"hidden: expected {expected}, got {got}")
+        self.memory = self.memory._replace(hidden=tuple(part.detach().to(self.device).clone() for part in hidden))
+
+    def reset_hidden(self, agents: Tensor) -> None:
+        """Set the memory of chosen agents to zero; `agents` [num_agents] bool."""
+        if agents.shape != (self.num_agents,) or agents.dtype != torch.bool:
+            got = f"{list(agents.shape)} {agents.dtype}"
+            raise ValueError(f"agents: expected [{self.num_agents}] torch.bool, got {got}")
+        chosen = agents.to(self.device).view(1, -1, 1)
+        self.memory = self.memory._replace(hidden=tuple(part.masked_fill(chosen, 0.0) for part in self.hidden))
 
     def step(self) -> dict[str, Tensor]:
         """Advance every agent by one tick; return the metrics of the updates made, if any, on the device."""
@@ -87,6 +101,7 @@ class VectorizedPopulation:
             result.final_action_mask,
             self.hidden,
         )
+        self._learning.note(self.observation, self.memory)
         self.episodes.record(result)
 
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
@@ -101,6 +116,10 @@ class VectorizedPopulation:
         if self.hidden:
             metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
         return metrics
+
+    def stored_state_drift(self) -> float | None:
+        """How stale the memories are that learning begins with, see `drift`; None without memory or without a past."""
+        return self._learning.drift() if self.hidden else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next step depends on, but for the network's weights: those are `network.state_dict()`."""
@@ -200,7 +219,16 @@ class FreshLearning:
     def __init__(self, level: Level, population: VectorizedPopulation, mode: Fresh) -> None:
         self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
         self.stream = generator(level.training.seed, "replay", population.device)
+        self.past = RecentPast(min(population.num_agents, DRIFT_AGENTS), level.max_steps)
         self.buffer = _make_buffer(population, 2 * self.seq_len * population.num_agents, self.stream)
+
+    def note(self, observation: Observation, memory: Memory) -> None:
+        """Note a step of the few agents whose drift is measured."""
+        self.past.add(observation, memory)
+
+    def drift(self) -> float | None:
+        """Drift of the acting memory, with which windows begin."""
+        return self.past.drift(self.population.network)
 
     def due(self) -> bool:
         """Whether a window of steps is full."""
@@ -226,6 +254,14 @@ class ReplayLearning:
         options = {"stored_every": mode.stored_every, "priority": mode.priority}
         self.buffer = _make_buffer(population, mode.capacity, self.stream, **options)
         self._enough: Callable[[], bool] = self._enough_episodes
+
+    def note(self, observation: Observation, memory: Memory) -> None:
+        """The tape holds all that the drift is measured on."""
+
+    def drift(self) -> float | None:
+        """Drift of the memories on the tape."""
+        stream = generator(self.population.level.training.seed, "drift", self.population.device)
+        return stored_drift(self.population.network, self.buffer, stream)
 
     def due(self) -> bool:
         """Whether `train_every` steps have passed, and enough episodes have been completed."""

@@ -125,7 +125,7 @@ class ReplayTape:
                 new = torch.where((rows % self.stored_every == 0).view(-1, 1, 1), new, stored[place])
             stored.index_copy_(0, place, new)
 
-    def _hidden_at(self, rows: Tensor) -> Hidden:
+    def hidden_before(self, rows: Tensor) -> Hidden:
         """Memories before the steps in `rows` [batch], each [num_layers, batch, hidden_dim]; zero where none is."""
         kept = (rows % self.stored_every == 0).view(-1, 1, 1)
         found = (torch.where(kept, stored[rows // self.stored_every], 0.0) for stored in self.hidden)
@@ -166,15 +166,15 @@ class ReplayTape:
 
     def __len__(self) -> int:
         """Return the number of complete episodes: those stored from their first step to their end."""
-        return int(self._complete().sum())
+        return int((self.with_whole_past() & (self.terminated | self.truncated)).sum())
 
-    def _complete(self) -> Tensor:
-        """Rows of last transitions whose episode is stored from its first on, [rows] bool."""
+    def with_whole_past(self) -> Tensor:
+        """Transitions whose episode is stored from its first on, [rows] bool."""
         valid = self.valid.view(self.num_agents, self.slots)
         position = torch.arange(2 * self.slots, device=self.device)  # twice round each ring, to look back over its seam
         gap = torch.where(torch.cat([valid, valid], dim=1), 0, position).cummax(dim=1).values
         unbroken = (position - gap)[:, self.slots :].flatten()  # [rows], steps up to here that are stored without a gap
-        return self.valid & (self.terminated | self.truncated) & (unbroken > self.episode_step)
+        return self.valid & (unbroken > self.episode_step)
 
     @property
     def num_transitions(self) -> int:
@@ -247,7 +247,7 @@ class ReplayTape:
             terminated=self.terminated[steps],
             valid=valid,
             previous_actions=self.previous_actions[rows],
-            hidden=self._hidden_at(first),
+            hidden=self.hidden_before(first),
             weights=torch.ones(len(first), device=self.device),
             where=rows[:, burn_in],
             reset=reset,
