@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from townlet import evaluate, train
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser
-from townlet.config import ConfigError, load_level
+from townlet.config import ConfigError, load_level, load_task
 from townlet.level_file import shipped_levels
 from townlet.training.curves import draw_comparison
 from townlet.training.metrics import MetricsStore
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def compare(arguments: Sequence[str]) -> int:
-    """Draw the greedy survival of several runs into one picture."""
+    """Draw the greedy survival, or return, of several runs into one picture."""
     parser = Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
     parser.add_argument("runs", nargs="+", metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing")
     parser.add_argument(
@@ -66,20 +66,20 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     stores: dict[str, list[MetricsStore]] = {}
-    level = None
+    task = None
     try:
         with ExitStack() as opened:
             for word in options.runs:
                 label, equals, reference = word.partition("=")
                 run = resolve_run(reference if equals else word, options.runs_dir)
-                level = level or load_level(run / "config.yaml")
+                task = task or load_task(run / "config.yaml")
                 store = MetricsStore(run / "metrics.sqlite", read_only=True)
                 opened.callback(store.close)
                 stores.setdefault(label if equals else run.name, []).append(store)
-            assert level is not None  # there is at least one run
-            title = options.title or f"Level {level.id}, {level.name}"
+            assert task is not None  # there is at least one run
+            title = options.title or f"Level {task.id}, {task.name}"
             draw_comparison(
-                stores, options.out, by=options.by, title=title, yardsticks=level.yardsticks, limit=level.max_steps
+                stores, options.out, by=options.by, title=title, yardsticks=task.yardsticks, score=task.score
             )
     except (RunError, OSError, sqlite3.Error) as error:
         print(f"townlet compare: {error}", file=sys.stderr)
@@ -107,7 +107,7 @@ def validate(arguments: Sequence[str]) -> int:
     wrong = False
     for reference in parser.parse_args(arguments).level:
         try:
-            level = load_level(reference)
+            level = load_task(reference)
             print(f"{reference}: level {level.id}, {level.name}, is right")
         except ConfigError as error:
             wrong = True

@@ -1,4 +1,4 @@
-"""The level: everything that a run is, as frozen, checked types."""
+"""The parts of a level: everything that a run is, as frozen, checked types."""
 
 from typing import Annotated, Literal
 
@@ -256,29 +256,3 @@ class Evaluation(Part):
 
     episodes: Positive
     every: Positive
-
-
-class Level(Part):
-    """A whole level: the world, what agents see and are rewarded for, and how they learn."""
-
-    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
-    name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
-    description: str
-    grid: Grid
-    meters: Annotated[dict[Name, Meter], Field(min_length=1)]
-    present_meters: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]  # in observation order
-    drains: Annotated[tuple[Drain, ...], Field(strict=False)] = ()
-    cascades: Cascades | None = None
-    affordances: Annotated[dict[Name, Affordance], Field(min_length=1)]  # the vocabulary, in observation order
-    placed_affordances: Annotated[tuple[Name, ...], Field(strict=False)]
-    layout: Layout
-    actions: Annotated[tuple[Action, ...], Field(strict=False, min_length=1)]
-    max_steps: Ticks
-    day_ticks: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    multi_tick: MultiTick | None = None
-    observation: Observation
-    reward: Reward
-    yardsticks: dict[Name, float] = {}
-    network: Annotated[FeedForward | Recurrent, Field(discriminator="kind")]
-    training: Training
-    evaluation: Evaluation

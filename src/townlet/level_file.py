@@ -26,7 +26,7 @@ from townlet.yaml_tree import (
     plain,
 )
 
-__all__ = ["ConfigError", "Problem", "configs_directory", "find_level", "load", "shipped_levels"]
+__all__ = ["ConfigError", "Problem", "configs_directory", "find_level", "keys", "load", "shipped_levels"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -64,6 +64,13 @@ def load(
     if mistakes or level is None:
         raise config_error(mistakes)
     return level
+
+
+def keys(path: Path, overrides: Mapping[str, object]) -> set[str]:
+    """Return the outermost keys of a file, of those it extends and of the overrides, as far as they can be read."""
+    reader = _LevelReader()
+    trees = (reader.read_file(Path(path)), reader.read_overrides(overrides))
+    return {key for tree in trees if tree is not None for key in tree.value}
 
 
 def configs_directory() -> Path:

@@ -20,7 +20,7 @@ from support.worlds import random_valid
 from townlet import train, training_run
 from townlet.agent.networks import make_network
 from townlet.config import Level, level_problems
-from townlet.environment.observation import ObservationLayout
+from townlet.environment.types import ObservationLayout
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
 
@@ -242,7 +242,8 @@ def world(level: Level, directory: Path) -> Iterator[Any]:
 def network(level: Level, directory: Path) -> Iterator[Any]:
     """Shapes of the parameters, and the network's answers to a window."""
     torch.manual_seed(0)
-    made, width = make_network(level), ObservationLayout.of(level).obs_dim
+    layout = ObservationLayout.of(level)
+    made, width = make_network(level.network, layout, len(level.actions)), layout.obs_dim
     yield {name: tuple(parameter.shape) for name, parameter in made.named_parameters()}
     previous = torch.arange(6).view(2, 3) % len(level.actions)
     with torch.no_grad():

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from townlet.config import Level
-from townlet.environment.observation import ObservationLayout, observe
+from townlet.environment.observation import observe
 from townlet.environment.rewards import reward
-from townlet.environment.rules import Tick, tick
+from townlet.environment.rules import Tick, cause_of_death, tick
 from townlet.environment.tables import Tables, make_tables
-from townlet.environment.types import EnvState, Observation, StepResult
+from townlet.environment.types import EnvState, Observation, ObservationLayout, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
 
 STEPS_THAT_REPAY_COMPILING = 10_000  # compiling takes 5 to 15 s and saves about 1.5 ms a step on a CPU
@@ -35,6 +35,8 @@ class VectorizedEnv:
     where that fails, mostly for want of a C++ compiler: `compile_failure` then says why.
     """
 
+    resumes = True
+
     def __init__(
         self,
         level: Level,
@@ -51,6 +53,8 @@ class VectorizedEnv:
         self.level, self.num_agents, self.device = level, num_agents, torch.device(device)
         self.observation_layout = ObservationLayout.of(level)
         self.obs_dim, self.num_actions = self.observation_layout.obs_dim, len(level.actions)
+        lethal = [level.meters[name].lethal for name in level.present_meters]
+        self.causes = {index: name for index, name in enumerate(level.present_meters) if lethal[index]}
         self.tables = make_tables(level, maps, self.device)
         self._key = self._agent_keys(level.training.seed if seed is None else seed, maps)
         self._counts = self._no_counts()
@@ -107,6 +111,11 @@ class VectorizedEnv:
         self._counts = Counts(*(total + count for total, count in zip(self._counts, counts, strict=True)))
         return result
 
+    def cause_of_death(self, final_features: Tensor) -> Tensor:
+        """Return the first lethal meter that is empty in [num_agents, obs_dim], by index; num_meters for none."""
+        final = final_features[:, self.observation_layout.slices["meters"]]
+        return cause_of_death(self.level, list(final.unbind(dim=1)))  # a row a meter
+
     def read_metrics(self) -> dict[str, float]:
         """Means of the meters now; uses of affordances and deaths by meter since the last call."""
         means, uses, deaths = (
@@ -135,6 +144,9 @@ class VectorizedEnv:
         self.state = EnvState(**{name: value.to(self.device) for name, value in state["state"].items()})
         self._counts = Counts(**{name: value.to(self.device) for name, value in state["counts"].items()})
         self._key = state["key"].to(self.device)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
 
 
 def repays_compiling(level: Level, num_agents: int) -> bool:

@@ -6,9 +6,9 @@ import torch
 from support.learning import FEW_MAPS, SMALL_NETWORK, copy_of, differences
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import load_level
-from townlet.environment.observation import ObservationLayout
+from townlet.environment import make
 from townlet.environment.tables import draw_places
-from townlet.environment.types import Observation, StepResult
+from townlet.environment.types import Observation, ObservationLayout, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population import evaluation
 from townlet.population.evaluation import GreedyPolicy, RandomPolicy, evaluate, play
@@ -33,7 +33,7 @@ def small_town(**overrides):
 
 def some_network(level, seed=0):
     torch.manual_seed(seed)
-    return make_network(level)
+    return make_network(level.network, ObservationLayout.of(level), len(level.actions))
 
 
 class Restless(QNetwork):
@@ -81,7 +81,7 @@ def worlds(monkeypatch):
             self.lived.append((self.observe(), actions))
             return super().step(actions)
 
-    monkeypatch.setattr(evaluation, "VectorizedEnv", Watched)
+    monkeypatch.setattr(make, "VectorizedEnv", Watched)
     return made
 
 
@@ -112,7 +112,7 @@ def test_only_first_episodes_count():
 def test_the_first_empty_lethal_meter_is_what_somebody_died_of():
     level = load_level("2", FEW_MAPS)
     env = VectorizedEnv(level, 4, compile=False, maps="evaluation")
-    first = evaluation._FirstEpisodes(level, env)
+    first = evaluation._FirstEpisodes(env)
     meters = torch.full((4, 8), 0.5)
     energy, hygiene, health = (level.present_meters.index(name) for name in ("energy", "hygiene", "health"))
     meters[0, energy] = meters[0, health] = meters[1, health] = 0.0
