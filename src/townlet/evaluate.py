@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run = resolve_run(options.run, options.runs_dir)
         level = load_level(run / "config.yaml")
-        found = _find_checkpoint(run / "checkpoints", options.checkpoint)
+        found = find_checkpoint(run / "checkpoints", options.checkpoint)
         network = make_network(level).to(options.device)
         network.load_state_dict(found.model)
         seed = stream_seed(level.training.seed, "evaluation") if options.seed is None else options.seed
@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
+def find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
+    """Read the checkpoint called `latest`, `best` or by its name. Raises CheckpointError."""
     if name == "latest":
         return checkpoint.load_latest(directory, lambda text: print(text, file=sys.stderr))
     if name == "best":
