@@ -85,7 +85,7 @@ def probe(
 ) -> ProbeResult:
     """Play, fit and ask; says through `report` what it is at.
 
-    Raises ProbeError for a network without memory, for a level with a single map, and for too few ticks.
+    Raises ProbeError for a network without memory, for a level with a single map, and where agents saw too little.
     """
     sampling = sampling or Sampling()
     _check(level, network, sampling)
@@ -97,7 +97,10 @@ def probe(
     report(f"playing {sampling.agents} episodes on maps of evaluation")
     unknown = collect(level, network, untrained, sampling, "evaluation", device)
     report(f"fitting probes on {len(known.agent)} samples, asking them on {len(unknown.agent)}")
-    return ProbeResult(level.id, sampling, tuple(known.readings), tuple(ask(level, known, unknown)))
+    scores = tuple(ask(level, known, unknown))
+    if not scores:
+        raise ProbeError(f"expected places that {FEWEST_SAMPLES} samples have seen, got none: play more agents or ticks")
+    return ProbeResult(level.id, sampling, tuple(known.readings), scores)
 
 
 def _check(level: Level, network: QNetwork, sampling: Sampling) -> None:

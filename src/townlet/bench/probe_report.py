@@ -46,17 +46,17 @@ def tables(result: ProbeResult) -> Iterator[Table]:
 
 
 def _table(title: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("", no_wrap=True)
     for age in AGES:
-        table.add_column(age, justify="right")
+        table.add_column(age, justify="right", no_wrap=True)
     return table
 
 
 def _percent(score: Score | None, error: bool = False) -> str:
     if score is None:
         return "-"
-    return f"{100 * score.accuracy:.1f}" + (f" ±{100 * score.error:.1f}" if error else "")
+    return f"{100 * score.accuracy:.1f}" + (f"±{100 * score.error:.1f}" if error else "")
 
 
 def draw(result: ProbeResult, path: Path) -> None:
@@ -76,7 +76,7 @@ def draw(result: ProbeResult, path: Path) -> None:
 
 def _draw_panel(axes: Axes, result: ProbeResult, frame: str, sight: str) -> None:
     axes.set_title(FRAME_NAMES[frame], loc="left", fontsize=11)
-    for source, color in zip(result.sources, COLORS, strict=True):
+    for source, color in zip(result.sources, COLORS, strict=False):
         curve = result.curve(frame, sight, source)
         axes.errorbar(
             [list(AGES).index(age) for age in curve],
