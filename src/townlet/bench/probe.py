@@ -99,7 +99,9 @@ def probe(
     report(f"fitting probes on {len(known.agent)} samples, asking them on {len(unknown.agent)}")
     scores = tuple(ask(level, known, unknown))
     if not scores:
-        raise ProbeError(f"expected places that {FEWEST_SAMPLES} samples have seen, got none: play more agents or ticks")
+        raise ProbeError(
+            f"expected places that {FEWEST_SAMPLES} samples have seen, got none: play more agents or ticks"
+        )
     return ProbeResult(level.id, sampling, tuple(known.readings), scores)
 
 

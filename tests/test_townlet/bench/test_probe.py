@@ -173,7 +173,7 @@ def test_nothing_left_to_fit_is_an_error():
 
 # --- from a network to scores ------------------------------------------------------------------------------------
 
-SMALL = Sampling(agents=400, ticks=16, every=2, recent=3)
+SMALL = Sampling(agents=800, ticks=16, every=2, recent=3)
 
 
 def test_a_probe_of_a_network_is_repeatable_and_leaves_pytorchs_stream_alone():
@@ -184,9 +184,9 @@ def test_a_probe_of_a_network_is_repeatable_and_leaves_pytorchs_stream_alone():
     assert first == again and first.level == "2" and len(said) == 3
     assert first.sources == ("memory", "last 3 ticks", "untrained", "observation", "chance")
     assert {score.frame for score in first.scores} == set(FRAMES)
-    assert accuracies(first, "cell", "observation")["0"] == 1.0  # who stands on it sees where
-    assert accuracies(first, "offset", "chance")["0"] == 1.0  # and 0 cells away is 0 cells away
-    assert accuracies(first, "cell", "memory")["0"] < 0.5  # a count of ticks knows no place
+    assert accuracies(first, "offset", "chance")["0"] == 1.0  # underfoot is no cells away
+    seen, counted = (accuracies(first, "cell", source)["0"] for source in ("observation", "memory"))
+    assert seen > 0.7 > 0.5 > counted  # a position is seen; a count of ticks knows no place but the corner at the end
 
 
 @pytest.mark.parametrize(
