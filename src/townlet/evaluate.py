@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run = resolve_run(options.run, options.runs_dir)
         task = load_task(run / "config.yaml")
-        found = _find_checkpoint(run / "checkpoints", options.checkpoint)
+        found = find_checkpoint(run / "checkpoints", options.checkpoint)
         with closing(make_env(task, 1, options.device, compile=False)) as env:
             network = make_network(task.network, env.observation_layout, env.num_actions).to(options.device)
         network.load_state_dict(found.model)
@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
+def find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
+    """Read the checkpoint called `latest`, `best` or by its name. Raises CheckpointError."""
     if name == "latest":
         return checkpoint.load_latest(directory, lambda text: print(text, file=sys.stderr))
     if name == "best":

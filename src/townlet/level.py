@@ -169,13 +169,14 @@ class JointEncoder(Part):
 
 
 class Recurrent(Part):
-    """An encoder, an LSTM of `hidden` units, a head of `head` units; `skip` hands the encoding past the LSTM.
+    """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell.
 
-    `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three.
+    `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
     """
 
     kind: Literal["recurrent"]
     encoder: Annotated[SpatialEncoder | JointEncoder, Field(discriminator="kind")]
+    cell: Literal["lstm", "gru"] = "lstm"
     hidden: Positive
     head: Positive
     memory_span: Annotated[int, Field(ge=2)] | None = None
@@ -192,6 +193,18 @@ class Fresh(Part):
     minibatches: Positive
 
 
+class Priority(Part):
+    """Windows are drawn as priority ** exponent, and weighted by (number * chance) ** -importance over the largest.
+
+    A window's priority is `largest` times its greatest absolute TD error plus the rest times the mean (Kapturowski et
+    al., 2019; Schaul et al., 2016).
+    """
+
+    exponent: Unit
+    importance: Unit
+    largest: Unit  # eta
+
+
 class Replay(Part):
     """Learn from sampled windows: `batch_size` of them every `train_every` steps of the population."""
 
@@ -201,13 +214,19 @@ class Replay(Part):
     min_episodes: Count
     capacity: Positive  # transitions, all agents together
     burn_in: Count = 0
+    stored_every: Positive = 1  # steps between stored memories, where windows begin
+    priority: Priority | None = None  # null: all windows alike
 
 
 class Exploration(Part):
-    """Epsilon of agent i is `base ** (1 + alpha * i / (N - 1))` (Horgan et al., 2018); weights of random actions."""
+    """Epsilon of agent i is `base ** (1 + alpha * i / (N - 1))` (Horgan et al., 2018); weights of random actions.
+
+    With `warm_up`, epsilon falls linearly from 1 to that over so many environment steps.
+    """
 
     base: Annotated[float, Field(gt=0.0, lt=1.0)]
     alpha: Annotated[float, Field(ge=0.0, le=100.0)]
+    warm_up: Positive | None = None
     action_weights: dict[Action, Annotated[float, Field(gt=0.0)]] = {}
 
 
@@ -219,12 +238,15 @@ class Training(Part):
     total_steps: Positive  # environment steps, all agents together
     seq_len: Annotated[int, Field(ge=1, le=512)]
     mode: Annotated[Fresh | Replay, Field(discriminator="kind")]
+    initial_state: Literal["stored", "zero"] = "stored"  # memory at the start of a window
     gamma: Unit
     reward_scale: Annotated[float, Field(gt=0.0)] = 1.0  # of what is learned from; what is told stays as it is
     n_step: Positive = 1
     trace_decay: Unit = 0.0  # lambda
     double_q: bool = True
-    target_every: Positive | None  # updates between hard copies; null: the online network is its own target
+    value_rescaling: bool = False  # learn h(return), see losses.rescale
+    target_every: Positive | None  # updates between hard copies of the target network
+    target_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None  # soft: its step to the online one each update
     huber_delta: Annotated[float, Field(gt=0.0)] | None  # null: half the squared error
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
     final_learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]  # reached linearly after decay_steps

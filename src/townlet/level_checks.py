@@ -189,9 +189,13 @@ def _returns_problems(level: Task) -> list[Problem]:
         problems.append(Problem(trace, "0 with windows of one step (seq_len is 1)", str(decay)))
     if training.n_step > training.seq_len:
         problems.append(Problem(("training", "n_step"), f"at most seq_len, {training.seq_len}", str(training.n_step)))
-    if training.double_q and training.target_every is None:
+    if training.double_q and training.target_every is None and training.target_rate is None:
         key = ("training", "double_q")
-        problems.append(Problem(key, "false without a target network (target_every is null)", "true"))
+        expected = "false without a target network (target_every, target_rate)"
+        problems.append(Problem(key, expected, "true"))
+    if training.target_every is not None and training.target_rate is not None:
+        key = ("training", "target_rate")
+        problems.append(Problem(key, "null beside target_every: copies are hard or soft", str(training.target_rate)))
     return problems
 
 
@@ -201,16 +205,26 @@ def _mode_problems(level: Task) -> list[Problem]:
         expected = f"a divisor of num_agents, {training.num_agents}"
         wrong = bool(training.num_agents % mode.minibatches)
         return [Problem((*key, "minibatches"), expected, str(mode.minibatches))] if wrong else []
+    problems, stride = [], mode.stored_every
     least = (training.seq_len + mode.burn_in + 2) * training.num_agents
     if mode.capacity < least:
-        return [Problem((*key, "capacity"), f"at least {least}: a window of every agent", str(mode.capacity))]
-    return []
+        problems.append(Problem((*key, "capacity"), f"at least {least}: a window of every agent", str(mode.capacity)))
+    for name, steps in {"seq_len": training.seq_len, "burn_in": mode.burn_in}.items():
+        if steps % stride:
+            problems.append(Problem((*key, "stored_every"), f"a divisor of {name}, {steps}", str(stride)))
+    return problems
 
 
 def _network_problems(level: Task) -> list[Problem]:
     network, mode, problems = level.network, level.training.mode, []
     if isinstance(network, Recurrent) and isinstance(network.encoder, SpatialEncoder) and not level.window:
         problems.append(Problem(("network", "encoder", "kind"), "joint, since no window is observed", "'spatial'"))
-    if isinstance(network, FeedForward) and isinstance(mode, Replay) and mode.burn_in:
-        problems.append(Problem(("training", "mode", "burn_in"), "0 for a network without memory", str(mode.burn_in)))
+    if isinstance(network, FeedForward) and isinstance(mode, Replay):
+        for name, value, none in (("burn_in", mode.burn_in, 0), ("stored_every", mode.stored_every, 1)):
+            if value != none:
+                expected = f"{none} for a network without memory"
+                problems.append(Problem(("training", "mode", name), expected, str(value)))
+    if isinstance(network, FeedForward) and level.training.initial_state == "zero":
+        expected = "stored for a network without memory"
+        problems.append(Problem(("training", "initial_state"), expected, "zero"))
     return problems

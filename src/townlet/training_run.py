@@ -164,9 +164,12 @@ class TrainingRun:
         if population.hidden:
             forgetful = evaluate(task, population.network, episodes, seed, self.device, forgetful=True)
             result["memory_ablation_gap"] = result[score.key] - forgetful[score.key]
-            gap = {"memory/ablation_gap": result["memory_ablation_gap"]}
-            self.metrics.write_scalars(step, gap, self.elapsed)
-            self.pace.latest |= gap
+            memory = {"memory/ablation_gap": result["memory_ablation_gap"]}
+            drift = population.stored_state_drift()
+            if drift is not None:
+                memory["memory/stored_state_drift"] = drift
+            self.metrics.write_scalars(step, memory, self.elapsed)
+            self.pace.latest |= memory
         self.metrics.write_evaluation(step, result, self.elapsed)
         self._keep_evaluation(step, result)
         known = ", ".join(f"{name} {value:g}" for name, value in task.yardsticks.items())

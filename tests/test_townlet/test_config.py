@@ -246,7 +246,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "double Q without a target network": (
         "2",
         "training: {double_q: true}",
-        ["2: training.double_q: expected false without a target network (target_every is null), got true"],
+        ["2: training.double_q: expected false without a target network (target_every, target_rate), got true"],
     ),
     "minibatches that do not divide the agents": (
         "2",
@@ -267,6 +267,24 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "2-reference",
         "network: {kind: feed_forward, hidden: [8]}\ntraining: {mode: {burn_in: 4}}",
         ["3: training.mode.burn_in: expected 0 for a network without memory, got 4"],
+    ),
+    "a target network that is copied in both ways": (
+        "2-reference",
+        "training: {target_rate: 0.01}",
+        ["2: training.target_rate: expected null beside target_every: copies are hard or soft, got 0.01"],
+    ),
+    "memories stored where windows do not begin": (
+        "2-reference",
+        "training:\n  mode: {stored_every: 3, burn_in: 4}",
+        [
+            "3: training.mode.stored_every: expected a divisor of seq_len, 8, got 3",
+            "3: training.mode.stored_every: expected a divisor of burn_in, 4, got 3",
+        ],
+    ),
+    "a memory to begin with for a network without": (
+        "1",
+        "training: {initial_state: zero}",
+        ["2: training.initial_state: expected stored for a network without memory, got zero"],
     ),
     "many mistakes of meaning at once": (
         "3",
@@ -289,7 +307,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
             "7: actions: expected INTERACT, since affordances are placed, got UP, LEFT",
             "8: layout: expected at most 4032 maps in all, for 2 placed on 64 cells, got 5000 + 512",
             "9: affordances.Job.hours: expected an hour below 12, then another of at most 12, got [8, 13]",
-            "11: training.double_q: expected false without a target network (target_every is null), got true",
+            "11: training.double_q: expected false without a target network (target_every, target_rate), got true",
             "11: training.mode.minibatches: expected a divisor of num_agents, 6, got 4",
             "12: training.exploration.action_weights.INTERACT: expected one of UP, LEFT, got 'INTERACT'",
         ],

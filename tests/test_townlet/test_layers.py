@@ -77,7 +77,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "terminal_picture": ("terminal_facts",),
     "terminal": ("terminal_facts", "terminal_picture"),
     "viewer": UP_TO_POPULATION,
-    "bench": (*UP_TO_POPULATION, "command_line", "level_file"),
+    "bench": (*UP_TO_POPULATION, "command_line", "evaluate", "level_file"),
     "training_run": (*UP_TO_POPULATION, "terminal"),
     "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run"),
     "evaluate": (*UP_TO_POPULATION, "command_line"),
@@ -175,18 +175,30 @@ STEP_PATH = {
     ),
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (
-        "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward", "LSTM.forward", "LSTM._unroll_with_resets",
+        "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
         "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._previous",
     ),
+    "agent.cells": ("LSTM.forward", "GRU.forward", "_unroll_with_resets"),
     "agent.acting": ("q_values", "carry_on"),
-    "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns"),
+    "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
     "masking": ("masked_argmax", "masked_max"),
     "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
-    "training.replay_tape": ("ReplayTape.append", "ReplayTape.newest", "ReplayTape._read"),
+    "training.replay_tape": (
+        "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._store_hidden",
+        "ReplayTape.hidden_before", "ReplayTape.fragment_starts",
+    ),
+    "training.sequential_replay_buffer": (
+        "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",
+        "SequentialReplayBuffer._windows_beginning", "SequentialReplayBuffer.update_priorities",
+    ),
+    "training.priorities": (
+        "Priorities.add", "Priorities.masses", "Priorities.weights", "Priorities.update", "mixed_error",
+    ),
     "population.vectorized": (
         "VectorizedPopulation.step", "VectorizedPopulation.act", "VectorizedPopulation._record",
-        "VectorizedPopulation._carry_on", "EpisodeTracker.record", "FreshLearning.learn", "ReplayLearning.learn",
+        "VectorizedPopulation._carry_on", "EpisodeTracker.record",
     ),
+    "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),
 }  # fmt: skip
 WAITS = {"item", "cpu", "nonzero", "tolist", "numpy", "bool", "float", "int", "synchronize"}  # as calls
 

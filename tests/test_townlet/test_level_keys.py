@@ -38,6 +38,7 @@ FRESH = {
     "trace_decay": 0.7, "double_q": False, "target_every": None, "huber_delta": None,
 }  # fmt: skip
 REPLAY_MODE = {"kind": "replay", "batch_size": 4, "train_every": 2, "min_episodes": 4, "capacity": 48, "burn_in": 2}
+PRIORITY = {"exponent": 0.9, "importance": 0.6, "largest": 0.9}
 REPLAY = {
     **LEARNING, "num_agents": 4, "mode": REPLAY_MODE,
     "n_step": 2, "double_q": True, "target_every": 2, "huber_delta": 1.0,
@@ -92,6 +93,7 @@ BASES: dict[str, Content] = {
     "town": TOWN,
     "fixed": {**TOWN, "layout": {"kind": "fixed"}},
     "replay": {**TOWN, "max_steps": 6, "network": {**RECURRENT, "encoder": SPATIAL}, "training": REPLAY},
+    "ranked": {**TOWN, "max_steps": 6, "training": REPLAY | {"mode": {**REPLAY_MODE, "priority": PRIORITY}}},
     "plain": {**TOWN, "network": FEED_FORWARD},
 }
 
@@ -156,6 +158,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.encoder<spatial>.window": ("replay", {"network.encoder.window": 7}),
         "network<recurrent>.encoder<spatial>.part": ("replay", {"network.encoder.part": 5}),
         "network<recurrent>.encoder<joint>.width": ("town", {"network.encoder.width": 9}),
+        "network<recurrent>.cell": ("town", {"network.cell": "gru"}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
         "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),
@@ -175,12 +178,19 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.mode<replay>.min_episodes": ("replay", {"training.mode.min_episodes": 0}),
         "training.mode<replay>.capacity": ("replay", {"training.mode.capacity": 44}),
         "training.mode<replay>.burn_in": ("replay", {"training.mode.burn_in": 1}),
+        "training.mode<replay>.stored_every": ("replay", {"training.mode.stored_every": 2}),
+        "training.mode<replay>.priority.exponent": ("ranked", {"training.mode.priority.exponent": 0.3}),
+        "training.mode<replay>.priority.importance": ("ranked", {"training.mode.priority.importance": 0.1}),
+        "training.mode<replay>.priority.largest": ("ranked", {"training.mode.priority.largest": 0.2}),
+        "training.initial_state": ("town", {"training.initial_state": "zero"}),
+        "training.value_rescaling": ("town", {"training.value_rescaling": True}),
         "training.gamma": ("town", {"training.gamma": 0.8}),
         "training.reward_scale": ("town", {"training.reward_scale": 2.0}),
         "training.n_step": ("replay", {"training.n_step": 3}),
         "training.trace_decay": ("town", {"training.trace_decay": 0.5}),
         "training.double_q": ("replay", {"training.double_q": False}),
         "training.target_every": ("replay", {"training.target_every": 3}),
+        "training.target_rate": ("replay", {"training.target_every": None, "training.target_rate": 0.5}),
         "training.huber_delta": ("replay", {"training.huber_delta": 0.1}),
         "training.learning_rate": ("town", {"training.learning_rate": 0.02}),
         "training.final_learning_rate": ("town", {"training.final_learning_rate": 0.002}),
@@ -189,6 +199,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.max_grad_norm": ("town", {"training.max_grad_norm": 0.05}),
         "training.exploration.base": ("town", {"training.exploration.base": 0.9}),
         "training.exploration.alpha": ("town", {"training.exploration.alpha": 0.0}),
+        "training.exploration.warm_up": ("town", {"training.exploration.warm_up": 400}),
         "training.exploration.action_weights": ("town", {"training.exploration.action_weights.INTERACT": 30.0}),
     },
     "plan": {"description": ("town", {"description": "Another town."})},

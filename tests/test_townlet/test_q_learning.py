@@ -31,7 +31,7 @@ def test_recurrent_parameters_update(level_2):
     before, population = level_2
     after = population.network.state_dict()
     assert population.learner.updates > 0
-    assert not torch.equal(after["lstm.weight_hh_l0"], before["lstm.weight_hh_l0"])
+    assert not torch.equal(after["cell.weight_hh_l0"], before["cell.weight_hh_l0"])
     assert all(not torch.equal(after[name], before[name]) for name in before)
     assert all(bool(value.isfinite().all()) for value in after.values())
 
@@ -40,7 +40,7 @@ def test_recurrent_parameters_update_in_the_reference_level(reference):
     before, population = reference
     after = population.network.state_dict()
     assert population.learner.updates > 0
-    assert not torch.equal(after["lstm.weight_hh_l0"], before["lstm.weight_hh_l0"])
+    assert not torch.equal(after["cell.weight_hh_l0"], before["cell.weight_hh_l0"])
     assert all(not torch.equal(after[name], before[name]) for name in before)
 
 

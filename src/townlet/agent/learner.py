@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,22 +19,31 @@ class TrainingDivergedError(Exception):
     """A loss or gradient is not finite; the message names which, and at which update."""
 
 
+class Update(NamedTuple):
+    """What an update tells."""
+
+    metrics: dict[str, Tensor]  # scalars on the device, by name
+    td_error: Tensor  # [batch, seq_len], of the steps to learn from; priorities are made of it
+
+
 class QLearner:
     """Learns Q-values of `network`, in place, as `training` says.
 
-    The targets' network is a copy made every `target_every` updates, or the online network itself.
+    The targets' network is a copy, renewed every `target_every` updates or a little (`target_rate`) at each, or the
+    online network itself.
     """
 
     def __init__(self, network: QNetwork, training: Training) -> None:
         self.network, self.training = network, training
-        self.target = copy.deepcopy(network).requires_grad_(False) if training.target_every else None
+        has_target = training.target_every or training.target_rate
+        self.target = copy.deepcopy(network).requires_grad_(False) if has_target else None
         self.optimizer = torch.optim.Adam(
             network.parameters(), lr=training.learning_rate, eps=training.adam_epsilon, fused=True
         )
         self.updates = 0
 
-    def update(self, batch: SequenceBatch) -> dict[str, Tensor]:
-        """Take one gradient step and return its metrics, scalars on the device.
+    def update(self, batch: SequenceBatch) -> Update:
+        """Take one gradient step.
 
         Raises TrainingDivergedError, before any weight is changed, if the loss or the gradient is not finite.
         """
@@ -47,15 +56,15 @@ class QLearner:
         self._check_finite(loss, grad_norm)
         self.optimizer.step()
         self.updates += 1
-        if self.target is not None and self.updates % (self.training.target_every or 1) == 0:
-            self.copy_to_target()
-        ones = torch.ones_like(batch.weights)
-        return {
+        self._renew_target()
+        error, ones = error.detach(), torch.ones_like(batch.weights)
+        metrics = {
             "train/loss": loss.detach(),
-            "train/td_error": losses.masked_mean(error.detach().abs(), valid, ones),
+            "train/td_error": losses.masked_mean(error.abs(), valid, ones),
             "train/q_mean": losses.masked_mean(q.detach(), valid, ones),
             "train/grad_norm": grad_norm.detach(),
         }
+        return Update(metrics, error)
 
     def td_error(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
         """Return target less Q, and Q, of the actions taken, each [batch, seq_len]; only Q has a gradient."""
@@ -75,17 +84,20 @@ class QLearner:
             next_values = losses.double_q_values(online[:, 1:], target[:, 1:], mask)
         else:
             next_values = masked_max(target[:, 1:], mask)
-        terminated = batch.terminated[:, start:]
-        continues = continuing(batch)
+        if training.value_rescaling:
+            next_values = losses.unscale(next_values)
         rewards = training.reward_scale * batch.rewards[:, start:]
+        steps = (rewards, next_values, batch.terminated[:, start:], continuing(batch))
         if training.n_step > 1:
-            return losses.n_step_returns(rewards, next_values, terminated, continues, training.gamma, training.n_step)
-        return losses.lambda_returns(rewards, next_values, terminated, continues, training.gamma, training.trace_decay)
+            returns = losses.n_step_returns(*steps, training.gamma, training.n_step)
+        else:
+            returns = losses.lambda_returns(*steps, training.gamma, training.trace_decay)
+        return losses.rescale(returns) if training.value_rescaling else returns
 
-    @staticmethod
-    def _unroll(network: QNetwork, batch: SequenceBatch) -> Tensor:
-        """Q-values of one network over the window, from the stored memory and a burn-in without gradient."""
-        hidden: Hidden = batch.hidden
+    def _unroll(self, network: QNetwork, batch: SequenceBatch) -> Tensor:
+        """Q-values of one network over the window, from the memory at its start and a burn-in without gradient."""
+        stored = self.training.initial_state == "stored"
+        hidden: Hidden = batch.hidden if stored else network.initial_hidden(len(batch.actions))
         start, reset = batch.burn_in, batch.reset
         if start:
             with torch.no_grad():
@@ -101,6 +113,14 @@ class QLearner:
         bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
         if bad:
             raise TrainingDivergedError(f"update {self.updates + 1}: expected finite values, but {' and '.join(bad)}")
+
+    def _renew_target(self) -> None:
+        if self.training.target_rate is not None and self.target is not None:
+            with torch.no_grad():
+                for mine, theirs in zip(self.target.parameters(), self.network.parameters(), strict=True):
+                    mine.lerp_(theirs, self.training.target_rate)
+        elif self.training.target_every is not None and self.updates % self.training.target_every == 0:
+            self.copy_to_target()
 
     def copy_to_target(self) -> None:
         """Make the target network equal to the online network."""

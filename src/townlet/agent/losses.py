@@ -49,6 +49,28 @@ def n_step_returns(
     return returns
 
 
+RESCALING_EPSILON = 0.001
+
+
+def rescale(values: Tensor) -> Tensor:
+    """h(x) = sign(x) (sqrt(|x| + 1) - 1) + 0.001 x, which brings large returns close (Pohlen et al., 2018).
+
+    Written without the difference of near numbers, so that it is exact near zero.
+    """
+    return values / ((values.abs() + 1.0).sqrt() + 1.0) + RESCALING_EPSILON * values
+
+
+def unscale(values: Tensor) -> Tensor:
+    """Inverse of `rescale`.
+
+    With e = 0.001 and s = sqrt(1 + 4 e (|x| + 1 + e)) the textbook has sign(x) (((s - 1) / 2 e)^2 - 1). The same is
+    d (d + 2) with d = (s - 1) / 2 e - 1 = 2 |x| / (s + 1 + 2 e), which loses no digits near zero.
+    """
+    root = (1.0 + 4.0 * RESCALING_EPSILON * (values.abs() + 1.0 + RESCALING_EPSILON)).sqrt()
+    excess = 2.0 * values.abs() / (root + 1.0 + 2.0 * RESCALING_EPSILON)
+    return values.sign() * excess * (excess + 2.0)
+
+
 def elementwise_loss(error: Tensor, huber_delta: float | None) -> Tensor:
     """Huber loss of TD errors, or half their square where delta is None."""
     if huber_delta is None:
@@ -58,5 +80,5 @@ def elementwise_loss(error: Tensor, huber_delta: float | None) -> Tensor:
 
 def masked_mean(values: Tensor, valid: Tensor, weights: Tensor) -> Tensor:
     """Sum of weighted values over valid steps, divided by the number of valid steps; weights [batch]."""
-    counted = valid.to(values.dtype)
-    return (values * counted * weights.unsqueeze(1)).sum() / counted.sum().clamp(min=1.0)
+    counted = torch.where(valid, values * weights.unsqueeze(1), 0.0)  # what is not valid may be anything, even NaN
+    return counted.sum() / valid.sum().clamp(min=1)

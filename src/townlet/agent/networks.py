@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from townlet.agent.cells import make_cell
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
@@ -71,7 +72,7 @@ class SimpleQNetwork(QNetwork):
 
 
 class RecurrentSpatialQNetwork(QNetwork):
-    """An encoder over all timesteps at once, one LSTM over the window, and a head."""
+    """An encoder over all timesteps at once, one recurrent cell over the window, and a head."""
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:
         super().__init__(layout, num_actions, config.previous_action)
@@ -82,16 +83,14 @@ class RecurrentSpatialQNetwork(QNetwork):
         else:
             self.encoder = WholeEncoder(layout, extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
-        self.lstm = LSTM(width, config.hidden, config.memory_span)
+        self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
         self.skip = config.skip
         self.head = _layer(config.hidden + width * config.skip, config.head, config.layer_norm)
         self.value = QHead(config.head, num_actions, config.dueling)
 
     def initial_hidden(self, batch: int) -> Hidden:
-        """Return zeros: (h, c), each [1, batch, hidden_dim], on the network's device."""
-        weight = self.value.output.weight
-        zeros = torch.zeros(1, batch, self.lstm.hidden_size, device=weight.device, dtype=weight.dtype)
-        return (zeros, zeros.clone())
+        """Return zeros, each [1, batch, hidden_dim], on the network's device: (h, c) for an LSTM, (h,) for a GRU."""
+        return self.cell.initial_hidden(batch)
 
     def forward(
         self,
@@ -107,54 +106,10 @@ class RecurrentSpatialQNetwork(QNetwork):
         Returns q [batch, time, num_actions] and the memory after the last step.
         """
         encoded = self.encoder(torch.cat([features, self._previous(features, previous_actions)], dim=-1))
-        remembered, hidden = self.lstm(encoded, hidden, reset)
+        remembered, hidden = self.cell(encoded, hidden, reset)
         if self.skip:
             remembered = torch.cat([remembered, encoded], dim=-1)
         return self.value(self.head(remembered)), hidden
-
-
-class LSTM(nn.LSTM):
-    """One layer of LSTM over a window, with memory set to zero before flagged steps.
-
-    Windows without flags take PyTorch's fused call; flagged ones a loop over the same parameters. Fresh parameters keep
-    what they hold for about 1 to `span` steps, each unit for another time (chrono initialisation, Tallec & Ollivier,
-    2018); without it all forget gates start open (Jozefowicz et al., 2015).
-    """
-
-    weight_ih_l0: Tensor  # [4 * hidden_size, input_size]
-    weight_hh_l0: Tensor  # [4 * hidden_size, hidden_size]
-    bias_ih_l0: Tensor  # [4 * hidden_size]
-    bias_hh_l0: Tensor  # [4 * hidden_size]
-
-    def __init__(self, input_size: int, hidden_size: int, span: int | None = None) -> None:
-        super().__init__(input_size, hidden_size, batch_first=True)
-        gates = slice(0 if span else hidden_size, 2 * hidden_size)  # input and forget gates, or the latter alone
-        with torch.no_grad():
-            self.bias_hh_l0[gates] = 0.0
-            self.bias_ih_l0[gates] = 1.0
-            if span:
-                kept = torch.empty(hidden_size).uniform_(1.0, span).log()
-                self.bias_ih_l0[gates] = torch.cat([-kept, kept])
-
-    def forward(self, inputs: Tensor, hidden: Hidden, reset: Tensor | None = None) -> tuple[Tensor, Hidden]:  # type: ignore[override]
-        """Map inputs [batch, time, input_size] to outputs [batch, time, hidden_size] and the memory after them."""
-        if reset is None:
-            h, c = hidden
-            return super().forward(inputs, (h, c))
-        return self._unroll_with_resets(inputs, hidden, reset)
-
-    def _unroll_with_resets(self, inputs: Tensor, hidden: Hidden, reset: Tensor) -> tuple[Tensor, Hidden]:
-        h, c = hidden[0][0], hidden[1][0]  # [batch, hidden_size]
-        projected = nn.functional.linear(inputs, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
-        keep = (~reset).to(inputs.dtype).unsqueeze(-1)  # [batch, time, 1]
-        recurrent, outputs = self.weight_hh_l0.t(), []
-        for step, keeps in zip(projected.unbind(1), keep.unbind(1), strict=True):
-            gates = torch.addmm(step, h * keeps, recurrent)  # [batch, 4 * hidden_size]
-            i, f, g, o = gates.chunk(4, dim=1)
-            c = torch.sigmoid(f) * (c * keeps) + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
-            outputs.append(h)
-        return torch.stack(outputs, dim=1), (h.unsqueeze(0), c.unsqueeze(0))
 
 
 class WholeEncoder(nn.Module):

@@ -25,13 +25,20 @@ class EpsilonGreedy:
         self, config: Exploration, weights: Sequence[float], num_agents: int, generator: torch.Generator
     ) -> None:
         self.generator, device = generator, generator.device
-        self.epsilon = epsilon_ladder(num_agents, config.base, config.alpha, device)
+        self.ladder = epsilon_ladder(num_agents, config.base, config.alpha, device)
+        self.warm_up = config.warm_up
         self.weights = torch.tensor(weights, device=device)
 
-    def select(self, q: Tensor, action_mask: Tensor) -> Tensor:
+    def epsilon(self, env_steps: int) -> Tensor:
+        """Each agent's epsilon after `env_steps`, [num_agents]: its rung, or on the way down to it from 1."""
+        if self.warm_up is None or env_steps >= self.warm_up:
+            return self.ladder
+        return 1.0 + (self.ladder - 1.0) * (env_steps / self.warm_up)
+
+    def select(self, q: Tensor, action_mask: Tensor, env_steps: int) -> Tensor:
         """Choose actions [num_agents] int64 from q and action_mask, each [num_agents, num_actions]."""
         noise = torch.empty_like(q).exponential_(generator=self.generator)
         # The least of exponential variables divided by their weights falls on each in proportion to its weight.
         random = (noise / self.weights).masked_fill(~action_mask, torch.inf).argmin(dim=-1)
-        explores = torch.rand(len(q), device=q.device, generator=self.generator) < self.epsilon
+        explores = torch.rand(len(q), device=q.device, generator=self.generator) < self.epsilon(env_steps)
         return torch.where(explores, random, masked_argmax(q, action_mask))

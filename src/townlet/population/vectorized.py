@@ -1,7 +1,7 @@
 """The population: all agents act at once with one network, remember each for itself, and learn from one tape."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,12 +10,12 @@ from torch import Tensor
 from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import make_network
-from townlet.config import Fresh, Replay, Task
+from townlet.config import Task
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
+from townlet.population.learning import make_learning
 from townlet.seeding import generator, stream_seed
 from townlet.sequences import Hidden
-from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
 
 
 class VectorizedPopulation:
@@ -34,7 +34,7 @@ class VectorizedPopulation:
         self.learner = QLearner(self.network, task.training)
         weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
-        self._learning = _make_learning(task, self)
+        self._learning = make_learning(task.training, env, self.learner)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)
@@ -54,7 +54,18 @@ class VectorizedPopulation:
 
     @hidden.setter
     def hidden(self, hidden: Hidden) -> None:
-        self.memory = self.memory._replace(hidden=hidden)
+        expected, got = ([list(part.shape) for part in parts] for parts in (self.hidden, hidden))
+        if expected != got:
+            raise ValueError(f"hidden: expected {expected}, got {got}")
+        self.memory = self.memory._replace(hidden=tuple(part.detach().to(self.device).clone() for part in hidden))
+
+    def reset_hidden(self, agents: Tensor) -> None:
+        """Set the memory of chosen agents to zero; `agents` [num_agents] bool."""
+        if agents.shape != (self.num_agents,) or agents.dtype != torch.bool:
+            got = f"{list(agents.shape)} {agents.dtype}"
+            raise ValueError(f"agents: expected [{self.num_agents}] torch.bool, got {got}")
+        chosen = agents.to(self.device).view(1, -1, 1)
+        self.memory = self.memory._replace(hidden=tuple(part.masked_fill(chosen, 0.0) for part in self.hidden))
 
     def step(self) -> dict[str, Tensor]:
         """Advance every agent by one tick; return the metrics of the updates made, if any, on the device."""
@@ -66,7 +77,7 @@ class VectorizedPopulation:
         self._record(actions, result)
         self._carry_on(actions, result, hidden)
         stored = time.perf_counter()
-        metrics = self._learning.learn() if self._learning.due() else {}
+        metrics = self._learning.learn(self.env_steps) if self._learning.due(self.steps) else {}
         marks = (started, acted, stepped, stored, time.perf_counter())
         for name, begin, end in zip(self.seconds, marks, marks[1:], strict=False):
             self.seconds[name] += end - begin
@@ -75,7 +86,7 @@ class VectorizedPopulation:
     def act(self) -> tuple[Tensor, Hidden]:
         """Choose the next actions [num_agents] and return the memory after them; changes nothing but random streams."""
         q, hidden = q_values(self.network, self.observation, self.memory)
-        return self.exploration.select(q, self.observation.action_mask), hidden
+        return self.exploration.select(q, self.observation.action_mask, self.env_steps), hidden
 
     def _record(self, actions: Tensor, result: StepResult) -> None:
         self.buffer.append(
@@ -89,6 +100,7 @@ class VectorizedPopulation:
             self.hidden,
             skipped=result.skipped,
         )
+        self._learning.note(self.observation, self.memory)
         self.episodes.record(result)
 
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
@@ -99,10 +111,14 @@ class VectorizedPopulation:
     def read_metrics(self) -> dict[str, float]:
         """What happened since the last call, by metric name; one synchronisation with the device."""
         metrics = self.episodes.read() | self.env.read_metrics()
-        metrics["train/epsilon"] = float(self.exploration.epsilon.mean())
+        metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
         if self.hidden:
             metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
         return metrics
+
+    def stored_state_drift(self) -> float | None:
+        """How stale the memories are that learning begins with, see `drift`; None without memory or without a past."""
+        return self._learning.drift() if self.hidden else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next step depends on, but for the network's weights: those are `network.state_dict()`."""
@@ -189,71 +205,3 @@ class EpisodeTracker:
         """Go on from what `state_dict` returned."""
         for name in ("returns", "lengths", "sums"):
             getattr(self, name).copy_(state[name])
-
-
-def _make_learning(task: Task, population: VectorizedPopulation) -> "FreshLearning | ReplayLearning":
-    if isinstance(task.training.mode, Fresh):
-        return FreshLearning(task, population, task.training.mode)
-    return ReplayLearning(task, population, task.training.mode)
-
-
-def _make_buffer(task: Task, population: VectorizedPopulation, capacity: int, stream: torch.Generator) -> Any:
-    return SequentialReplayBuffer(
-        capacity,
-        population.num_agents,
-        population.env.obs_dim,
-        population.env.num_actions,
-        population.device,
-        population.network.initial_hidden(population.num_agents),
-        stream,
-    )
-
-
-class FreshLearning:
-    """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random."""
-
-    def __init__(self, task: Task, population: VectorizedPopulation, mode: Fresh) -> None:
-        self.population, self.mode, self.seq_len = population, mode, task.training.seq_len
-        self.stream = generator(task.training.seed, "replay", population.device)
-        self.buffer = _make_buffer(task, population, 2 * self.seq_len * population.num_agents, self.stream)
-
-    def due(self) -> bool:
-        """Whether a window of steps is full."""
-        return self.population.steps % self.seq_len == 0
-
-    def learn(self) -> dict[str, Tensor]:
-        """Update once for each minibatch; return the last one's metrics."""
-        learner, metrics = self.population.learner, {}
-        learner.set_learning_rate(self.population.env_steps)
-        windows = self.buffer.newest_sequences(self.seq_len)
-        order = torch.randperm(self.population.num_agents, generator=self.stream, device=self.stream.device)
-        for rows in order.chunk(self.mode.minibatches):
-            metrics = learner.update(windows.rows(rows))
-        return metrics
-
-
-class ReplayLearning:
-    """Every `train_every` steps, once there are enough episodes, learn from a batch of sampled windows."""
-
-    def __init__(self, task: Task, population: VectorizedPopulation, mode: Replay) -> None:
-        self.population, self.mode, self.seq_len = population, mode, task.training.seq_len
-        self.stream = generator(task.training.seed, "replay", population.device)
-        self.buffer = _make_buffer(task, population, mode.capacity, self.stream)
-        self._enough: Callable[[], bool] = self._enough_episodes
-
-    def due(self) -> bool:
-        """Whether `train_every` steps have passed, and enough episodes have been completed."""
-        return self.population.steps % self.mode.train_every == 0 and self._enough()
-
-    def _enough_episodes(self) -> bool:
-        # Read from the device until the first update only.
-        if self.population.learner.updates:
-            self._enough = lambda: True
-            return True
-        return int(self.buffer.ended) >= self.mode.min_episodes
-
-    def learn(self) -> dict[str, Tensor]:
-        """Update once."""
-        learner, mode = self.population.learner, self.mode
-        learner.set_learning_rate(self.population.env_steps)
-        return learner.update(self.buffer.sample_sequences(mode.batch_size, self.seq_len, mode.burn_in))

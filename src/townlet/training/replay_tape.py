@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from townlet.sequences import Hidden, SequenceBatch
+from townlet.training.episodes import read_episode
 
 
 class ReplayTape:
     """A ring of `capacity // num_agents` transitions for each agent, in the order in which they were lived.
 
-    `hidden` is a network's memory for any batch, () without memory: the tape keeps the one before each step.
+    `hidden` is a network's memory for any batch, () without memory: the tape keeps the one before each step, or before
+    the step in every `stored_every`-th slot.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class ReplayTape:
         num_actions: int,
         device: torch.device | str = "cpu",
         hidden: Hidden = (),
+        stored_every: int = 1,
     ) -> None:
         if num_agents < 1 or capacity // num_agents < 2:
             raise ValueError(
@@ -35,10 +38,11 @@ class ReplayTape:
             )
         self.capacity, self.num_agents, self.obs_dim, self.num_actions = capacity, num_agents, obs_dim, num_actions
         self.device = torch.device(device)
-        self.slots = capacity // num_agents + 1  # one holds the observation after the newest step
+        slots = capacity // num_agents + 1  # one holds the observation after the newest step
+        self.stored_every, self.slots = stored_every, -(-slots // stored_every) * stored_every
         rows = num_agents * self.slots
 
-        def table(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        def table(*shape: int, dtype: torch.dtype = torch.float32, rows: int = rows) -> Tensor:
             return torch.zeros(rows, *shape, dtype=dtype, device=self.device)
 
         self.features = table(obs_dim)
@@ -51,7 +55,9 @@ class ReplayTape:
         self.truncated = table(dtype=torch.bool)
         self.valid = table(dtype=torch.bool)  # a transition begins here
         self.episode_step = table(dtype=torch.int32)
-        self.hidden = tuple(table(part.shape[0], part.shape[2], dtype=part.dtype) for part in hidden)
+        self.hidden = tuple(
+            table(part.shape[0], part.shape[2], dtype=part.dtype, rows=rows // stored_every) for part in hidden
+        )  # each [rows / stored_every, num_layers, hidden_dim]
         self.base = torch.arange(num_agents, device=self.device) * self.slots  # [num_agents], first row of each ring
         self.cursor = torch.zeros(num_agents, dtype=torch.int64, device=self.device)  # slot of the next transition
         self.lived = torch.zeros(num_agents, dtype=torch.int32, device=self.device)  # steps of the running episode
@@ -102,8 +108,7 @@ class ReplayTape:
         self.truncated.index_copy_(0, row, truncated)
         self.valid.index_copy_(0, row, torch.ones_like(ended) if skipped is None else ~skipped)
         self.episode_step.index_copy_(0, row, self.lived)
-        for stored, part in zip(self.hidden, hidden, strict=True):
-            stored.index_copy_(0, row, part.transpose(0, 1))  # [num_agents, num_layers, hidden_dim]
+        self._store_hidden(row, hidden)
         self.features.index_copy_(0, after, final_features)
         self.action_mask.index_copy_(0, after, final_action_mask)
         self.valid.index_fill_(0, after, False)
@@ -112,6 +117,25 @@ class ReplayTape:
         self.lived = torch.where(ended if skipped is None else ended | skipped, 0, self.lived + 1)
         self.ended += ended.sum()
         self.appended += 1
+        self._written(row)
+
+    def _store_hidden(self, rows: Tensor, hidden: Hidden) -> None:
+        """Keep memories, each [num_layers, some, hidden_dim], of those `rows` [some] where memory is stored."""
+        place = rows // self.stored_every
+        for stored, part in zip(self.hidden, hidden, strict=True):
+            new = part.transpose(0, 1)  # [some, num_layers, hidden_dim]
+            if self.stored_every > 1:
+                new = torch.where((rows % self.stored_every == 0).view(-1, 1, 1), new, stored[place])
+            stored.index_copy_(0, place, new)
+
+    def hidden_before(self, rows: Tensor) -> Hidden:
+        """Memories before the steps in `rows` [batch], each [num_layers, batch, hidden_dim]; zero where none is."""
+        kept = (rows % self.stored_every == 0).view(-1, 1, 1)
+        found = (torch.where(kept, stored[rows // self.stored_every], 0.0) for stored in self.hidden)
+        return tuple(part.transpose(0, 1).contiguous() for part in found)
+
+    def _written(self, rows: Tensor) -> None:
+        """Take note of rows [some] that hold a new transition."""
 
     @torch.no_grad()
     def cut(self) -> None:
@@ -125,90 +149,43 @@ class ReplayTape:
     def store_episode(self, episode: Mapping[str, Any]) -> None:
         """Store one whole episode of T steps from elsewhere, in the agents' rings by turns.
 
-        `episode` holds observations [T + 1, obs_dim], actions [T], rewards_extrinsic [T], terminated and truncated
-        (bools, or [T] bool); optional: rewards_intrinsic [T], action_mask [T + 1, num_actions] (default: all allowed),
-        hidden, each [num_layers, T, hidden_dim] (default: zero). Raises ValueError for shapes that do not fit or an
-        episode longer than the ring, RuntimeError on a tape filled by `append`.
+        `episode`: see `episodes.read_episode`. Raises ValueError for shapes that do not fit or an episode longer than
+        the ring, RuntimeError on a tape filled by `append`.
         """
         if self.appended:
             raise RuntimeError("store_episode: expected a tape of stored episodes alone, got one filled by append")
-        observations = torch.as_tensor(episode["observations"], dtype=torch.float32, device=self.device)
-        steps = len(episode["actions"])
-        if steps < 1 or observations.shape != (steps + 1, self.obs_dim):
-            expected = f"[T + 1, {self.obs_dim}] for T = {steps} actions, T at least 1"
-            raise ValueError(f"observations: expected {expected}, got {list(observations.shape)}")
+        whole = read_episode(episode, self.obs_dim, self.num_actions, self.hidden, self.device)
+        steps = len(whole.actions)
         if steps + 1 > self.slots:
             raise ValueError(f"episode: expected at most {self.slots - 1} steps, the capacity of one ring, got {steps}")
-        actions = self._part(episode, "actions", (steps,), torch.int64)
-        allowed = self._part(episode, "action_mask", (steps + 1, self.num_actions), torch.bool, missing=True)
-        extrinsic = self._part(episode, "rewards_extrinsic", (steps,))
-        intrinsic = self._part(episode, "rewards_intrinsic", (steps,), missing=0.0)
-        terminated = self._end_flag(episode["terminated"], steps)
-        truncated = self._end_flag(episode["truncated"], steps)
-        truncated[-1] |= ~terminated[-1]  # an episode that just stops is a truncated one
-        hidden = self._episode_hidden(episode, steps)
-        # From here on nothing is refused: an episode is stored as a whole or not at all.
         ring = self.stored_episodes % self.num_agents
         rows = self.base[ring] + (self.cursor[ring] + torch.arange(steps + 1, device=self.device)) % self.slots
         begun = rows[:-1]
-        self.features[rows], self.action_mask[rows], self.actions[begun] = observations, allowed, actions
-        self.previous_actions[rows[0]], self.previous_actions[rows[1:]] = self.num_actions, actions
-        self.rewards_extrinsic[begun], self.rewards_intrinsic[begun] = extrinsic, intrinsic
-        self.terminated[begun], self.truncated[begun] = terminated, truncated
+        self.features[rows], self.action_mask[rows] = whole.observations, whole.action_mask
+        self.actions[begun] = whole.actions
+        self.previous_actions[rows[0]], self.previous_actions[rows[1:]] = self.num_actions, whole.actions
+        self.rewards_extrinsic[begun], self.rewards_intrinsic[begun] = whole.rewards_extrinsic, whole.rewards_intrinsic
+        self.terminated[begun], self.truncated[begun] = whole.terminated, whole.truncated
         self.valid[begun], self.valid[rows[-1]] = True, False
         self.episode_step[begun] = torch.arange(steps, dtype=torch.int32, device=self.device)
-        for stored, part in zip(self.hidden, hidden, strict=True):
-            stored[begun] = part.transpose(0, 1).to(self.device)  # [T, num_layers, hidden_dim]
+        kept = begun % self.stored_every == 0
+        self._store_hidden(begun[kept], tuple(part[:, kept] for part in whole.hidden))
         self.cursor[ring] = (self.cursor[ring] + steps + 1) % self.slots
         self.ended += 1
         self.stored_episodes += 1
-
-    def _part(
-        self,
-        episode: Mapping[str, Any],
-        name: str,
-        shape: tuple[int, ...],
-        dtype: torch.dtype = torch.float32,
-        missing: float | None = None,
-    ) -> Tensor:
-        """One part of an episode; `missing` everywhere if it is left out, required where that is None."""
-        if missing is not None and episode.get(name) is None:
-            return torch.full(shape, missing, dtype=dtype, device=self.device)
-        values = torch.as_tensor(episode[name], dtype=dtype, device=self.device)
-        if values.shape != shape:
-            raise ValueError(f"{name}: expected {list(shape)}, got {list(values.shape)}")
-        return values
-
-    def _episode_hidden(self, episode: Mapping[str, Any], steps: int) -> Hidden:
-        """Memory before each step of an episode, each [num_layers, T, hidden_dim], zero if it is left out."""
-        shapes = [[part.shape[1], steps, part.shape[2]] for part in self.hidden]
-        if not self.hidden or episode.get("hidden") is None:
-            return tuple(torch.zeros(shape) for shape in shapes)
-        theirs = [list(part.shape) for part in episode["hidden"]]
-        if theirs != shapes:
-            raise ValueError(f"hidden: expected {shapes}, got {theirs}")
-        return tuple(episode["hidden"])
-
-    def _end_flag(self, flag: Any, steps: int) -> Tensor:
-        """Which steps ended the episode, [T] bool, from one bool for the last step or one for each."""
-        flags = torch.as_tensor(flag, dtype=torch.bool, device=self.device)
-        if flags.dim() == 0:
-            flags = torch.cat([flags.new_zeros(steps - 1), flags.view(1)])
-        if flags.shape != (steps,) or bool(flags[:-1].any()):
-            raise ValueError(f"terminated, truncated: expected [{steps}] with only the last set, got {flags.tolist()}")
-        return flags
+        self._written(begun)
 
     def __len__(self) -> int:
         """Return the number of complete episodes: those stored from their first step to their end."""
-        return int(self._complete().sum())
+        return int((self.with_whole_past() & (self.terminated | self.truncated)).sum())
 
-    def _complete(self) -> Tensor:
-        """Rows of last transitions whose episode is stored from its first on, [rows] bool."""
+    def with_whole_past(self) -> Tensor:
+        """Transitions whose episode is stored from its first on, [rows] bool."""
         valid = self.valid.view(self.num_agents, self.slots)
         position = torch.arange(2 * self.slots, device=self.device)  # twice round each ring, to look back over its seam
         gap = torch.where(torch.cat([valid, valid], dim=1), 0, position).cummax(dim=1).values
         unbroken = (position - gap)[:, self.slots :].flatten()  # [rows], steps up to here that are stored without a gap
-        return self.valid & (self.terminated | self.truncated) & (unbroken > self.episode_step)
+        return self.valid & (unbroken > self.episode_step)
 
     @property
     def num_transitions(self) -> int:
@@ -281,9 +258,9 @@ class ReplayTape:
             terminated=self.terminated[steps],
             valid=valid,
             previous_actions=self.previous_actions[rows],
-            hidden=tuple(part[first].transpose(0, 1).contiguous() for part in self.hidden),
+            hidden=self.hidden_before(first),
             weights=torch.ones(len(first), device=self.device),
-            where=first,
+            where=rows[:, burn_in],
             reset=reset,
             burn_in=burn_in,
         )
@@ -291,7 +268,7 @@ class ReplayTape:
     def state_dict(self) -> dict[str, Any]:
         """Return all that is stored, and where writing goes on."""
         return {
-            "shape": [self.num_agents, self.slots, self.obs_dim, self.num_actions],
+            "shape": [self.num_agents, self.slots, self.obs_dim, self.num_actions, self.stored_every],
             "appended": self.appended,
             "stored_episodes": self.stored_episodes,
             **{name: getattr(self, name) for name in _TENSORS},
@@ -300,7 +277,7 @@ class ReplayTape:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises ValueError, with both numbers, for another size or width."""
-        names = ("num_agents", "slots", "obs_dim", "num_actions")
+        names = ("num_agents", "slots", "obs_dim", "num_actions", "stored_every")
         for name, mine, theirs in zip(names, self.state_dict()["shape"], state["shape"], strict=True):
             if mine != theirs:
                 raise ValueError(f"tape: expected {name} {mine}, got a state with {theirs}")

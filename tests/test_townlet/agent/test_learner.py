@@ -306,7 +306,7 @@ def test_the_loss_is_divided_by_the_number_of_valid_steps():
     valid = torch.tensor([[True, True, True, False], [True, False, False, False]])
     error, _ = learner.td_error(batch._replace(valid=valid))
     expected = 0.5 * (error[0, :3].square().sum() + error[1, :1].square().sum()) / 4
-    metrics = learner.update(batch._replace(valid=valid))
+    metrics = learner.update(batch._replace(valid=valid)).metrics
     torch.testing.assert_close(metrics["train/loss"], expected.detach())
     torch.testing.assert_close(
         metrics["train/td_error"], ((error[0, :3].abs().sum() + error[1, :1].abs().sum()) / 4).detach()
@@ -316,7 +316,7 @@ def test_the_loss_is_divided_by_the_number_of_valid_steps():
 def test_a_batch_without_a_single_valid_step_changes_no_weight():
     learner = QLearner(recurrent(), make_training())
     before = weights_of(learner.network)
-    metrics = learner.update(random_batch()._replace(valid=torch.zeros(4, 5, dtype=torch.bool)))
+    metrics = learner.update(random_batch()._replace(valid=torch.zeros(4, 5, dtype=torch.bool))).metrics
     assert metrics["train/loss"] == 0.0 and differences(before, weights_of(learner.network)) == []
 
 
@@ -414,7 +414,7 @@ def test_an_update_leaves_the_batch_as_it_was_bit_for_bit(burn_in):
 def test_any_number_of_updates_on_the_same_batch_learns_it():
     learner = QLearner(recurrent(), make_training(learning_rate=0.01, gamma=0.0))
     batch = random_batch()
-    losses = [learner.update(batch)["train/loss"].item() for _ in range(150)]
+    losses = [learner.update(batch).metrics["train/loss"].item() for _ in range(150)]
     assert losses[-1] < 0.2 * losses[0]
 
 
@@ -426,7 +426,7 @@ def test_an_update_changes_every_parameter_the_recurrent_ones_included():
 
 
 def test_an_update_returns_metrics_without_a_graph():
-    metrics = QLearner(recurrent(), make_training()).update(random_batch())
+    metrics = QLearner(recurrent(), make_training()).update(random_batch()).metrics
     assert set(metrics) == {"train/loss", "train/td_error", "train/q_mean", "train/grad_norm"}
     assert all(value.shape == () and not value.requires_grad for value in metrics.values())
 
@@ -471,7 +471,7 @@ def test_the_gradient_norm_is_clipped_and_the_unclipped_norm_reported():
     for limit in (0.5, 1e9):
         learner = QLearner(recurrent(), make_training(huber_delta=None, max_grad_norm=limit))
         norm = torch.linalg.vector_norm(flat_gradient(learner, batch)[1])
-        metrics = learner.update(batch)
+        metrics = learner.update(batch).metrics
         given = torch.cat([one.grad.flatten() for one in learner.network.parameters()])
         assert norm > 100
         torch.testing.assert_close(metrics["train/grad_norm"], norm)
@@ -502,7 +502,7 @@ def test_a_reward_that_is_not_a_number_is_an_error_before_any_weight_changes():
 def test_a_weight_that_is_not_a_number_is_an_error_that_names_the_update():
     learner = QLearner(recurrent(), make_training())
     with torch.no_grad():
-        learner.network.lstm.weight_hh_l0[0, 0] = torch.nan
+        learner.network.cell.weight_hh_l0[0, 0] = torch.nan
     kept = weights_of(learner.network)["head.0.weight"]
     with pytest.raises(TrainingDivergedError, match=r"update 1: .*loss is nan"):
         learner.update(random_batch())
@@ -534,7 +534,7 @@ def test_a_resumed_learner_goes_on_bit_for_bit(target_every, tmp_path):
     resumed.network.load_state_dict(state["network"])
     resumed.load_state_dict(state["learner"])
     for batch in batches[4:]:
-        assert differences(learner.update(batch), resumed.update(batch)) == []
+        assert differences(learner.update(batch).metrics, resumed.update(batch).metrics) == []
     one, other = ([which.network.state_dict(), which.state_dict()] for which in (learner, resumed))
     assert differences(one, other) == []
 
@@ -610,9 +610,9 @@ def learn_to_remember(seed, seq_len, burn_in=0, stored=False, whole=False):
     config = joint(hidden=16, head=32, encoder=JointEncoder(kind="joint", width=16))
     network = recurrent(seed, config)
     with torch.no_grad():
-        network.lstm.bias_ih_l0[16:32] = 5.0
+        network.cell.bias_ih_l0[16:32] = 5.0
     network.encoder.requires_grad_(whole)
-    network.lstm.requires_grad_(whole)
+    network.cell.requires_grad_(whole)
     learner = QLearner(network, make_training(learning_rate=0.02, gamma=0.0, adam_epsilon=1e-5))
     buffer = SequentialReplayBuffer(64 * (LAG + 2), 1, OBS_DIM, NUM_ACTIONS, "cpu", network.initial_hidden(1), stream)
     for _ in range(64):

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, feed_forward, joint, random_hidden, recurrent
-from townlet.agent.networks import LSTM, QHead, RecurrentSpatialQNetwork, make_network
+from townlet.agent.cells import LSTM, make_cell
+from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
 from townlet.environment.types import ObservationLayout
 
@@ -89,7 +90,7 @@ def test_the_reference_network_has_635333_parameters():
     layers = [160, 4_640, 102_528, 96, 288, 512, 493_568, 32_896, 645]
     assert sum(layers) == 635_333
     assert sum(one.numel() for one in network.parameters()) == 635_333
-    assert sum(one.numel() for one in network.lstm.parameters()) == 493_568
+    assert sum(one.numel() for one in network.cell.parameters()) == 493_568
 
 
 def test_the_reference_config_is_the_default_of_the_recurrent_network():
@@ -131,7 +132,7 @@ def test_the_forget_gate_starts_open():
 def test_a_memory_span_spreads_how_long_fresh_units_keep_what_they_hold():
     """A unit of forget bias log(k) keeps k / (k + 1) of its cell a step, and takes in the rest."""
     torch.manual_seed(0)
-    lstm = LSTM(3, 2000, span=50)
+    lstm = make_cell("lstm", 3, 2000, span=50)
     inputs, forgets = (lstm.bias_ih_l0 + lstm.bias_hh_l0).detach().view(4, 2000)[:2]
     assert torch.equal(inputs, -forgets)
     kept = forgets.exp()
@@ -139,13 +140,13 @@ def test_a_memory_span_spreads_how_long_fresh_units_keep_what_they_hold():
     assert kept.mean() == pytest.approx(25.5, abs=1.0)  # evenly between 1 and 50
 
 
-def test_a_memory_span_keeps_gradients_alive_over_that_many_steps():
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_a_memory_span_keeps_gradients_alive_over_that_many_steps(kind):
     def gradient(span):
         torch.manual_seed(0)
-        lstm = LSTM(3, 32, span)
+        cell = make_cell(kind, 3, 32, span)
         inputs = torch.randn(8, 50, 3, requires_grad=True)
-        zeros = torch.zeros(1, 8, 32)
-        lstm(inputs, (zeros, zeros))[0][:, -1].square().sum().backward()
+        cell(inputs, cell.initial_hidden(8))[0][:, -1].square().sum().backward()
         return float(inputs.grad[:, 0].norm())
 
     assert gradient(50) > 1e4 * gradient(None)
@@ -302,7 +303,7 @@ def test_the_recurrent_weights_learn_through_time_and_not_from_the_last_step_alo
     with torch.no_grad():
         _, past = network(features[:, :-1], hidden, previous[:, :-1])
     cut = gradients(network, network(features[:, -1:], past, previous[:, -1:])[0].sum())
-    difference = (through_time["lstm.weight_hh_l0"] - cut["lstm.weight_hh_l0"]).abs().max()
+    difference = (through_time["cell.weight_hh_l0"] - cut["cell.weight_hh_l0"]).abs().max()
     assert float(difference) > 1e-4
 
 
@@ -440,7 +441,7 @@ def test_with_skip_the_observation_reaches_its_own_q_past_the_lstm():
     for skip in (False, True):
         network = recurrent(0, joint(skip=skip))
         with torch.no_grad():
-            network.lstm.bias_ih_l0[3 * HIDDEN :] = -100.0
+            network.cell.bias_ih_l0[3 * HIDDEN :] = -100.0
         features, hidden, _ = inputs(network)
         q, _ = network(features, hidden)
         assert torch.allclose(q[:, 0], q[:, 1]) != skip

@@ -104,9 +104,9 @@ def test_an_update_changes_nothing_that_acting_uses_but_the_weights_bit_for_bit(
 
     before, weights = used(), copy_of(population.network.state_dict())
     for _ in range(4):
-        population._learning.learn()
+        population._learning.learn(population.env_steps)
     assert differences(before, used()) == []
-    assert "lstm.weight_hh_l0" in " ".join(differences(weights, population.network.state_dict()))
+    assert "cell.weight_hh_l0" in " ".join(differences(weights, population.network.state_dict()))
 
 
 @MODES

@@ -305,7 +305,7 @@ def test_a_full_burn_in_is_the_steps_before_and_starts_from_their_stored_memory(
     assert forbidden(batch.action_mask) == [[2, 3, 4, 5, 6, 0]]
     assert batch.reset.tolist() == [[F] * 6]
     assert same(batch.hidden, stack_memory([1]))
-    assert batch.where.tolist() == [1]
+    assert batch.where.tolist() == [4]  # the burn-in is not learned from
     assert batch.burn_in == 3
 
 

@@ -92,7 +92,11 @@ class UniformOverStarts(SequentialReplayBuffer):
 
     def _draw(self, batch_size, seq_len):
         starts = self.valid.nonzero().flatten()
-        return starts[torch.randint(0, len(starts), (batch_size,), generator=self.generator)], seq_len
+        return (
+            starts[torch.randint(0, len(starts), (batch_size,), generator=self.generator)],
+            seq_len,
+            torch.ones(batch_size),
+        )
 
 
 class UniformOverFullWindows(SequentialReplayBuffer):
@@ -102,7 +106,11 @@ class UniformOverFullWindows(SequentialReplayBuffer):
         fits = self.windows(self.valid.nonzero().flatten(), seq_len, seq_len).valid.all(dim=1)
         starts = self.valid.nonzero().flatten()
         starts = starts[fits | self.fragment_starts()[starts]]
-        return starts[torch.randint(0, len(starts), (batch_size,), generator=self.generator)], seq_len
+        return (
+            starts[torch.randint(0, len(starts), (batch_size,), generator=self.generator)],
+            seq_len,
+            torch.ones(batch_size),
+        )
 
 
 class UniformOverEpisodes(SequentialReplayBuffer):
@@ -115,7 +123,11 @@ class UniformOverEpisodes(SequentialReplayBuffer):
         before = seq_len - 1  # the start may lie before the episode, as in the buffer itself
         start = (torch.rand(batch_size, generator=self.generator) * (length + before)).long() - before
         ring = first // self.slots * self.slots
-        return ring + (first - ring + start.clamp(min=0)) % self.slots, seq_len + start.clamp(max=0)
+        return (
+            ring + (first - ring + start.clamp(min=0)) % self.slots,
+            seq_len + start.clamp(max=0),
+            torch.ones(batch_size),
+        )
 
 
 # Lives, transitions a ring, and steps: what is stored is checked by the test.

@@ -1,0 +1,67 @@
+"""How stale a memory is: Q from it against Q from an unroll of the whole episode by today's weights."""
+
+from collections import deque
+
+import torch
+from torch import Tensor
+
+from townlet.agent.acting import Memory
+from townlet.agent.networks import QNetwork
+from townlet.environment.types import Observation
+from townlet.sequences import Hidden
+from townlet.training.replay_tape import ReplayTape
+
+
+@torch.no_grad()
+def q_distance(network: QNetwork, features: Tensor, previous_actions: Tensor, reset: Tensor, hidden: Hidden) -> float:
+    """Mean |difference| of Q at the last step, between `hidden`, the memory before it, and an unroll from zero.
+
+    features [batch, time, obs_dim], previous_actions and reset [batch, time]; an episode begins at the last flag.
+    """
+    unrolled, _ = network(features, network.initial_hidden(len(features)), previous_actions, reset)
+    remembered, _ = network(features[:, -1:], hidden, previous_actions[:, -1:])
+    return float((unrolled[:, -1] - remembered[:, -1]).abs().mean())
+
+
+def stored_drift(network: QNetwork, tape: ReplayTape, generator: torch.Generator, windows: int = 16) -> float | None:
+    """Drift of memories on a tape, over steps whose whole past is still stored; None where there is none."""
+    rows = tape.with_whole_past().nonzero().flatten()
+    rows = rows[rows % tape.stored_every == 0]
+    if not len(rows):
+        return None
+    rows = rows[torch.randint(len(rows), (windows,), generator=generator, device=rows.device)]
+    past = int(tape.episode_step[rows].max())
+    if not past:
+        return 0.0  # all of them are first steps, which begin at zero
+    batch = tape.windows(rows, 1, 1, burn_in=past)
+    assert batch.reset is not None
+    until = slice(past + 1)
+    seen, previous = batch.observations[:, until], batch.previous_actions[:, until]
+    return q_distance(network, seen, previous, batch.reset[:, until], tape.hidden_before(rows))
+
+
+class RecentPast:
+    """What the first few agents have seen of late, to unroll their memory again where no tape holds the episode."""
+
+    def __init__(self, num_agents: int, steps: int) -> None:
+        self.num_agents = num_agents
+        self._steps: deque[tuple[Tensor, Tensor]] = deque(maxlen=steps)
+        self._hidden: Hidden = ()
+
+    def add(self, observation: Observation, memory: Memory) -> None:
+        """Note a step before it is taken."""
+        some = slice(self.num_agents)
+        self._steps.append((observation.features[some].clone(), memory.previous_actions[some].clone()))
+        self._hidden = memory.hidden
+
+    def drift(self, network: QNetwork) -> float | None:
+        """Drift of the acting memory before the newest step, over agents whose episode's start was noted."""
+        if not self._steps:
+            return None
+        features, previous = (torch.stack(part, dim=1) for part in zip(*self._steps, strict=True))
+        reset = previous == network.num_actions  # only an episode's first step has no previous action
+        whole = reset.any(dim=1)
+        if not whole.any():
+            return None
+        rows = tuple(part[:, : self.num_agents][:, whole] for part in self._hidden)
+        return q_distance(network, features[whole], previous[whole], reset[whole], rows)

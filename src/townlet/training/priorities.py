@@ -1,0 +1,60 @@
+"""Priorities of windows: which ones are drawn more often, and how that is made up for."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from townlet.config import Priority
+
+LEAST = 1e-6  # a window that was learned perfectly keeps a small chance
+
+
+class Priorities:
+    """One priority for the window that begins in each row of a tape; new rows get the largest one so far."""
+
+    def __init__(self, rows: int, config: Priority, device: torch.device) -> None:
+        self.config = config
+        self.values = torch.zeros(rows, dtype=torch.float64, device=device)
+        self.greatest = torch.ones((), dtype=torch.float64, device=device)
+
+    def add(self, rows: Tensor) -> None:
+        """Give new rows [some] int64 the largest priority, so that each is learned from soon."""
+        self.values.index_copy_(0, rows, self.greatest.expand(len(rows)))
+
+    def masses(self) -> Tensor:
+        """priority ** exponent of each row, [rows] float64: in proportion to the chance of a window there."""
+        return self.values.clamp(min=LEAST) ** self.config.exponent
+
+    def weights(self, chance: Tensor, number: Tensor) -> Tensor:
+        """Importance weights [batch] of windows drawn with `chance` [batch] among `number`, the largest of them 1."""
+        weights = (number * chance) ** -self.config.importance
+        return (weights / weights.max()).float()
+
+    def update(self, rows: Tensor, td_error: Tensor, valid: Tensor) -> None:
+        """Set the priorities of rows [batch] by what was learned there: td_error and valid, [batch, seq_len].
+
+        A row that was drawn more than once gets the largest of its priorities, in whatever order they come.
+        """
+        priority = mixed_error(td_error.double(), valid, self.config.largest)
+        self.values.scatter_reduce_(0, rows, priority, "amax", include_self=False)
+        self.greatest = torch.maximum(self.greatest, priority.max())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all priorities."""
+        return {"values": self.values, "greatest": self.greatest}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.values.copy_(state["values"])
+        self.greatest = state["greatest"].to(self.values.device).clone()
+
+
+def mixed_error(td_error: Tensor, valid: Tensor, largest: float) -> Tensor:
+    """largest * max + (1 - largest) * mean of |TD error| over valid steps, [batch, seq_len] to [batch]; 0 without any.
+
+    Kapturowski et al. (2019) with largest = 0.9.
+    """
+    error = torch.where(valid, td_error.abs(), 0.0)
+    mean = error.sum(dim=1) / valid.sum(dim=1).clamp(min=1)
+    return largest * error.amax(dim=1) + (1.0 - largest) * mean
