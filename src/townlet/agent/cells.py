@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from townlet.sequences import Hidden
 
 
-def make_cell(
-    kind: Literal["lstm", "gru"], input_size: int, hidden_size: int, span: int | None = None
-) -> "LSTM | GRU":
+def make_cell(kind: Literal["lstm", "gru"], input_size: int, hidden_size: int, span: int | None = None) -> "LSTM | GRU":
     """Build one layer of the named cell, with fresh parameters.
 
     With a span each unit keeps what it holds for about k steps, k at random from 1 to the span (chrono initialisation,

@@ -32,7 +32,6 @@ class Row(Part):
     bar: float
     agents: Annotated[tuple[Agent, ...], Field(strict=False, min_length=1)]
     peer_steps: Positive | None = None  # the peer's budget; null: the task's own, as that of all others
-    expect: Literal["solved", "chance"] = "solved"  # of the recurrent agents
 
 
 class Plan(Part):
@@ -42,7 +41,7 @@ class Plan(Part):
     rows: Annotated[dict[str, Row], Field(min_length=1)]
 
 
-class Job(NamedTuple):
+class Trial(NamedTuple):
     """One training: who tries which row, and the seed of all randomness."""
 
     row: str
@@ -70,8 +69,8 @@ def load_plan(path: Path | None = None) -> Plan:
     return load(Plan, path or configs_directory() / "bench" / "memory.yaml")
 
 
-def jobs_of(plan: Plan, rows: list[str] | None, seeds: int, peers: bool) -> list[Job]:
-    """List the jobs of some rows (default: all), all rows with one seed before any with the next.
+def trials_of(plan: Plan, rows: list[str] | None, seeds: int, peers: bool) -> list[Trial]:
+    """List the trials of some rows (default: all), all rows with one seed before any with the next.
 
     Raises ConfigError for an unknown row, and for a task that is wrong or none of Gymnasium.
     """
@@ -81,7 +80,7 @@ def jobs_of(plan: Plan, rows: list[str] | None, seeds: int, peers: bool) -> list
             known = ", ".join(plan.rows)
             raise ConfigError([f"--tasks: expected some of {known}, got {name}{suggestion(name, plan.rows)}"])
     return [
-        _job(plan, name, agent, seed)
+        _trial(plan, name, agent, seed)
         for seed in range(seeds)
         for name in chosen
         for agent in plan.rows[name].agents
@@ -89,10 +88,10 @@ def jobs_of(plan: Plan, rows: list[str] | None, seeds: int, peers: bool) -> list
     ]
 
 
-def _job(plan: Plan, name: str, agent: Agent, seed: int) -> Job:
+def _trial(plan: Plan, name: str, agent: Agent, seed: int) -> Trial:
     row = plan.rows[name]
     task = load_task(row.task, {**row.settings, "training.seed": seed})
     if not isinstance(task, GymTask):
         raise ConfigError([f"{name}: expected a task of Gymnasium, got {row.task}, a level of the town"])
     budget = task.training.total_steps if agent != "peer" or row.peer_steps is None else row.peer_steps
-    return Job(name, agent, seed, task, row.bar, budget, plan.peer)
+    return Trial(name, agent, seed, task, row.bar, budget, plan.peer)

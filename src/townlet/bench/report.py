@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from townlet.bench.jobs import Record
 from townlet.bench.results import Summary
 from townlet.bench.statistics import Interval, bootstrap_interval
+from townlet.bench.trials import Record
 from townlet.training.curves import BLUE, GREY, ORANGE, format_steps, save
 
 HEADS = ("task, bar", "agent", "size", "solved", "return", "1000 steps", "seconds")
 CAPTION = (
-    "Size in parameters. Greedy return at the end, and training until it reached the bar: environment steps, and seconds "
+    "Size in parameters. Greedy return at the end, and training until it reached the bar: environment steps, seconds "
     "without evaluation. Means over seeds [95% bootstrap intervals]."
 )
 COLOURS = {"recurrent": BLUE, "control": GREY, "peer": ORANGE}
@@ -50,8 +50,8 @@ def table(summaries: Sequence[Summary]) -> Table:
     drawn = Table(*heads, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=CAPTION)
     before = ""
     for summary in summaries:
-        first, *rest = cells(summary, between="\n")
-        drawn.add_row(first if summary.row != before else "", *rest)
+        first, *others = cells(summary, between="\n")
+        drawn.add_row(first if summary.row != before else "", *others)
         before = summary.row
     return drawn
 

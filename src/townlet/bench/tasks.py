@@ -11,7 +11,7 @@ SEEN = [0, 2]  # of CartPole's position, velocity, angle and angular velocity
 Array = np.ndarray[Any, Any]
 
 
-class MemoryLength(gymnasium.Env[Array, int]):
+class MemoryLength(gymnasium.Env[Array, Any]):
     """bsuite's own memory chain of one bit (Osband et al., 2020), as a Gymnasium environment.
 
     Observations are [time left, query, context], [3] float32: the context, 1 or -1, is there at the first step alone,

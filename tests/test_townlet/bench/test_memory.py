@@ -41,8 +41,8 @@ def bench(tmp_path, monkeypatch, capsys):
 def test_all_rows_are_run_kept_shown_and_drawn(bench, tmp_path):
     code, said = bench("--seeds", "1", "--markdown", str(tmp_path / "page.md"))
     assert code == 0, said
-    jobs = json.loads((tmp_path / "results.json").read_text())["jobs"]
-    assert list(jobs) == ["balance/recurrent/0", "balance/control/0", "balance-again/recurrent/0"]
+    trials = json.loads((tmp_path / "results.json").read_text())["trials"]
+    assert list(trials) == ["balance/recurrent/0", "balance/control/0", "balance-again/recurrent/0"]
     assert "balance/recurrent/0: reached 5 after 64 steps" in said.out
     assert "balance-again/recurrent/0: return" in said.out
     assert "1 of 1" in said.out and "0 of 1" in said.out
@@ -54,13 +54,13 @@ def test_a_second_call_runs_only_what_is_missing(bench, tmp_path):
     results = tmp_path / "results.json"
     bench("--seeds", "1", "--tasks", "balance")
     kept = json.loads(results.read_text())
-    kept["jobs"].pop("balance/control/0")
-    kept["jobs"]["balance/recurrent/0"]["mark"] = "first"
+    kept["trials"].pop("balance/control/0")
+    kept["trials"]["balance/recurrent/0"]["mark"] = "first"
     results.write_text(json.dumps(kept))
     code, said = bench("--seeds", "1", "--tasks", "balance")
-    jobs = json.loads(results.read_text())["jobs"]
+    trials = json.loads(results.read_text())["trials"]
     assert code == 0
-    assert jobs["balance/recurrent/0"]["mark"] == "first" and "balance/control/0" in jobs
+    assert trials["balance/recurrent/0"]["mark"] == "first" and "balance/control/0" in trials
     assert "balance/recurrent/0: " not in said.out and "balance/control/0: " in said.out
 
 
@@ -85,15 +85,15 @@ def test_a_wrong_word_is_one_line(words, got, capsys):
 
 
 def test_the_shipped_plan_is_right_and_tells_recipes_of_seeds_apart():
-    jobs = plan.jobs_of(plan.load_plan(), None, seeds=2, peers=True)
-    assert len({job.key for job in jobs}) == len(jobs)
-    assert len({(job.row, job.agent, job.recipe) for job in jobs}) == len(jobs)
-    assert not any(job.agent == "peer" for job in plan.jobs_of(plan.load_plan(), None, seeds=1, peers=False))
-    assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)  # a whole seed before the next
+    trials = plan.trials_of(plan.load_plan(), None, seeds=2, peers=True)
+    assert len({trial.key for trial in trials}) == len(trials)
+    assert len({(trial.row, trial.agent, trial.recipe) for trial in trials}) == len(trials)
+    assert not any(trial.agent == "peer" for trial in plan.trials_of(plan.load_plan(), None, seeds=1, peers=False))
+    assert [trial.seed for trial in trials] == sorted(trial.seed for trial in trials)  # a whole seed before the next
 
 
 def test_a_level_of_the_town_is_no_row(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text(PLAN.replace("TASK", '"2"').replace("SETTINGS", "{}"))
-    with pytest.raises(ConfigError, match="balance: expected a task of Gymnasium, got 2, a level of the town"):
-        plan.jobs_of(plan.load_plan(path), None, seeds=1, peers=False)
+    with pytest.raises(ConfigError, match=r"balance: expected a task of Gymnasium, got 2, a level of the town"):
+        plan.trials_of(plan.load_plan(path), None, seeds=1, peers=False)

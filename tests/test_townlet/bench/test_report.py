@@ -4,13 +4,13 @@ import io
 
 from rich.console import Console
 
-from support.benchmarks import make_job, make_record
+from support.benchmarks import make_record, make_trial
 from townlet.bench.report import comparisons, draw, markdown, table
 from townlet.bench.results import summarise
 
 
 def summary(agent="recurrent", steps=100, seconds=2.0, solved=0, row="balance"):
-    records = [make_record(make_job(row, agent), [0.5, 0.5], steps, seconds, solved, parameters=13058)]
+    records = [make_record(make_trial(row, agent), [0.5, 0.5], steps, seconds, solved, parameters=13058)]
     return summarise(row, agent, records)
 
 
@@ -33,12 +33,14 @@ def test_the_page_by_hand():
 
 def test_the_peer_is_compared_where_both_reach_the_bar():
     ours, theirs = summary(), summary("peer", steps=3000, seconds=50.0)
-    assert comparisons([ours, theirs]) == ["balance: RecurrentPPO needs 30.0 times the steps and 25.0 times the seconds"]
+    assert comparisons([ours, theirs]) == [
+        "balance: RecurrentPPO needs 30.0 times the steps and 25.0 times the seconds"
+    ]
     assert comparisons([ours, summary("peer", solved=None)]) == []
     assert comparisons([ours, summary("peer", row="another")]) == []
 
 
 def test_a_picture_of_seeds_that_stop_at_different_times(tmp_path):
-    records = [make_record(make_job(seed=0), [0.1, 0.2, 1.0]), make_record(make_job(seed=1), [0.3])]
+    records = [make_record(make_trial(seed=0), [0.1, 0.2, 1.0]), make_record(make_trial(seed=1), [0.3])]
     draw("balance", {"recurrent": records, "control": records[:1]}, tmp_path / "balance.png")
     assert (tmp_path / "balance.png").read_bytes().startswith(b"\x89PNG")

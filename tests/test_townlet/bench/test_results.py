@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.benchmarks import PEER, make_job, make_record
+from support.benchmarks import PEER, make_record, make_trial
 from townlet.bench.results import Results, ResultsError, summarise
 
 
@@ -14,7 +14,7 @@ def path(tmp_path):
 
 
 def test_a_half_done_benchmark_goes_on_where_it_was(path):
-    done, waiting = make_job(seed=0), make_job(seed=1)
+    done, waiting = make_trial(seed=0), make_trial(seed=1)
     Results(path).keep(done, make_record(done, [1.0]))
     again = Results(path)
     assert again.has(done) and not again.has(waiting)
@@ -25,52 +25,54 @@ def test_a_half_done_benchmark_goes_on_where_it_was(path):
 @pytest.mark.parametrize(
     "other",
     [
-        make_job(training__learning_rate=0.01),
-        make_job(network__hidden=9),
-        make_job(bar=0.5),
-        make_job(budget=129),
+        make_trial(training__learning_rate=0.01),
+        make_trial(network__hidden=9),
+        make_trial(bar=0.5),
+        make_trial(budget=129),
     ],
     ids=["learning rate", "network", "bar", "budget"],
 )
 def test_what_was_done_with_another_recipe_is_done_again(path, other):
-    job = make_job()
+    trial = make_trial()
     results = Results(path)
-    results.keep(job, make_record(job, [1.0]))
-    assert results.has(make_job())
+    results.keep(trial, make_record(trial, [1.0]))
+    assert results.has(make_trial())
     assert not results.has(other)
 
 
 def test_settings_of_the_peer_matter_to_the_peer_alone(path):
     results, faster = Results(path), PEER.model_copy(update={"learning_rate": 0.1})
     for agent in ("peer", "control"):
-        job = make_job(agent=agent)
-        results.keep(job, make_record(job, [1.0]))
-    assert not results.has(make_job(agent="peer", peer=faster))
-    assert results.has(make_job(agent="control", peer=faster))
+        trial = make_trial(agent=agent)
+        results.keep(trial, make_record(trial, [1.0]))
+    assert not results.has(make_trial(agent="peer", peer=faster))
+    assert results.has(make_trial(agent="control", peer=faster))
 
 
 def test_the_file_says_on_which_machine(path):
-    job = make_job()
-    Results(path).keep(job, make_record(job, [1.0]))
+    trial = make_trial()
+    Results(path).keep(trial, make_record(trial, [1.0]))
     machine = json.loads(path.read_text())["machine"]
     assert {"cpu", "cpu_count", "torch", "python"} <= machine.keys()
 
 
-@pytest.mark.parametrize("content", ["no json", "[]", '{"jobs": {}}'])
+@pytest.mark.parametrize("content", ["no json", "[]", '{"trials": {}}'])
 def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / "mine.json"
     path.write_text(content)
-    with pytest.raises(ResultsError, match="mine.json: expected the results of a benchmark, got "):
+    with pytest.raises(ResultsError, match=r"mine.json: expected the results of a benchmark, got "):
         Results(path)
     assert path.read_text() == content
 
 
-def test_records_are_grouped_by_row_and_agent_as_the_jobs_are_listed(path):
+def test_records_are_grouped_by_row_and_agent_as_the_trials_are_listed(path):
     results = Results(path)
-    jobs = [make_job(row, agent, seed) for seed in (0, 1) for row in ("b", "a") for agent in ("recurrent", "control")]
-    for job in reversed(jobs[:-1]):
-        results.keep(job, make_record(job, [1.0]))
-    grouped = results.of(jobs)
+    trials = [
+        make_trial(row, agent, seed) for seed in (0, 1) for row in ("b", "a") for agent in ("recurrent", "control")
+    ]
+    for trial in reversed(trials[:-1]):
+        results.keep(trial, make_record(trial, [1.0]))
+    grouped = results.of(trials)
     assert list(grouped) == [("b", "recurrent"), ("b", "control"), ("a", "recurrent"), ("a", "control")]
     assert [record["seed"] for record in grouped["b", "recurrent"]] == [0, 1]
     assert [record["seed"] for record in grouped["a", "control"]] == [0]
@@ -79,9 +81,9 @@ def test_records_are_grouped_by_row_and_agent_as_the_jobs_are_listed(path):
 def test_a_summary_by_hand():
     """Two of three seeds reach the bar, after 200 and 400 steps; the last returns are 1, 1 and 0.4."""
     records = [
-        make_record(make_job(seed=0), [0.5, 1.0, 1.0], solved=1),
-        make_record(make_job(seed=1), [0.1, 0.2, 0.3, 1.0, 1.0], solved=3),
-        make_record(make_job(seed=2), [0.2, 0.4]),
+        make_record(make_trial(seed=0), [0.5, 1.0, 1.0], solved=1),
+        make_record(make_trial(seed=1), [0.1, 0.2, 0.3, 1.0, 1.0], solved=3),
+        make_record(make_trial(seed=2), [0.2, 0.4]),
     ]
     summary = summarise("balance", "recurrent", records)
     assert (summary.seeds, summary.solved, summary.parameters, summary.bar) == (3, 2, 50, 1000.0)
@@ -91,5 +93,5 @@ def test_a_summary_by_hand():
 
 
 def test_where_no_seed_reaches_the_bar_there_are_no_steps_to_it():
-    summary = summarise("balance", "control", [make_record(make_job(), [0.5])])
+    summary = summarise("balance", "control", [make_record(make_trial(), [0.5])])
     assert (summary.solved, summary.steps, summary.seconds) == (0, None, None)
