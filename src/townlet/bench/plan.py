@@ -38,6 +38,7 @@ class Plan(Part):
     """The rows of a benchmark, in their order."""
 
     peer: Peer
+    peer_seeds: Positive  # at most so many seeds of it
     rows: Annotated[dict[str, Row], Field(min_length=1)]
 
 
@@ -84,7 +85,7 @@ def trials_of(plan: Plan, rows: list[str] | None, seeds: int, peers: bool) -> li
         for seed in range(seeds)
         for name in chosen
         for agent in plan.rows[name].agents
-        if peers or agent != "peer"
+        if agent != "peer" or (peers and seed < plan.peer_seeds)
     ]
 
 
