@@ -20,11 +20,15 @@ def _register_levels() -> None:
         shipped = list(shipped_levels())
     except ConfigError:  # whoever reads the levels tells it; an import is no place for that
         shipped = []
-    adaptors = "townlet.environment.gymnasium_adaptors"
-    entry_points = {"entry_point": f"{adaptors}:TownletEnv", "vector_entry_point": f"{adaptors}:TownletVectorEnv"}
-    register("Townlet/Level-v0", **entry_points)
-    for level in shipped:
-        register(f"Townlet/Level{level[0].upper()}{level[1:]}-v0", **entry_points, kwargs={"level": level})
+    known: dict[str, dict[str, str]] = {"Level": {}}
+    known |= {f"Level{level[0].upper()}{level[1:]}": {"level": level} for level in shipped}
+    for name, options in known.items():
+        register(
+            f"Townlet/{name}-v0",
+            entry_point="townlet.environment.gymnasium_adaptors:TownletEnv",
+            vector_entry_point="townlet.environment.gymnasium_adaptors:TownletVectorEnv",
+            kwargs=options,
+        )
 
 
 _register_levels()

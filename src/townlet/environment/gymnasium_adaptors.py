@@ -38,7 +38,8 @@ class View(NamedTuple):
 
     def where(self, who: Bools, other: "View") -> "View":
         """Take the rows of `who` [num_envs] from this one, the rest from the other."""
-        return View(*(np.where(who[:, None], mine, theirs) for mine, theirs in zip(self, other, strict=True)))
+        rows = who[:, None]
+        return View(np.where(rows, self.features, other.features), np.where(rows, self.mask, other.mask))
 
 
 class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
