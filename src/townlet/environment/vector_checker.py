@@ -227,11 +227,10 @@ def _check_autoreset(env: VectorEnv[Any, Any, Any], moment: Moment, resetting: B
 def _check_final(env: VectorEnv[Any, Any, Any], moment: Moment) -> None:
     where, infos, ended = moment.where, moment.infos, moment.ended
     for name in ("final_obs", "final_info"):
-        has = infos.get(f"_{name}", np.zeros_like(ended))
-        if (name in infos) != (f"_{name}" in infos) or not np.array_equal(has, ended):
-            got = np.flatnonzero(has).tolist() if f"_{name}" in infos else f"no _{name}"
-            expected = np.flatnonzero(ended).tolist()
-            raise VectorEnvError(where, f"{name} of the ended sub-environments {expected}", got)
+        has, there = infos.get(f"_{name}", np.zeros_like(ended)), name in infos and f"_{name}" in infos
+        if not np.array_equal(has, ended) or (ended.any() and not there):
+            got = np.flatnonzero(has).tolist() if there else f"none, or no _{name}"
+            raise VectorEnvError(where, f"{name} of the ended sub-environments {np.flatnonzero(ended).tolist()}", got)
     for index in np.flatnonzero(ended):
         if not env.single_observation_space.contains(infos["final_obs"][index]):
             got = _described(infos["final_obs"][index])
