@@ -16,7 +16,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
-ENDS = 8  # episodes that a life of sufficient length has to end
+ENDS = 8  # episodes after whose end a life has shown enough
+RELIED_ON = ("action_mask", "_action_mask", "final_obs")  # infos that must repeat and stay; others may hold times
 
 Bools = NDArray[np.bool_]
 
@@ -73,6 +74,7 @@ class _Life:
         self.moments: list[Moment] = []
         self.actions: list[Any] = []
         self._held: Moment | None = None  # the arrays themselves, as they were returned last
+        self._allowed: NDArray[Any] | None = None  # [num_envs, num_actions], of the masks returned last
         env.action_space.seed(seed)
 
     def live(self, steps: int, actions: list[Any] | None = None) -> None:
@@ -82,7 +84,7 @@ class _Life:
         for index in range(steps):
             before = self.moments[-1]
             resetting = before.ended if self.mode is AutoresetMode.NEXT_STEP else np.zeros_like(before.ended)
-            action = self._sample(before) if actions is None else self._vary(actions[index], resetting)
+            action = self._sample() if actions is None else self._vary(actions[index], resetting)
             self.actions.append(deepcopy(action))
             self._step(f"step {index + 1}", action, resetting)
             ended = self.moments[-1].ended
@@ -92,12 +94,11 @@ class _Life:
             if actions is None and ends >= ENDS and (self.mode is not AutoresetMode.NEXT_STEP or not ended.any()):
                 break
 
-    def _sample(self, before: Moment) -> Any:
+    def _sample(self) -> Any:
         """Random actions, among the allowed ones where a mask says which."""
-        mask = before.infos.get("action_mask")
-        if mask is None:
+        if self._allowed is None:
             return self.env.action_space.sample()
-        return self.env.action_space.sample(mask=tuple(np.asarray(mask, dtype=np.int8)))
+        return self.env.action_space.sample(mask=tuple(self._allowed.astype(np.int8)))
 
     def _vary(self, action: Any, resetting: Bools) -> Any:
         """The same action, but another where it should be ignored."""
@@ -110,7 +111,7 @@ class _Life:
         returned = _tuple(where, self.env.reset(**arguments), 2)
         nothing = np.zeros(self.env.num_envs, dtype=np.bool_)
         moment = Moment(where, returned[0], np.zeros(self.env.num_envs), nothing, nothing, returned[1])
-        _check_moment(self.env, moment)
+        _check_moment(self.env, moment, ~nothing if mask is None else mask)
         if mask is not None:
             pairs = (iterate(self.env.observation_space, one) for one in (self.moments[-1].observation, returned[0]))
             for index, (old, new) in enumerate(zip(*pairs, strict=True)):
@@ -121,12 +122,16 @@ class _Life:
 
     def _step(self, where: str, action: Any, resetting: Bools) -> None:
         moment = Moment(where, *_tuple(where, self.env.step(action), 5))
-        _check_moment(self.env, moment)
+        _check_moment(self.env, moment, np.ones(self.env.num_envs, dtype=np.bool_))
         _check_flags(self.env, moment)
         _check_autoreset(self.env, moment, resetting)
         self._remember(moment)
 
     def _remember(self, moment: Moment) -> None:
+        moment = moment._replace(infos={name: value for name, value in moment.infos.items() if name in RELIED_ON})
+        if (mask := moment.infos.get("action_mask")) is not None:
+            had = mask if self._allowed is None else self._allowed
+            self._allowed = np.where(moment.infos["_action_mask"][:, None], mask, had)
         if self._held is not None and not self.overwrites:
             for name, one, held in zip(Moment._fields[1:], self.moments[-1][1:], self._held[1:], strict=True):
                 if not data_equivalence(one, held, exact=True):
@@ -171,8 +176,8 @@ def _tuple(where: str, returned: Any, length: int) -> tuple[Any, ...]:
     return returned
 
 
-def _check_moment(env: VectorEnv[Any, Any, Any], moment: Moment) -> None:
-    """The observation and the infos of a reset or step."""
+def _check_moment(env: VectorEnv[Any, Any, Any], moment: Moment, who: Bools) -> None:
+    """The observation and the infos of a step or of a reset of `who`."""
     if not env.observation_space.contains(moment.observation):
         got = _described(moment.observation)
         raise VectorEnvError(moment.where, f"an observation of {_described(env.observation_space)}", got)
@@ -182,21 +187,21 @@ def _check_moment(env: VectorEnv[Any, Any, Any], moment: Moment) -> None:
         if name.startswith("_") and name[1:] in moment.infos:
             _check_array(moment.where, f"infos[{name!r}]", mask, (env.num_envs,), lambda kind: kind == np.bool_, "bool")
     if "action_mask" in moment.infos:
-        _check_action_mask(env, moment)
+        _check_action_mask(env, moment, who)
 
 
-def _check_action_mask(env: VectorEnv[Any, Any, Any], moment: Moment) -> None:
+def _check_action_mask(env: VectorEnv[Any, Any, Any], moment: Moment, who: Bools) -> None:
     where, mask, have = moment.where, moment.infos["action_mask"], moment.infos.get("_action_mask")
     if not isinstance(env.single_action_space, gymnasium.spaces.Discrete):
         raise VectorEnvError(where, f"no action_mask for {_described(env.single_action_space)}", "one")
     shape = (env.num_envs, int(env.single_action_space.n))
     _check_array(where, "infos['action_mask']", mask, shape, lambda kind: kind in (np.bool_, np.int8), "bool or int8")
-    if have is None or not have.all():
-        missing = "no _action_mask" if have is None else f"none of sub-environments {np.flatnonzero(~have).tolist()}"
-        raise VectorEnvError(where, "the action_mask of each sub-environment", missing)
-    if not np.isin(mask, (0, 1)).all() or not mask.any(axis=1).all():
-        rows = np.flatnonzero(~mask.any(axis=1)).tolist()
-        got = f"nothing allowed in {rows}" if rows else f"{np.unique(mask).tolist()}"
+    if have is None or not have[who].all():
+        lacking = "no _action_mask" if have is None else f"none of sub-environments {np.flatnonzero(who & ~have)}"
+        raise VectorEnvError(where, "the action_mask of each sub-environment", lacking)
+    stuck = np.flatnonzero(have & ~mask.any(axis=1)).tolist()
+    if stuck or not np.isin(mask, (0, 1)).all():
+        got = f"nothing allowed in {stuck}" if stuck else np.unique(mask).tolist()
         raise VectorEnvError(where, "an action_mask of 0 and 1 with an allowed action in each row", got)
 
 
@@ -290,7 +295,7 @@ def _overwrite(value: Any) -> None:
     if isinstance(value, np.ndarray):
         if value.dtype == object:
             _overwrite(list(value))
-        elif value.flags.writeable:
+        elif value.flags.writeable and value.dtype.kind in "biufc":
             value[...] = np.logical_not(value)
     elif isinstance(value, dict):
         _overwrite(list(value.values()))

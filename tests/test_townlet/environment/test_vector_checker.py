@@ -29,6 +29,16 @@ def test_gymnasiums_own_pass(name: str, mode: AutoresetMode) -> None:
     check_vector_env(SyncVectorEnv([lambda: gymnasium.make(name, **limit)] * 3, autoreset_mode=mode))
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_masks_and_times_in_the_infos_of_some_pass(mode: AutoresetMode) -> None:
+    limits = 7, 11, 30  # ends fall apart, so a reset has masks of some alone
+    env = SyncVectorEnv(
+        [lambda limit=limit: gymnasium.make("Taxi-v4", max_episode_steps=limit) for limit in limits],
+        autoreset_mode=mode,
+    )
+    check_vector_env(env if mode is DISABLED else gymnasium.wrappers.vector.RecordEpisodeStatistics(env))
+
+
 def test_gymnasiums_fast_one_passes() -> None:
     check_vector_env(gymnasium.make_vec("CartPole-v1", num_envs=3, vectorization_mode="vector_entry_point"))
 
@@ -74,6 +84,10 @@ class Count(VectorEnv):
             mask[1] = 0
         if self.broken == "narrow mask":
             mask = mask[:, :1]
+        if self.broken == "third action":
+            mask[:] = [[0, 1], [1, 2], [1, 1]]
+        if self.broken == "mask of some":
+            return {"action_mask": mask, "_action_mask": np.array([True, True, False])}
         have = {} if self.broken == "mask without mask" else {"_action_mask": np.ones(3, dtype=bool)}
         return {"action_mask": mask, **have}
 
@@ -153,6 +167,8 @@ def test_the_one_that_is_broken_below_is_right_otherwise(mode: AutoresetMode) ->
         (NEXT, "nothing allowed", r"with an allowed action in each row, got nothing allowed in \[1\]"),
         (NEXT, "narrow mask", r"infos\['action_mask'\] as an array \[3, 2\] bool or int8, got an array \[3, 1\]"),
         (NEXT, "mask without mask", "expected the action_mask of each sub-environment, got no _action_mask"),
+        (NEXT, "third action", r"with an allowed action in each row, got \[0, 1, 2\]"),
+        (NEXT, "mask of some", r"expected the action_mask of each sub-environment, got none of sub-environments \[2\]"),
         (SAME, "no final_info", r"step 3: expected final_info of the ended sub-environments \[0\], got none"),
         (SAME, "all marked", r"step 3: expected final_obs of the ended sub-environments \[0\], got \[0, 1, 2\]"),
         (SAME, "strange final", r"step 3: expected final_obs\[0\] of Box \[2\] float32 of 0 to 100, got an array"),
