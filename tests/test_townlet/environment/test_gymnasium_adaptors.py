@@ -276,6 +276,8 @@ def test_bounds_are_exact_for_each_feature(level: str) -> None:
 def test_what_is_returned_belongs_to_the_caller() -> None:
     for mode in MODES:
         plain, spoilt = vector(mode, max_steps=3), vector(mode, max_steps=3)
+        for env in (plain, spoilt):
+            away_from_bed(env, 1, meters={"energy": 0.004})  # ends apart from the others
         for _ in range(12):
             one, other = plain.step(still(plain)), spoilt.step(still(spoilt))
             kept = [value.copy() for value in (*one[:4], one[4]["action_mask"], plain.action_masks())]
