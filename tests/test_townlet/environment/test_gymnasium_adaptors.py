@@ -284,6 +284,7 @@ def test_what_is_returned_belongs_to_the_caller() -> None:
             for value, same in zip((*other[:4], other[4]["action_mask"], spoilt.action_masks()), kept, strict=True):
                 assert np.array_equal(value, same)
                 value[...] = 0
+            assert np.array_equal(spoilt.action_masks(), plain.action_masks())
             ended = kept[2] | kept[3]
             if mode == "Disabled" and ended.any():
                 mask = {"reset_mask": ended}
