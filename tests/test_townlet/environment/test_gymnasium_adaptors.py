@@ -150,6 +150,7 @@ def test_same_step_shows_the_beginning_and_hands_out_the_end() -> None:
     corner = [env.world.level.actions[i] for i in np.flatnonzero(infos["final_info"]["action_mask"][1])]
     assert {"DOWN", "RIGHT"} <= set(corner) and not {"UP", "LEFT"} & set(corner)  # where it died
     assert infos["final_info"]["_action_mask"].tolist() == [False, True, False]
+    assert not infos["final_info"]["action_mask"][[0, 2]].any()
     *_, infos = env.step(still(env))
     assert not {"final_obs", "_final_obs", "final_info", "_final_info"} & set(infos)
     *_, terminated, truncated, infos = env.step(still(env))
