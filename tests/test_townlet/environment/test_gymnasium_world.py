@@ -128,7 +128,7 @@ def test_a_final_observation_that_is_missing_is_told_with_its_agent():
     env = GymEnvironment(Forgetful(SAME))
     env.reset()
     env.step(go(0, 0))
-    with pytest.raises(WorldError, match="final_obs.*agent 0"):
+    with pytest.raises(WorldError, match=r"final_obs.*agent 0"):
         env.step(go(0, 0))
 
 
@@ -403,5 +403,5 @@ def test_a_space_without_a_width_is_one_line():
             super().__init__(SAME)
             self.single_observation_space = spaces.Text(3)
 
-    with pytest.raises(ConfigError, match="observation space.*Text"):
+    with pytest.raises(ConfigError, match=r"observation space.*Text"):
         GymEnvironment(Speaking())
