@@ -29,8 +29,10 @@ def stream(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def make_buffer(capacity, num_agents=1, seed=0, hidden=MEMORY, kind=SequentialReplayBuffer):
-    return kind(capacity, num_agents, obs_dim=1, num_actions=NUM_ACTIONS, hidden=hidden, generator=stream(seed))
+def make_buffer(capacity, num_agents=1, seed=0, hidden=MEMORY, kind=SequentialReplayBuffer, **options):
+    return kind(
+        capacity, num_agents, obs_dim=1, num_actions=NUM_ACTIONS, hidden=hidden, generator=stream(seed), **options
+    )
 
 
 def long_number(agent, episode, step):
@@ -136,14 +138,20 @@ OVERWRITTEN = ("9d 1t 2d 6t 3d 4d", "25t 1d 2t"), 14, 27
 SHORT = ("1d " * 20, "2t 1d " * 10, "3t " * 10), 9, 20
 
 
-def fill(situation, kind=SequentialReplayBuffer):
-    """A buffer in which agents have lived, and the observations that a plain list of episodes says it holds."""
+def fill_rings(situation, **options):
+    """A buffer in which agents have lived, and plain lists of the episodes that it should hold."""
     lives, capacity, steps = situation
-    buffer = make_buffer(capacity * len(lives), len(lives), kind=kind)
-    population, rings = Lives(buffer, lives, long_number), [ReferenceRing(capacity) for _ in lives]
+    buffer = make_buffer(capacity * len(lives), len(lives), **options)
+    population, rings = Lives(buffer, lives, long_number), [ReferenceRing(buffer.slots - 1) for _ in lives]
     for _ in range(steps):
         for ring, step in zip(rings, population.step(), strict=True):
             ring.append(step)
+    return buffer, rings
+
+
+def fill(situation, kind=SequentialReplayBuffer):
+    """A buffer in which agents have lived, and the observations that a plain list of episodes says it holds."""
+    buffer, rings = fill_rings(situation, kind=kind)
     fragments = [fragment for ring in rings for fragment in ring.fragments()]
     return buffer, fragments, [step.observation for fragment in fragments for step in fragment]
 
@@ -183,6 +191,83 @@ def test_each_transition_has_each_position_in_a_window_equally_often():
         kinds[tuple(row[: valid + 1])] = kinds.get(tuple(row[: valid + 1]), 0) + 1
     assert set(kinds) == {(0, 1), (0, 1, 2), (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4), (3, 4)}
     assert sum((count - 2000) ** 2 / 2000 for count in kinds.values()) < 20.52  # 5 degrees of freedom, 0.001
+
+
+# Windows that begin where a memory is stored
+
+
+def counted_windows(buffer, seq_len, draws=12_000):
+    """How often each window was drawn, by the observations of its valid steps."""
+    batch, kinds = buffer.sample_sequences(draws, seq_len), {}
+    for row, steps in zip(seen(batch), batch.valid.sum(dim=1).tolist(), strict=True):
+        kinds[tuple(row[:steps])] = kinds.get(tuple(row[:steps]), 0) + 1
+    return kinds
+
+
+def check_equally_often(kinds, windows, critical_value):
+    mean = sum(kinds.values()) / len(windows)
+    assert set(kinds) == set(windows)
+    assert sum((count - mean) ** 2 / mean for count in kinds.values()) < critical_value
+
+
+def test_windows_begin_in_every_kth_slot_or_before_the_episode_each_equally_often():
+    # Slots 0 to 4 hold steps 0 to 4: windows of 4 begin at slots -2, 0, 2 and 4.
+    buffer = lived(10, "5d", steps=5, stored_every=2)
+    check_equally_often(counted_windows(buffer, 4), {(0, 1), (0, 1, 2, 3), (2, 3, 4), (4,)}, 16.27)  # 3 degrees, 0.001
+
+
+def test_an_episode_that_begins_between_two_stored_memories_has_windows_from_its_first_step():
+    # Steps 0 and 1 in slots 0 and 1, the next episode's 100, 101, 102 in slots 3, 4 and 5. Windows of 4 begin at slots
+    # -2 and 0 for the first, at 0, 2 and 4 for the second: each step is in two of them.
+    buffer = lived(10, "2d 3d", steps=5, stored_every=2)
+    kinds = counted_windows(buffer, 4)
+    assert set(kinds) == {(0, 1), (100,), (100, 101, 102), (101, 102)}
+    kinds[0, 1] /= 2  # it is drawn in two ways
+    assert kinds[0, 1] == pytest.approx(12_000 / 5, abs=150)
+    for window in set(kinds) - {(0, 1)}:
+        assert kinds[window] == pytest.approx(12_000 / 5, abs=220)
+
+
+def test_what_is_left_of_an_overwritten_episode_is_drawn_from_its_first_stored_memory_on():
+    # 12 steps in 8 slots: steps 5 to 11 are left, the memory before step 4 is not. Step 5 cannot be learned from;
+    # windows of 4 begin with steps 4, 6, 8 and 10, and the first of them has lost steps 4 and 5.
+    buffer = lived(7, "", steps=12, stored_every=2)
+    assert buffer.num_transitions == 7
+    check_equally_often(counted_windows(buffer, 4), {(6, 7), (6, 7, 8, 9), (8, 9, 10, 11), (10, 11)}, 16.27)
+
+
+def without_lost_heads(rings, stride):
+    """Observations that can be learned from, and those that cannot: before an overwritten episode's first memory."""
+    known, lost = [], []
+    for ring in rings:
+        for fragment in ring.fragments():
+            begun = fragment[0].first
+            for step in fragment:
+                begun |= ring.slot_of[step.observation] % stride == 0
+                (known if begun else lost).append(step.observation)
+    return known, lost
+
+
+@pytest.mark.parametrize("situation", [MIXED, OVERWRITTEN, SHORT], ids=["mixed", "overwritten", "short"])
+@pytest.mark.parametrize(
+    ("stride", "seq_len", "burn_in"), [(2, 2, 0), (2, 4, 0), (2, 8, 2), (4, 4, 0), (4, 8, 0), (4, 8, 4)]
+)
+def test_every_transition_whose_memory_is_known_is_sampled_equally_often(situation, stride, seq_len, burn_in):
+    buffer, rings = fill_rings(situation, stored_every=stride)
+    known, _ = without_lost_heads(rings, stride)
+    assert chi_square(buffer, known, seq_len, burn_in) < critical(len(known) - 1)
+
+
+def test_an_overwritten_episode_loses_at_most_one_step_less_than_the_stride():
+    for stride in (2, 4):
+        for steps in range(20, 36):
+            buffer, rings = fill_rings((OVERWRITTEN[0], 14, steps), stored_every=stride)
+            known, lost = without_lost_heads(rings, stride)
+            assert len(lost) <= len(rings) * (stride - 1)
+            assert buffer.num_transitions == len(known) + len(lost)
+            batch = buffer.sample_sequences(400, 8)
+            drawn = set(batch.observations[:, :-1, 0][batch.valid].int().tolist())
+            assert drawn == set(known)
 
 
 # What is in a batch
