@@ -270,6 +270,67 @@ def test_an_overwritten_episode_loses_at_most_one_step_less_than_the_stride():
             assert drawn == set(known)
 
 
+def test_the_memory_of_a_window_is_the_one_stored_before_its_first_step_or_zero_at_an_episodes_start():
+    # Slots 0 and 1, and 3 to 8. Were memory stored in slot 3, it would be that of observation 100, which is not zero.
+    buffer = lived(20, "2d 6d", steps=8, stored_every=4)
+    batch = buffer.windows(torch.tensor([0, 3, 4, 8]), 4, 4)
+    assert [row[0] for row in seen(batch)] == [0, 100, 101, 105]
+    expected = tuple(part.clone() for part in stack_memory([0, 100, 101, 105]))
+    for part in expected:
+        assert part[:, 1].all()
+        part[:, 1] = 0.0
+    assert same(batch.hidden, expected)
+
+
+def test_a_burn_in_at_a_stride_begins_with_the_memory_that_was_stored_there():
+    buffer = lived(20, "9d", steps=9, stored_every=4)
+    batch = buffer.windows(torch.tensor([8, 4, 0]), 4, 4, burn_in=4)
+    assert [row[:5] for row in seen(batch)] == [[4, 5, 6, 7, 8], [0, 1, 2, 3, 4], [0, 0, 0, 0, 0]]
+    assert same(tuple(part[:, :2] for part in batch.hidden), stack_memory([4, 0]))
+    assert batch.reset.any(dim=1).tolist() == [False, False, True]
+
+
+def test_windows_as_long_as_the_stride_cut_an_episode_into_pieces_that_do_not_overlap():
+    buffer = lived(20, "2d 6d", steps=8, stored_every=4)
+    # The second episode begins in slot 3: its window there began with slot 0, and has lost all but that step.
+    windows = {(0, 1), (100,), (101, 102, 103, 104), (105,)}
+    check_equally_often(counted_windows(buffer, 4), windows, 16.27)
+
+
+@pytest.mark.parametrize(("stride", "rows"), [(1, 2 * 21), (2, 2 * 11), (4, 2 * 6), (8, 2 * 3)])
+def test_tables_of_memory_are_as_many_times_shorter_as_the_stride_is_long(stride, rows):
+    """21 slots for each of two agents, rounded up to whole strides."""
+    buffer = make_buffer(40, 2, stored_every=stride)
+    assert [part.shape for part in buffer.hidden] == [(rows, 2, 3)] * 2
+    assert len(buffer.features) == rows * stride
+
+
+@pytest.mark.parametrize(("seq_len", "burn_in"), [(6, 0), (4, 2), (1, 0), (3, 8)])
+def test_lengths_that_the_stride_does_not_divide_are_refused_with_all_three_numbers(seq_len, burn_in):
+    buffer = lived(20, "9d", steps=9, stored_every=4)
+    with pytest.raises(ValueError, match=rf"multiples of stored_every, 4, got {seq_len} and {burn_in}"):
+        buffer.sample_sequences(4, seq_len, burn_in)
+
+
+def test_an_episode_from_elsewhere_keeps_the_memories_at_the_stride_alone():
+    buffer = make_buffer(20, stored_every=2)
+    buffer.store_episode(make_episode(make_steps(0, 1, 4, "d")))  # slots 0 to 3
+    buffer.store_episode(make_episode(make_steps(0, 2, 4, "d")))  # slots 5 to 8
+    stored = tuple(part[:5].transpose(0, 1) for part in buffer.hidden)  # those of slots 0, 2, 4, 6 and 8
+    expected = tuple(part.clone() for part in stack_memory([10, 12, 0, 21, 23]))
+    for part in expected:
+        part[:, 2] = 0.0  # the slot between them holds no step
+    assert same(stored, expected)
+
+
+def test_a_state_of_another_stride_is_refused_with_both_numbers_and_changes_nothing():
+    buffer = lived(14, "3d 4t", "9d", steps=6, stored_every=4)
+    before = copy.deepcopy(buffer.state_dict())
+    with pytest.raises(ValueError, match=r"expected stored_every 4, got a state with 2"):
+        buffer.load_state_dict(lived(14, "3d 4t", "9d", steps=6, stored_every=2).state_dict())
+    assert same(buffer.state_dict(), before)
+
+
 # What is in a batch
 
 
@@ -406,19 +467,32 @@ def test_sampling_does_not_wait_for_the_device():
 # Any life, against a plain list of episodes
 
 
-def check_batch(batch, fragments, seq_len, burn_in):
+def stored_steps(rings, stride):
+    """By observation: fragment, index in it, slots since a stored memory, index of the first step to learn from."""
+    found = {}
+    for ring in rings:
+        for piece in ring.fragments():
+            places = [ring.slot_of[step.observation] % stride for step in piece]
+            known = 0 if piece[0].first or 0 not in places else places.index(0)
+            found |= {step.observation: (piece, index, places[index], known) for index, step in enumerate(piece)}
+    return found
+
+
+def check_batch(batch, rings, seq_len, burn_in, stride=1):
     """Every window is a contiguous piece of one stored fragment, with all that belongs to its steps."""
-    where = {step.observation: (piece, index) for piece in fragments for index, step in enumerate(piece)}
+    where = stored_steps(rings, stride)
     rows, valid = seen(batch), batch.valid.tolist()
     actions, rewards, terminated = batch.actions.tolist(), batch.rewards.tolist(), batch.terminated.tolist()
     previous, masks = batch.previous_actions.tolist(), forbidden(batch.action_mask)
     resets = [[False] * (seq_len + 1)] * len(rows) if batch.reset is None else batch.reset.tolist()
     goes_on, starts = continuing(batch).tolist(), []
     for row, observations in enumerate(rows):
-        piece, index = where[observations[burn_in]]  # still stored
+        piece, index, place, known = where[observations[burn_in]]  # still stored
         steps = sum(valid[row])
-        limit = min(seq_len, len(piece) - index)
-        assert steps == limit or (index == 0 and 1 <= steps < limit)  # cut short only where it began before the episode
+        # Cut short only where it began before what can be learned from.
+        lost = range(place, seq_len, stride) if index == known else [0]
+        assert steps in {min(seq_len - without, len(piece) - index) for without in lost}
+        assert place == 0 or piece[index].first
         assert valid[row] == [False] * burn_in + [True] * steps + [False] * (seq_len - steps)
         reach = min(burn_in, index)
         assert resets[row] == [reach < burn_in and time == burn_in - reach for time in range(burn_in + seq_len + 1)]
@@ -436,31 +510,33 @@ def check_batch(batch, fragments, seq_len, burn_in):
         assert previous[row][burn_in + steps] == action_at(real[-1].observation)
         assert goes_on[row] == [time < steps - 1 for time in range(seq_len)]
         starts.append(real[0].observation)
-    assert same(batch.hidden, stack_memory(starts))
+    is_stored = torch.tensor([where[start][2] == 0 for start in starts]).view(1, -1, 1)
+    assert same(batch.hidden, tuple(part * is_stored for part in stack_memory(starts)))  # zero where none is stored
 
 
-@pytest.mark.parametrize("burn_in", [0, 3])
+@pytest.mark.parametrize(("stride", "burn_in"), [(1, 0), (1, 3), (2, 0), (2, 4), (4, 0), (4, 8)])
 @pytest.mark.parametrize(("num_agents", "capacity", "longest"), [(3, 17, 25), (2, 40, 12), (4, 5, 8)])
-def test_every_window_of_random_lives_is_a_stored_piece_of_one_episode(num_agents, capacity, longest, burn_in):
+def test_every_window_of_random_lives_is_a_stored_piece_of_one_episode(num_agents, capacity, longest, stride, burn_in):
     generator = stream(num_agents)
-    buffer = make_buffer(capacity * num_agents, num_agents)
+    buffer = make_buffer(capacity * num_agents, num_agents, stored_every=stride)
     population = Lives(buffer, random_lives(num_agents, 600, longest, generator), long_number)
-    rings = [ReferenceRing(capacity) for _ in range(num_agents)]
-    for tick in range(1200):
+    rings = [ReferenceRing(buffer.slots - 1) for _ in range(num_agents)]
+    for tick in range(1200 if stride == 1 else 240):
         for ring, step in zip(rings, population.step(), strict=True):
             ring.append(step)
         if tick % 12 in (0, 5):
             fragments = [fragment for ring in rings for fragment in ring.fragments()]
-            assert buffer.num_transitions == sum(map(len, fragments)) <= capacity * num_agents
+            assert buffer.num_transitions == sum(map(len, fragments)) <= (buffer.slots - 1) * num_agents
             assert len(buffer) == sum(map(complete, fragments))
-            seq_len = 1 + tick // 12 % 9
-            check_batch(buffer.sample_sequences(24, seq_len, burn_in), fragments, seq_len, burn_in)
+            seq_len = stride * (1 + tick // 12 % 9)
+            check_batch(buffer.sample_sequences(24, seq_len, burn_in), rings, seq_len, burn_in, stride)
 
 
-def test_every_window_of_random_stored_episodes_is_a_piece_of_one_of_them():
+@pytest.mark.parametrize("stride", [1, 2])
+def test_every_window_of_random_stored_episodes_is_a_piece_of_one_of_them(stride):
     generator, num_agents, capacity = stream(9), 3, 14
-    buffer = make_buffer(capacity * num_agents, num_agents)
-    rings = [ReferenceRing(capacity) for _ in range(num_agents)]
+    buffer = make_buffer(capacity * num_agents, num_agents, stored_every=stride)
+    rings = [ReferenceRing(buffer.slots - 1) for _ in range(num_agents)]
     for episode in range(150):
         length, end = int(torch.randint(1, capacity + 1, (1,), generator=generator)), "dtb"[episode % 3]
         steps = make_steps(0, episode, length, end, long_number)
@@ -470,4 +546,4 @@ def test_every_window_of_random_stored_episodes_is_a_piece_of_one_of_them():
         fragments = [fragment for ring in rings for fragment in ring.fragments()]
         assert buffer.num_transitions == sum(map(len, fragments))
         assert len(buffer) == sum(map(complete, fragments))
-        check_batch(buffer.sample_sequences(16, 4, burn_in=2), fragments, 4, 2)
+        check_batch(buffer.sample_sequences(16, 4, burn_in=2), rings, 4, 2, stride)
