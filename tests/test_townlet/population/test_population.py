@@ -296,7 +296,7 @@ def test_evaluation_in_between_changes_nothing_bit_for_bit(mode):
         other = disturbed.step()
         assert differences(one, other) == []
         if step % 3 == 0:
-            evaluate(disturbed.task, disturbed.network, 5, seed=step, device="cpu", forgetful=step % 2 == 0)
+            evaluate(disturbed.task, disturbed.network, 5, seed=step, device="cpu", forget_every=1 + step % 2)
     assert differences(everything(undisturbed), everything(disturbed)) == []
 
 
