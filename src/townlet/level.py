@@ -169,13 +169,17 @@ class JointEncoder(Part):
 
 
 class Recurrent(Part):
-    """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell."""
+    """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell.
+
+    `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
+    """
 
     kind: Literal["recurrent"]
     encoder: Annotated[SpatialEncoder | JointEncoder, Field(discriminator="kind")]
     cell: Literal["lstm", "gru"] = "lstm"
     hidden: Positive
     head: Positive
+    memory_span: Annotated[int, Field(ge=2)] | None = None
     skip: bool = False
     layer_norm: bool = False
     dueling: bool = False
@@ -236,6 +240,7 @@ class Training(Part):
     mode: Annotated[Fresh | Replay, Field(discriminator="kind")]
     initial_state: Literal["stored", "zero"] = "stored"  # memory at the start of a window
     gamma: Unit
+    reward_scale: Annotated[float, Field(gt=0.0)] = 1.0  # of what is learned from; what is told stays as it is
     n_step: Positive = 1
     trace_decay: Unit = 0.0  # lambda
     double_q: bool = True

@@ -77,7 +77,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "terminal_picture": ("terminal_facts",),
     "terminal": ("terminal_facts", "terminal_picture"),
     "viewer": UP_TO_POPULATION,
-    "bench": (*UP_TO_POPULATION, "command_line", "evaluate"),
+    "bench": (*UP_TO_POPULATION, "command_line", "evaluate", "level_file"),
     "training_run": (*UP_TO_POPULATION, "terminal"),
     "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run"),
     "evaluate": (*UP_TO_POPULATION, "command_line"),

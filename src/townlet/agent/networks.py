@@ -83,7 +83,7 @@ class RecurrentSpatialQNetwork(QNetwork):
         else:
             self.encoder = WholeEncoder(layout, extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
-        self.cell = make_cell(config.cell, width, config.hidden)
+        self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
         self.skip = config.skip
         self.head = _layer(config.hidden + width * config.skip, config.head, config.layer_norm)
         self.value = QHead(config.head, num_actions, config.dueling)

@@ -1,7 +1,7 @@
 """Greedy evaluation in episodes that training never saw."""
 
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +16,18 @@ from townlet.seeding import generator
 
 STEPS_BETWEEN_CHECKS = 25  # whether all episodes have ended is asked this seldom: it waits for the device
 MOST_STEPS = 1_000_000  # of an episode without a limit of its own
+
+
+class Policy(Protocol):
+    """What acts in an evaluation."""
+
+    def act(self, observation: Observation) -> Tensor:
+        """Choose actions [num_agents] int64."""
+        ...
+
+    def after(self, actions: Tensor, result: StepResult) -> None:
+        """Take note of the step that they made."""
+        ...
 
 
 class GreedyPolicy:
@@ -76,9 +88,7 @@ def evaluate(
     return play(task, GreedyPolicy(network, episodes, where, forget_every), episodes, seed, where)
 
 
-def play(
-    task: Task, policy: GreedyPolicy | RandomPolicy, episodes: int, seed: int, device: torch.device
-) -> dict[str, Any]:
+def play(task: Task, policy: Policy, episodes: int, seed: int, device: torch.device) -> dict[str, Any]:
     """Play one episode for each of `episodes` agents by `policy`; returns what `evaluate` does."""
     env = make_env(task, episodes, device, seed, compile=False, maps="evaluation")
     with closing(env):

@@ -41,7 +41,7 @@ def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapp
         _finish(axes)
     for axes in (values, speed):
         axes.set_xlabel("environment steps, all agents")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_comparison(
@@ -72,10 +72,11 @@ def draw_comparison(
         axes.set_xlabel(name)
         _draw_yardsticks(axes, yardsticks, score)
         _finish(axes)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all. Raises OSError."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())
