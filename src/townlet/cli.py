@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import gymnasium
 from rich.console import Console
 from rich.table import Column, Table
 
 from townlet import evaluate, train
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive
 from townlet.config import ConfigError, load_level, load_task
+from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
 from townlet.training.curves import draw_comparison
 from townlet.training.metrics import MetricsStore
@@ -24,6 +26,7 @@ USAGE = """usage: townlet COMMAND ...
   compare    draw the greedy survival of several runs into one picture
   levels     list the shipped levels
   validate   check level files
+  check-env  check a vector environment of Gymnasium, by its id
 
 townlet COMMAND --help says more."""
 
@@ -37,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "compare": compare,
         "levels": levels,
         "validate": validate,
+        "check-env": check_env,
     }
     if words and words[0] in ("-h", "--help"):
         print(USAGE)
@@ -113,6 +117,28 @@ def validate(arguments: Sequence[str]) -> int:
             wrong = True
             print(error, file=sys.stderr)
     return WRONG_USE if wrong else DONE
+
+
+def check_env(arguments: Sequence[str]) -> int:
+    """Check that a vector environment of Gymnasium does what it declares."""
+    parser = Parser(prog="townlet check-env", description="Check a vector environment of Gymnasium, ours or another.")
+    parser.add_argument("env", metavar="ENV_ID", help="an id, or MODULE:ID where a module registers it")
+    parser.add_argument("--num-envs", type=positive, default=4, help="how many sub-environments (default: 4)")
+    parser.add_argument("--steps", type=positive, default=1000, help="at most so many steps (default: 1000)")
+    options = parser.parse_args(arguments)
+    try:
+        env = gymnasium.make_vec(options.env, num_envs=options.num_envs)
+    except (gymnasium.error.Error, ImportError) as error:
+        parser.error(f"ENV_ID: expected a registered environment, got {options.env!r}: {error}")
+    try:
+        check_vector_env(env, steps=options.steps)
+    except VectorEnvError as error:
+        print(f"{options.env}: {error}", file=sys.stderr)
+        return FAILED
+    finally:
+        env.close()
+    print(f"{options.env}: right, with autoreset mode {env.metadata['autoreset_mode'].value}")
+    return DONE
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def make_parser() -> Parser:
     parser.add_argument("--episodes", type=positive, default=512, help="how many (default: 512)")
     parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--seed", type=int, help="which maps and starts (default: those of the run's own evaluations)")
-    parser.add_argument("--forgetful", action="store_true", help="zero the memory before every step")
+    parser.add_argument(
+        "--forget-every", type=positive, metavar="N", help="zero the memory before every N-th step; 1: have none"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             network = make_network(task.network, env.observation_layout, env.num_actions).to(options.device)
         network.load_state_dict(found.model)
         seed = stream_seed(task.training.seed, "evaluation") if options.seed is None else options.seed
-        result = evaluate(task, network, options.episodes, seed, options.device, options.forgetful)
+        result = evaluate(task, network, options.episodes, seed, options.device, options.forget_every)
         result |= {"checkpoint": found.path.name, "level": task.id}
         if options.json:
             print(json.dumps(result))

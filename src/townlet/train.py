@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = make_parser()
     options = parser.parse_args(arguments)
-    if options.resume and (options.level or options.gym or options.load or options.run_name):
+    if options.resume and (options.level or options.gym is not None or options.load or options.run_name):
         parser.error("--resume goes on with a run as it is: --level, --gym, --load and --run-name do not go with it")
     try:
         return _train(options)
@@ -100,7 +100,7 @@ def _train(options: argparse.Namespace) -> int:
 def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
     if resumed:
         return load_task(resumed / "config.yaml", _overrides(options))
-    if options.gym:
+    if options.gym is not None:
         return load_gym_task(options.gym, options.level, _overrides(options))
     return load_task(options.level or "2", _overrides(options))
 

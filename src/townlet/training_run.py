@@ -162,7 +162,7 @@ class TrainingRun:
         episodes, seed, score = task.evaluation.episodes, stream_seed(task.training.seed, "evaluation"), task.score
         result = evaluate(task, population.network, episodes, seed, self.device)
         if population.hidden:
-            forgetful = evaluate(task, population.network, episodes, seed, self.device, forgetful=True)
+            forgetful = evaluate(task, population.network, episodes, seed, self.device, forget_every=1)
             result["memory_ablation_gap"] = result[score.key] - forgetful[score.key]
             memory = {"memory/ablation_gap": result["memory_ablation_gap"]}
             drift = population.stored_state_drift()

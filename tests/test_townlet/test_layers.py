@@ -58,7 +58,7 @@ UP_TO_POPULATION = (*BOTTOM, "environment", *MIDDLE, "population")
 
 # What the modules of each package may import besides each other.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "": (),
+    "": ("level_file",),
     "seeding": (),
     "sequences": (),
     "masking": (),

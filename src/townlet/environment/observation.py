@@ -8,6 +8,8 @@ from townlet.environment.rules import affordance_underfoot, can_interact, can_mo
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, Observation
 
+SIGNED = ("offsets", "clock")  # parts whose features lie in [-1, 1]; those of all others lie in [0, 1]
+
 
 def observe(level: Level, tables: Tables, state: EnvState) -> Observation:
     """Encode the state of all agents and mask what they may not do."""

@@ -31,22 +31,26 @@ class Policy(Protocol):
 
 
 class GreedyPolicy:
-    """The best allowed action by a network, with a memory of its own; `forgetful` zeroes that before every step."""
+    """The best allowed action by a network, with a memory of its own, zeroed before every `forget_every`-th step."""
 
-    def __init__(self, network: QNetwork, num_agents: int, device: torch.device, forgetful: bool = False) -> None:
-        self.network, self.forgetful = network, forgetful
+    def __init__(
+        self, network: QNetwork, num_agents: int, device: torch.device, forget_every: int | None = None
+    ) -> None:
+        self.network, self.forget_every, self.steps = network, forget_every, 0
         self.memory = initial_memory(network, num_agents, device)
         self._hidden, self._blank = self.memory.hidden, self.memory.hidden
 
     def act(self, observation: Observation) -> Tensor:
         """Choose actions [num_agents] int64."""
-        memory = self.memory._replace(hidden=self._blank) if self.forgetful else self.memory
+        forgets = self.forget_every is not None and self.steps % self.forget_every == 0
+        memory = self.memory._replace(hidden=self._blank) if forgets else self.memory
         q, self._hidden = q_values(self.network, observation, memory)
         return masked_argmax(q, observation.action_mask)
 
     def after(self, actions: Tensor, result: StepResult) -> None:
         """Remember the step."""
         self.memory = carry_on(self._hidden, actions, result.forgets, self.network.num_actions)
+        self.steps += 1
 
 
 class RandomPolicy:
@@ -66,21 +70,25 @@ class RandomPolicy:
 
 
 def evaluate(
-    task: Task, network: QNetwork, episodes: int, seed: int, device: torch.device | str, forgetful: bool = False
+    task: Task,
+    network: QNetwork,
+    episodes: int,
+    seed: int,
+    device: torch.device | str,
+    forget_every: int | None = None,
 ) -> dict[str, Any]:
     """Play one greedy episode for each of `episodes` agents, on evaluation maps or seeds.
 
+    With `forget_every` memory is zeroed before steps 0, n, 2n and so on of all agents: 1 is to have none.
     Returns `episodes`, mean and standard deviation of length (`mean_ep_length`, `std_ep_length`) and of reward
     (`mean_reward`, `std_reward`), `survival_rate` (ended by a time limit), and `deaths` by cause where the environment
     tells causes. Nothing of a training run is touched. Raises WorldError for an episode without end.
     """
     where = torch.device(device)
-    return play(task, GreedyPolicy(network, episodes, where, forgetful), episodes, seed, where)
+    return play(task, GreedyPolicy(network, episodes, where, forget_every), episodes, seed, where)
 
 
-def play(
-    task: Task, policy: Policy, episodes: int, seed: int, device: torch.device
-) -> dict[str, Any]:
+def play(task: Task, policy: Policy, episodes: int, seed: int, device: torch.device) -> dict[str, Any]:
     """Play one episode for each of `episodes` agents by `policy`; returns what `evaluate` does."""
     env = make_env(task, episodes, device, seed, compile=False, maps="evaluation")
     with closing(env):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
-from townlet.agent.networks import make_network
+from townlet.agent.networks import QNetwork, make_network
 from townlet.config import Task
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
@@ -22,15 +22,16 @@ class VectorizedPopulation:
     """N agents in an environment: `step` acts, steps, records and, when it is due, learns.
 
     Public: network, learner, buffer, hidden (the acting memory, a row an agent), num_agents. All randomness comes from
-    named streams of the task's seed.
+    named streams of the task's seed. `network` takes the place of the one that the task names.
     """
 
-    def __init__(self, task: Task, env: Environment) -> None:
+    def __init__(self, task: Task, env: Environment, network: QNetwork | None = None) -> None:
         self.task, self.env, self.num_agents, self.device = task, env, env.num_agents, env.device
         seed = task.training.seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, "initialisation"))
-            self.network = make_network(task.network, env.observation_layout, env.num_actions).to(self.device)
+            made = network or make_network(task.network, env.observation_layout, env.num_actions)
+        self.network = made.to(self.device)
         self.learner = QLearner(self.network, task.training)
         weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)

@@ -179,16 +179,23 @@ def test_forgetful_plays_without_memory_and_keeps_the_previous_action():
     level = room()
     remembering, forgetful = Restless(level), Restless(level)
     assert evaluate(level, remembering, 3, seed=0, device="cpu")["mean_ep_length"] == 7.0
-    found = evaluate(level, forgetful, 3, seed=0, device="cpu", forgetful=True)
+    found = evaluate(level, forgetful, 3, seed=0, device="cpu", forget_every=1)
     assert found["mean_ep_length"] == 5.0 and found["survival_rate"] == 0.0
     assert all(hidden == [0.0] * 3 for hidden, _ in forgetful.calls)
     assert all(action in MOVES for _, previous in forgetful.calls[1:5] for action in previous)
 
 
+def test_memory_is_zeroed_before_every_third_step():
+    level = room()
+    network = Restless(level)
+    evaluate(level, network, 1, seed=0, device="cpu", forget_every=3)
+    assert [hidden for hidden, _ in network.calls][:6] == [[0.0], [1.0], [2.0], [0.0], [1.0], [2.0]]
+
+
 def test_forgetful_is_the_same_for_a_network_without_memory():
     level = load_level("0", {"max_steps": 40})
     network = some_network(level)
-    assert evaluate(level, network, 8, 0, "cpu") == evaluate(level, network, 8, 0, "cpu", forgetful=True)
+    assert evaluate(level, network, 8, 0, "cpu") == evaluate(level, network, 8, 0, "cpu", forget_every=1)
 
 
 def test_maps_are_none_of_those_that_training_has(worlds):

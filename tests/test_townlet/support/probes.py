@@ -4,7 +4,7 @@ import torch
 
 from townlet.agent.networks import QNetwork
 from townlet.config import Level
-from townlet.environment.observation import ObservationLayout
+from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
 
 
