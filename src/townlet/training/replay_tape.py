@@ -181,10 +181,13 @@ class ReplayTape:
         """Number of stored transitions, those of running episodes included."""
         return int(self.valid.sum())
 
-    def fragment_starts(self) -> Tensor:
-        """Transitions that nothing stored comes before: an episode's first, or the oldest left, [rows] bool."""
-        valid = self.valid.view(self.num_agents, self.slots)
-        return (valid & ~valid.roll(1, dims=1)).flatten()
+    def fragment_starts(self, steps: Tensor | None = None) -> Tensor:
+        """Those of some transitions, by default all, that none of them comes before, [rows] bool to [rows] bool.
+
+        Of all these are an episode's first, or the oldest left of it.
+        """
+        steps = (self.valid if steps is None else steps).view(self.num_agents, self.slots)
+        return (steps & ~steps.roll(1, dims=1)).flatten()
 
     def windows(
         self, first: Tensor, length: Tensor | int, seq_len: int, burn_in: int = 0, intrinsic_weight: float = 0.0

@@ -86,10 +86,11 @@ class SequentialReplayBuffer(ReplayTape):
 
     def _windows_beginning(self, seq_len: int) -> Tensor:
         """How many windows begin in each row, those that begin before its episode included, [rows] int64."""
-        starts = self.fragment_starts()
-        aligned = torch.arange(len(self.valid), device=self.device) % self.stored_every == 0
-        whole = aligned | (self.episode_step == 0)  # the oldest steps of an episode whose memory was overwritten: none
-        return torch.where(starts & whole, seq_len // self.stored_every, (self.valid & aligned).long())
+        place = torch.arange(len(self.valid), device=self.device) % self.stored_every
+        gap = torch.where(self.valid, 0, place + 1).view(-1, self.stored_every).cummax(dim=1).values.flatten()
+        # Of a step whose slot's stored memory was overwritten, and its episode's start too, the memory is not known.
+        known = self.valid & (place - gap >= torch.minimum(self.episode_step, place))
+        return torch.where(self.fragment_starts(known), seq_len // self.stored_every, (known & (place == 0)).long())
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is stored, where writing goes on, and the priorities."""

@@ -1,6 +1,7 @@
 """The learner: which values its targets take, what an update touches, and how memory enters and leaves a window."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -194,6 +195,56 @@ def test_in_the_newest_windows_death_is_learned_from_and_no_target_reaches_the_n
     assert returns_of(learner, stopped)[0, [0, 2]].tolist() == [1 + 0.5 * 4, 1 + 0.5 * 2000]
 
 
+# --- value rescaling ----------------------------------------------------------------------------------------------
+
+
+def h(x):
+    """sqrt(x + 1) - 1 + 0.001 x, for x from 0 on."""
+    return math.sqrt(x + 1) - 1 + 0.001 * x
+
+
+# Rescaled, the online choices of indices 1, 2 and 3 are worth h(3), h(8) and h(15): 3, 8 and 15 in returns.
+RESCALED = torch.tensor([[[0.1, 0.2], [0.0, h(3)], [h(8), 0.0], [0.5, h(15)]]])
+
+
+def rescaling(**training):
+    """A learner of rescaled values whose target network is the online one's copy, Q(o) = o."""
+    return spying(target_scale=1.0, value_rescaling=True, **training)
+
+
+@pytest.mark.parametrize("double_q", [False, True])
+def test_rescaled_one_step_targets_by_hand(double_q):
+    """h(r + gamma h^-1(Q)): h(1 + 3 / 2), h(0 + 8 / 2), h(2 + 15 / 2)."""
+    targets = returns_of(rescaling(double_q=double_q), window(observations=RESCALED))
+    assert targets[0].tolist() == pytest.approx([h(2.5), h(4.0), h(9.5)], rel=1e-5)
+
+
+def test_rescaled_n_step_targets_by_hand():
+    targets = returns_of(rescaling(n_step=2), window(observations=RESCALED))
+    assert targets[0].tolist() == pytest.approx([h(1 + 8 / 4), h(2 / 2 + 15 / 4), h(2 + 15 / 2)], rel=1e-5)
+
+
+def test_rescaled_lambda_targets_by_hand():
+    last = 2 + 0.5 * 15  # 9.5
+    middle = 0 + 0.5 * (0.5 * 8 + 0.5 * last)  # 4.375
+    first = 1 + 0.5 * (0.5 * 3 + 0.5 * middle)  # 2.84375
+    targets = returns_of(rescaling(trace_decay=0.5), window(observations=RESCALED))
+    assert targets[0].tolist() == pytest.approx([h(first), h(middle), h(last)], rel=1e-5)
+
+
+def test_the_error_is_between_rescaled_values_and_a_death_is_worth_its_rescaled_reward():
+    rewards, terminated = torch.tensor([[1.0, -8.0, 2.0]]), torch.tensor([[False, True, False]])
+    learner = rescaling(huber_delta=None)
+    batch = window(observations=RESCALED, rewards=rewards, terminated=terminated)
+    error, q = learner.td_error(batch)
+    assert q[0].tolist() == pytest.approx([0.1, h(3), h(8)])
+    expected = [h(2.5) - 0.1, -2.008 - h(3), h(9.5) - h(8)]
+    assert error[0].tolist() == pytest.approx(expected, rel=1e-4)
+    assert float(learner.update(batch).metrics["train/loss"]) == pytest.approx(
+        sum(0.5 * one**2 for one in expected) / 3, rel=1e-4
+    )
+
+
 # --- how the networks are called ----------------------------------------------------------------------------------
 
 
@@ -254,6 +305,37 @@ def test_the_online_networks_own_target_has_no_gradient_either():
     learner.network.zero_grad()
     (0.5 * (fixed - taken).square()).mean().backward()
     torch.testing.assert_close(found, torch.cat([one.grad.flatten() for one in learner.network.parameters()]))
+
+
+@pytest.mark.parametrize(("initial_state", "expected"), [("stored", 7.0), ("zero", 0.0)])
+def test_both_networks_begin_with_the_memory_that_the_level_names(initial_state, expected):
+    learner = spying(decay=1.0, initial_state=initial_state)
+    learner.td_error(window(hidden=(torch.full((1, 1, 1), 7.0),)))
+    for network in (learner.network, learner.target):
+        ((features, start, _),) = network.calls
+        assert torch.equal(features, Q)
+        assert start[0].tolist() == [[[expected]]]
+
+
+@pytest.mark.parametrize(("initial_state", "expected"), [("stored", 7.0), ("zero", 0.0)])
+def test_a_burn_in_too_begins_with_the_memory_that_the_level_names(initial_state, expected):
+    learner = spying(decay=1.0, initial_state=initial_state)
+    observations = torch.cat([torch.tensor([[[0.5, 1.5], [1.0, 2.0]]]), Q], dim=1)  # burn-in sums to 5
+    hidden = (torch.full((1, 1, 1), 7.0),)
+    learner.td_error(random_batch(batch=1, seq_len=3, burn_in=2)._replace(observations=observations, hidden=hidden))
+    for network in (learner.network, learner.target):
+        early, late = network.calls
+        assert early[1][0].item() == expected and late[1][0].item() == expected + 5.0
+
+
+@pytest.mark.parametrize("burn_in", [0, 3])
+def test_from_zero_memory_q_values_do_not_depend_on_what_was_stored(burn_in):
+    batch = random_batch(burn_in=burn_in)
+    other = batch._replace(hidden=random_hidden(4, seed=77))
+    for initial_state in ("zero", "stored"):
+        learner = QLearner(recurrent(), make_training(initial_state=initial_state))
+        q = [learner.td_error(one)[1] for one in (batch, other)]
+        assert torch.equal(*q) == (initial_state == "zero")
 
 
 # --- rows, padding, burn-in ---------------------------------------------------------------------------------------
@@ -427,6 +509,16 @@ def test_an_update_returns_metrics_without_a_graph():
     assert all(value.shape == () and not value.requires_grad for value in metrics.values())
 
 
+@pytest.mark.parametrize("burn_in", [0, 3])
+def test_an_update_returns_the_error_of_each_step_to_learn_from_before_the_update_without_a_graph(burn_in):
+    learner = QLearner(recurrent(), make_training())
+    batch = random_batch(batch=4, seq_len=5, burn_in=burn_in)
+    expected = learner.td_error(batch)[0].detach()
+    found = learner.update(batch).td_error
+    assert found.shape == (4, 5) and not found.requires_grad and found.grad_fn is None
+    assert torch.equal(found, expected) and found.any(dim=0).all()
+
+
 def test_the_step_is_adams_by_hand():
     """First step of Adam: lr * g / (|g| + eps) for each weight, here of a single one."""
     learner = spying(huber_delta=None, learning_rate=0.125, adam_epsilon=1e-5, max_grad_norm=1e9)
@@ -446,6 +538,36 @@ def test_the_target_network_is_copied_exactly_every_so_many_updates():
         else:
             assert differences(weights_of(learner.target), first) == []
             assert differences(weights_of(learner.target), weights_of(learner.network)) != []
+
+
+def test_a_soft_target_goes_its_share_of_the_way_to_the_online_network_at_each_update_by_hand():
+    learner = QLearner(Spy(), make_training(gamma=0.0, target_every=None, target_rate=0.25))
+    online, expected = [], [1.0]
+    for _ in range(2):
+        learner.update(window())
+        online.append(learner.network.scale.item())
+        expected.append(0.75 * expected[-1] + 0.25 * online[-1])
+        assert learner.target.scale.item() == pytest.approx(expected[-1], abs=1e-7)
+    assert online[0] != 1.0 and online[1] != online[0]
+    assert learner.target.scale.item() == pytest.approx(0.5625 + 0.1875 * online[0] + 0.25 * online[1], abs=1e-7)
+
+
+def test_every_parameter_of_a_soft_target_moves_and_none_is_learned():
+    learner = QLearner(recurrent(), make_training(target_every=None, target_rate=0.25))
+    before = weights_of(learner.target)
+    learner.update(random_batch(batch=16))
+    for name, after in learner.target.state_dict().items():
+        expected = 0.75 * before[name] + 0.25 * learner.network.state_dict()[name]
+        torch.testing.assert_close(after, expected)
+    assert not any(one.requires_grad for one in learner.target.parameters())
+
+
+def test_a_hard_target_does_not_move_before_its_copy():
+    learner = QLearner(Spy(), make_training(gamma=0.0, target_every=2))
+    learner.update(window())
+    assert learner.target.scale.item() == 1.0 != learner.network.scale.item()
+    learner.update(window())
+    assert learner.target.scale.item() == learner.network.scale.item()
 
 
 def test_the_counter_to_the_next_copy_survives_a_state_dict():
@@ -517,9 +639,10 @@ def test_an_infinite_gradient_of_a_finite_loss_is_an_error_too():
 # --- state --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target_every", [3, None])
-def test_a_resumed_learner_goes_on_bit_for_bit(target_every, tmp_path):
-    training = make_training(target_every=target_every, double_q=target_every is not None)
+@pytest.mark.parametrize(("target_every", "target_rate"), [(3, None), (None, 0.25), (None, None)])
+def test_a_resumed_learner_goes_on_bit_for_bit(target_every, target_rate, tmp_path):
+    double_q = bool(target_every or target_rate)
+    training = make_training(target_every=target_every, target_rate=target_rate, double_q=double_q)
     learner = QLearner(recurrent(), training)
     batches = [random_batch(seed=seed) for seed in range(8)]
     for batch in batches[:4]:

@@ -9,6 +9,8 @@ from townlet.agent.losses import (
     lambda_returns,
     masked_mean,
     n_step_returns,
+    rescale,
+    unscale,
 )
 
 NO, YES = False, True
@@ -170,6 +172,56 @@ def test_n_step_returns_equal_a_slow_walk(n):
     torch.testing.assert_close(returns, torch.tensor(expected, dtype=torch.float64))
 
 
+# --- value rescaling ----------------------------------------------------------------------------------------------
+
+
+def test_rescaling_by_hand():
+    """h(x) = sign(x) (sqrt(|x| + 1) - 1) + 0.001 x: 2 - 1 + 0.003 at 3, -(3 - 1) - 0.008 at -8."""
+    values = torch.tensor([0.0, 3.0, -8.0, 99.0])
+    assert rescale(values).tolist() == pytest.approx([0.0, 1.003, -2.008, 9.099], rel=1e-6)
+    assert unscale(torch.tensor([0.0, 1.003, -2.008, 9.099])).tolist() == pytest.approx(
+        [0.0, 3.0, -8.0, 99.0], rel=1e-6
+    )
+
+
+def test_rescaling_and_its_inverse_are_odd_and_increasing():
+    values = torch.tensor([1e-6, 1e-3, 0.1, 1.0, 7.0, 100.0, 1e4])
+    for function in (rescale, unscale):
+        there = function(values)
+        assert torch.equal(function(-values), -there) and there[0] > 0.0
+        assert (there.diff() > 0.0).all()
+
+
+MAGNITUDES = [1e-7, 1e-4, 0.01, 0.5, 1.0, 30.0, 1e4]
+
+
+def textbook_unscale(values):
+    """Pohlen et al. (2018), proposition A.2, as it is printed."""
+    root = (1.0 + 4.0 * 0.001 * (values.abs() + 1.0 + 0.001)).sqrt()
+    return values.sign() * (((root - 1.0) / (2.0 * 0.001)).square() - 1.0)
+
+
+@pytest.mark.parametrize("magnitude", MAGNITUDES)
+def test_the_inverse_is_exact_in_float32_near_zero_and_far_from_it(magnitude):
+    values = torch.tensor([magnitude, -magnitude])
+    assert rescale(values).dtype == unscale(values).dtype == torch.float32
+    assert unscale(rescale(values)).tolist() == pytest.approx(values.tolist(), rel=1e-5)
+
+
+def test_the_textbook_inverse_is_the_same_function_and_loses_digits_near_zero():
+    values = torch.tensor(MAGNITUDES, dtype=torch.float64)
+    torch.testing.assert_close(textbook_unscale(values), unscale(values), rtol=1e-6, atol=0.0)
+    near = torch.tensor([1e-7, 1e-4])
+    wrong = (textbook_unscale(rescale(near)) - near).abs() / near
+    assert wrong[0] > 1.0 and wrong[1] > 0.01
+
+
+def test_rescaling_has_a_gradient_at_zero():
+    values = torch.zeros(1, requires_grad=True)
+    rescale(values).backward()
+    assert values.grad.item() == pytest.approx(0.501)  # 1 / (2 sqrt(1)) + 0.001
+
+
 # --- losses -------------------------------------------------------------------------------------------------------
 
 
@@ -206,3 +258,11 @@ def test_masked_mean_of_nothing_is_zero_with_a_zero_gradient():
     mean.backward()
     assert mean.item() == 0.0
     assert values.grad.tolist() == [[0.0] * 3] * 2
+
+
+def test_what_is_not_valid_may_be_not_a_number_in_the_mean_and_in_its_gradient():
+    values = torch.tensor([[1.0, torch.nan], [torch.inf, 4.0]], requires_grad=True)
+    mean = masked_mean(values, torch.tensor([[YES, NO], [NO, YES]]), torch.tensor([1.0, 0.5]))
+    mean.backward()
+    assert mean.item() == (1.0 + 2.0) / 2
+    assert values.grad.tolist() == [[0.5, 0.0], [0.0, 0.25]]

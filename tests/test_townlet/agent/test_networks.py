@@ -4,10 +4,8 @@ import copy
 
 import pytest
 import torch
-from torch import nn
 
 from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, feed_forward, joint, random_hidden, recurrent
-from townlet.agent.cells import LSTM
 from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
 from townlet.environment.observation import ObservationLayout
@@ -20,6 +18,7 @@ OPTIONS = {
     "previous_action": {"previous_action": True},
     "all": {"skip": True, "layer_norm": True, "dueling": True, "previous_action": True},
 }
+GRU = {"cell": "gru"}
 SMALL_SPATIAL = SpatialEncoder(kind="spatial", window=6, part=3)
 SPATIAL_LAYOUT = ObservationLayout({"window": slice(0, 9), "meters": slice(9, 11)}, window_size=3)
 
@@ -41,7 +40,8 @@ ALL_NETWORKS = pytest.mark.parametrize(
         for kind in ("joint", "spatial", "feed_forward")
         for name, options in OPTIONS.items()
         if not (kind == "feed_forward" and name == "skip")
-    ],
+    ]
+    + [pytest.param("joint", GRU, id="joint-gru")],
 )
 RECURRENT = pytest.mark.parametrize(
     ("kind", "options"),
@@ -49,7 +49,8 @@ RECURRENT = pytest.mark.parametrize(
         pytest.param(kind, OPTIONS[name], id=f"{kind}-{name}")
         for kind in ("joint", "spatial")
         for name in ("plain", "all")
-    ],
+    ]
+    + [pytest.param("joint", GRU, id="joint-gru")],
 )
 
 
@@ -58,7 +59,12 @@ def inputs(network, batch=3, time=6, seed=0):
     stream = torch.Generator().manual_seed(seed)
     features = torch.randn(batch, time, network.obs_dim, generator=stream)
     previous = torch.randint(0, NUM_ACTIONS + 1, (batch, time), generator=stream)
-    return features, random_hidden(batch, seed + 1) if network.initial_hidden(1) else (), previous
+    return features, memory_of(network, batch, seed + 1), previous
+
+
+def memory_of(network, batch, seed):
+    """A memory that is not zero, of as many parts as the network's."""
+    return random_hidden(batch, seed)[: len(network.initial_hidden(1))]
 
 
 def gradients(network, loss):
@@ -115,18 +121,11 @@ def test_a_spatial_encoder_without_a_window_is_refused():
         RecurrentSpatialQNetwork(ObservationLayout({"meters": slice(0, 2)}), 2, joint(encoder=SMALL_SPATIAL))
 
 
-def test_initial_memory_is_zero_and_has_a_row_for_each_agent():
-    h, c = recurrent().initial_hidden(7)
-    assert h.shape == c.shape == (1, 7, HIDDEN)
-    assert not h.any() and not c.any()
-    assert h.data_ptr() != c.data_ptr()
-
-
-def test_the_forget_gate_starts_open():
-    lstm = LSTM(3, 4)
-    total = lstm.bias_ih_l0 + lstm.bias_hh_l0  # [input, forget, cell, output]
-    assert total[4:8].tolist() == [1.0] * 4
-    assert (torch.cat([total[:4], total[8:]]).abs() <= 1.0).all()  # each bias within 1/sqrt(4)
+@pytest.mark.parametrize(("cell", "parts"), [("lstm", 2), ("gru", 1)])
+def test_initial_memory_is_zero_and_has_a_row_for_each_agent(cell, parts):
+    hidden = recurrent(0, joint(cell=cell)).initial_hidden(7)
+    assert [part.shape for part in hidden] == [(1, 7, HIDDEN)] * parts
+    assert not any(part.any() for part in hidden)
 
 
 # --- memory is an argument and a return value ---------------------------------------------------------------------
@@ -297,63 +296,11 @@ def test_the_same_observation_after_a_different_past_has_a_different_q(kind, opt
         other, _ = network(past, hidden, previous, flags)
         assert one.requires_grad
         assert not torch.allclose(one[:, -1], other[:, -1], atol=1e-6)
-        remembered, _ = network(features, random_hidden(1, seed=9), previous, flags)
+        remembered, _ = network(features, memory_of(network, 1, seed=9), previous, flags)
         assert not torch.allclose(one[:, -1], remembered[:, -1], atol=1e-6)
     none[0, 3] = True
     one, other = network(features, hidden, previous, none)[0], network(past, hidden, previous, none)[0]
     assert torch.equal(one[:, 3:], other[:, 3:])  # what lies before the reset is forgotten
-
-
-# --- the loop with resets against PyTorch's LSTM ------------------------------------------------------------------
-
-
-def test_the_loop_without_a_flag_equals_pytorchs_lstm_values_and_gradients():
-    ours, theirs = LSTM(5, 4), nn.LSTM(5, 4, batch_first=True)
-    theirs.load_state_dict(ours.state_dict())
-    stream = torch.Generator().manual_seed(1)
-    inputs, hidden = torch.randn(3, 6, 5, generator=stream), random_hidden(3)
-    results = []
-    for lstm, arguments in ((ours, (torch.zeros(3, 6, dtype=torch.bool),)), (ours, ()), (theirs, ())):
-        features = inputs.clone().requires_grad_(True)
-        start = tuple(part.clone().requires_grad_(True) for part in hidden)
-        outputs, after = lstm(features, start, *arguments)
-        weighting = torch.arange(outputs.numel()).view_as(outputs) / 10
-        found = gradients(lstm, (outputs * weighting).sum() + after[0].sum() - after[1].square().sum())
-        results.append((outputs, *after, features.grad, start[0].grad, start[1].grad, *found.values()))
-    for other in results[1:]:
-        torch.testing.assert_close(other, results[0], rtol=1e-4, atol=1e-5)
-
-
-def test_the_loop_with_flags_equals_fresh_starts_of_each_row_values_and_gradients():
-    """Each row cut by hand at its flags, each piece through PyTorch's LSTM from zero."""
-    ours, theirs = LSTM(5, 4), nn.LSTM(5, 4, batch_first=True)
-    theirs.load_state_dict(ours.state_dict())
-    features, hidden = torch.randn(3, 6, 5, generator=torch.Generator().manual_seed(1)), random_hidden(3)
-    flags = {0: [], 1: [2, 3], 2: [0, 5]}
-    reset = torch.zeros(3, 6, dtype=torch.bool)
-    for row, at in flags.items():
-        reset[row, at] = True
-    outputs, after = ours(features, hidden, reset)
-    expected, last = [], []
-    for row, at in flags.items():
-        start = tuple(part[:, row : row + 1] for part in hidden)
-        pieces = []
-        for begin, end in zip([0, *at], [*at, 6], strict=True):
-            if begin in at:
-                start = (torch.zeros(1, 1, 4), torch.zeros(1, 1, 4))
-            if end > begin:
-                piece, start = theirs(features[row : row + 1, begin:end], start)
-                pieces.append(piece)
-        expected.append(torch.cat(pieces, dim=1))
-        last.append(start)
-    expected = torch.cat(expected)
-    torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-6)
-    for part in range(2):
-        torch.testing.assert_close(after[part], torch.cat([one[part] for one in last], dim=1), rtol=1e-5, atol=1e-6)
-    weighting = torch.arange(outputs.numel()).view_as(outputs) / 10
-    found, wanted = gradients(ours, (outputs * weighting).sum()), gradients(theirs, (expected * weighting).sum())
-    for name in wanted:
-        torch.testing.assert_close(found[name], wanted[name], rtol=1e-4, atol=1e-5)
 
 
 def test_a_copied_network_learns_and_remembers_apart_from_its_original():

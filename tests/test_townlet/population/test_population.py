@@ -13,6 +13,17 @@ from townlet.population.evaluation import evaluate
 from townlet.population.vectorized import EpisodeTracker, VectorizedPopulation
 
 MODES = pytest.mark.parametrize("mode", ["fresh", "replay"])
+PRIORITY = {"exponent": 0.9, "importance": 0.6, "largest": 0.9}
+KIT = {  # all that R2D2 is made of, and a GRU
+    "network__cell": "gru",
+    "training__mode__priority": PRIORITY,
+    "training__mode__stored_every": 4,
+    "training__mode__burn_in": 4,
+    "training__value_rescaling": True,
+    "training__target_every": None,
+    "training__target_rate": 0.05,
+    "training__exploration__warm_up": 200,
+}
 MOSTLY_RANDOM = {"training__exploration__base": 0.9, "training__exploration__alpha": 0.0}
 
 
@@ -289,23 +300,100 @@ def test_evaluation_in_between_changes_nothing_bit_for_bit(mode):
     assert differences(everything(undisturbed), everything(disturbed)) == []
 
 
-@pytest.mark.parametrize("steps", [1, 8, 11, 13, 20])
-@MODES
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(mode, steps, tmp_path):
-    """In the middle of windows and of episodes, before the first update and after it, through a file."""
-    uninterrupted = make_population(mode)
+def check_resumes(make, steps, path):
+    """A run that is saved after `steps`, through a file, and goes on in another population, is the same run."""
+    uninterrupted = make()
     for _ in range(steps):
         uninterrupted.step()
-    torch.save(everything(uninterrupted), tmp_path / "state.pt")
+    torch.save(everything(uninterrupted), path)
     rest = [copy_of(uninterrupted.step()) for _ in range(steps + 16)]
-    state = torch.load(tmp_path / "state.pt", weights_only=True)
-    resumed = make_population(mode)
+    state = torch.load(path, weights_only=True)
+    resumed = make()
     resumed.network.load_state_dict(state["network"])
     resumed.load_state_dict(state["population"])
     assert differences(rest, [resumed.step() for _ in range(steps + 16)]) == []
     assert uninterrupted.learner.updates > 0
     assert differences(everything(uninterrupted), everything(resumed)) == []
     assert uninterrupted.read_metrics() == resumed.read_metrics()
+    return uninterrupted
+
+
+@pytest.mark.parametrize("steps", [1, 8, 11, 13, 20])
+@MODES
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(mode, steps, tmp_path):
+    """In the middle of windows and of episodes, before the first update and after it."""
+    check_resumes(lambda: make_population(mode), steps, tmp_path / "state.pt")
+
+
+@MODES
+def test_a_population_with_a_gru_learns_and_resumes_bit_for_bit(mode, tmp_path):
+    population = check_resumes(lambda: make_population(mode, network__cell="gru"), 20, tmp_path / "state.pt")
+    assert [part.shape for part in population.hidden] == [(1, 8, 8)]  # h alone
+    fresh = make_population(mode, network__cell="gru")
+    changed = differences(fresh.network.state_dict(), population.network.state_dict())
+    assert {".cell.weight_ih_l0", ".cell.weight_hh_l0"} <= set(changed)
+
+
+@pytest.mark.parametrize("steps", [3, 13, 24])
+def test_a_population_with_the_whole_kit_resumes_bit_for_bit(steps, tmp_path):
+    population = check_resumes(lambda: make_population("replay", **KIT), steps, tmp_path / "state.pt")
+    assert population.buffer.priorities.values.unique().numel() > 4
+    assert population.exploration.epsilon(population.env_steps).max() < 1.0
+
+
+def test_each_part_of_the_kit_is_at_work_in_a_population_that_has_it_all():
+    population = make_population("replay", **KIT)
+    updates, learn = [], population.learner.update
+
+    def watched(batch):
+        ranked = population.buffer.priorities.values.clone()
+        target = copy_of(population.learner.target.state_dict())
+        update = learn(batch)
+        updates.append((batch, update, ranked, target))
+        return update
+
+    population.learner.update = watched
+    for _ in range(60):
+        before = len(updates)
+        population.step()
+        if len(updates) == before:
+            continue
+        batch, update, ranked, target = updates[-1]
+        valid = batch.valid[:, 4:]
+        assert batch.burn_in == 4 and batch.actions.shape == (6, 12) and update.td_error.shape == (6, 8)
+        assert batch.weights.max() == 1.0
+        after, expected = population.buffer.priorities.values, ranked.clone()
+        error = torch.where(valid, update.td_error.abs(), 0.0).double()
+        priority = 0.9 * error.amax(dim=1) + 0.1 * error.sum(dim=1) / valid.sum(dim=1)
+        for row in set(batch.where.tolist()):
+            expected[row] = priority[batch.where == row].max()
+        torch.testing.assert_close(after, expected)
+        for name, mine in population.learner.target.state_dict().items():
+            torch.testing.assert_close(mine, 0.95 * target[name] + 0.05 * population.network.state_dict()[name])
+        slots = batch.where % population.buffer.slots
+        first = population.buffer.episode_step[batch.where] == 0
+        assert ((slots % 4 == 0) | first).all()
+    assert len(updates) > 5
+    assert any(bool((batch.weights < 1.0).any()) for batch, *_ in updates)
+
+
+@pytest.mark.parametrize("seq_len", [1, 8, 40, 128])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@MODES
+def test_windows_of_any_length_are_learned_from(mode, cell, seq_len):
+    steps = max(seq_len, 8)
+    schedule = {} if mode == "fresh" else {"training__mode__train_every": steps, "training__mode__min_episodes": 0}
+    population = make_population(
+        mode, network__cell=cell, training__num_agents=2, training__seq_len=seq_len, training__trace_decay=0.0,
+        training__n_step=1, max_steps=300, meters__energy__initial=1.0, **schedule,
+    )  # fmt: skip
+    updates, before = watch_updates(population), copy_of(population.network.state_dict())
+    for _ in range(steps):
+        metrics = population.step()
+    assert updates and all(batch.actions.shape[1] == seq_len for _, batch in updates)
+    assert max(int(batch.valid.sum(dim=1).max()) for _, batch in updates) > 0.3 * seq_len
+    assert all(bool(value.isfinite()) for value in metrics.values())
+    assert {".cell.weight_ih_l0", ".cell.weight_hh_l0"} <= set(differences(before, population.network.state_dict()))
 
 
 @MODES

@@ -147,6 +147,8 @@ class ReferenceRing:
     def __init__(self, transitions: int) -> None:
         self.entries: deque[Step | None] = deque(maxlen=transitions + 1)
         self.running = False
+        self.written = 0  # slots, going on past the seam
+        self.slot_of: dict[int, int] = {}  # by observation
 
     def append(self, step: Step) -> None:
         """Add a step and its successor; in a running episode it takes the place of the successor before it."""
@@ -154,6 +156,8 @@ class ReferenceRing:
             self.entries.pop()
         self.entries.extend([step, None])
         self.running = not (step.terminated or step.truncated)
+        self.slot_of[step.observation] = self.written
+        self.written += 1 if self.running else 2
 
     def fragments(self) -> list[list[Step]]:
         """Pieces of episodes that are stored without a gap, oldest first."""

@@ -29,8 +29,10 @@ def stream(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def make_buffer(capacity, num_agents=1, seed=0, hidden=MEMORY, kind=SequentialReplayBuffer):
-    return kind(capacity, num_agents, obs_dim=1, num_actions=NUM_ACTIONS, hidden=hidden, generator=stream(seed))
+def make_buffer(capacity, num_agents=1, seed=0, hidden=MEMORY, kind=SequentialReplayBuffer, **options):
+    return kind(
+        capacity, num_agents, obs_dim=1, num_actions=NUM_ACTIONS, hidden=hidden, generator=stream(seed), **options
+    )
 
 
 def long_number(agent, episode, step):
@@ -136,14 +138,20 @@ OVERWRITTEN = ("9d 1t 2d 6t 3d 4d", "25t 1d 2t"), 14, 27
 SHORT = ("1d " * 20, "2t 1d " * 10, "3t " * 10), 9, 20
 
 
-def fill(situation, kind=SequentialReplayBuffer):
-    """A buffer in which agents have lived, and the observations that a plain list of episodes says it holds."""
+def fill_rings(situation, **options):
+    """A buffer in which agents have lived, and plain lists of the episodes that it should hold."""
     lives, capacity, steps = situation
-    buffer = make_buffer(capacity * len(lives), len(lives), kind=kind)
-    population, rings = Lives(buffer, lives, long_number), [ReferenceRing(capacity) for _ in lives]
+    buffer = make_buffer(capacity * len(lives), len(lives), **options)
+    population, rings = Lives(buffer, lives, long_number), [ReferenceRing(buffer.slots - 1) for _ in lives]
     for _ in range(steps):
         for ring, step in zip(rings, population.step(), strict=True):
             ring.append(step)
+    return buffer, rings
+
+
+def fill(situation, kind=SequentialReplayBuffer):
+    """A buffer in which agents have lived, and the observations that a plain list of episodes says it holds."""
+    buffer, rings = fill_rings(situation, kind=kind)
     fragments = [fragment for ring in rings for fragment in ring.fragments()]
     return buffer, fragments, [step.observation for fragment in fragments for step in fragment]
 
@@ -183,6 +191,144 @@ def test_each_transition_has_each_position_in_a_window_equally_often():
         kinds[tuple(row[: valid + 1])] = kinds.get(tuple(row[: valid + 1]), 0) + 1
     assert set(kinds) == {(0, 1), (0, 1, 2), (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4), (3, 4)}
     assert sum((count - 2000) ** 2 / 2000 for count in kinds.values()) < 20.52  # 5 degrees of freedom, 0.001
+
+
+# Windows that begin where a memory is stored
+
+
+def counted_windows(buffer, seq_len, draws=12_000):
+    """How often each window was drawn, by the observations of its valid steps."""
+    batch, kinds = buffer.sample_sequences(draws, seq_len), {}
+    for row, steps in zip(seen(batch), batch.valid.sum(dim=1).tolist(), strict=True):
+        kinds[tuple(row[:steps])] = kinds.get(tuple(row[:steps]), 0) + 1
+    return kinds
+
+
+def check_equally_often(kinds, windows, critical_value):
+    mean = sum(kinds.values()) / len(windows)
+    assert set(kinds) == set(windows)
+    assert sum((count - mean) ** 2 / mean for count in kinds.values()) < critical_value
+
+
+def test_windows_begin_in_every_kth_slot_or_before_the_episode_each_equally_often():
+    # Slots 0 to 4 hold steps 0 to 4: windows of 4 begin at slots -2, 0, 2 and 4.
+    buffer = lived(10, "5d", steps=5, stored_every=2)
+    check_equally_often(counted_windows(buffer, 4), {(0, 1), (0, 1, 2, 3), (2, 3, 4), (4,)}, 16.27)  # 3 degrees, 0.001
+
+
+def test_an_episode_that_begins_between_two_stored_memories_has_windows_from_its_first_step():
+    # Steps 0 and 1 in slots 0 and 1, the next episode's 100, 101, 102 in slots 3, 4 and 5. Windows of 4 begin at slots
+    # -2 and 0 for the first, at 0, 2 and 4 for the second: each step is in two of them.
+    buffer = lived(10, "2d 3d", steps=5, stored_every=2)
+    kinds = counted_windows(buffer, 4)
+    assert set(kinds) == {(0, 1), (100,), (100, 101, 102), (101, 102)}
+    kinds[0, 1] /= 2  # it is drawn in two ways
+    assert kinds[0, 1] == pytest.approx(12_000 / 5, abs=150)
+    for window in set(kinds) - {(0, 1)}:
+        assert kinds[window] == pytest.approx(12_000 / 5, abs=220)
+
+
+def test_what_is_left_of_an_overwritten_episode_is_drawn_from_its_first_stored_memory_on():
+    # 12 steps in 8 slots: steps 5 to 11 are left, the memory before step 4 is not. Step 5 cannot be learned from;
+    # windows of 4 begin with steps 4, 6, 8 and 10, and the first of them has lost steps 4 and 5.
+    buffer = lived(7, "", steps=12, stored_every=2)
+    assert buffer.num_transitions == 7
+    check_equally_often(counted_windows(buffer, 4), {(6, 7), (6, 7, 8, 9), (8, 9, 10, 11), (10, 11)}, 16.27)
+
+
+def without_lost_heads(rings, stride):
+    """Observations that can be learned from, and those that cannot: before an overwritten episode's first memory."""
+    known, lost = [], []
+    for ring in rings:
+        for fragment in ring.fragments():
+            begun = fragment[0].first
+            for step in fragment:
+                begun |= ring.slot_of[step.observation] % stride == 0
+                (known if begun else lost).append(step.observation)
+    return known, lost
+
+
+@pytest.mark.parametrize("situation", [MIXED, OVERWRITTEN, SHORT], ids=["mixed", "overwritten", "short"])
+@pytest.mark.parametrize(
+    ("stride", "seq_len", "burn_in"), [(2, 2, 0), (2, 4, 0), (2, 8, 2), (4, 4, 0), (4, 8, 0), (4, 8, 4)]
+)
+def test_every_transition_whose_memory_is_known_is_sampled_equally_often(situation, stride, seq_len, burn_in):
+    buffer, rings = fill_rings(situation, stored_every=stride)
+    known, _ = without_lost_heads(rings, stride)
+    assert chi_square(buffer, known, seq_len, burn_in) < critical(len(known) - 1)
+
+
+def test_an_overwritten_episode_loses_at_most_one_step_less_than_the_stride():
+    for stride in (2, 4):
+        for steps in range(20, 36):
+            buffer, rings = fill_rings((OVERWRITTEN[0], 14, steps), stored_every=stride)
+            known, lost = without_lost_heads(rings, stride)
+            assert len(lost) <= len(rings) * (stride - 1)
+            assert buffer.num_transitions == len(known) + len(lost)
+            batch = buffer.sample_sequences(400, 8)
+            drawn = set(batch.observations[:, :-1, 0][batch.valid].int().tolist())
+            assert drawn == set(known)
+
+
+def test_the_memory_of_a_window_is_the_one_stored_before_its_first_step_or_zero_at_an_episodes_start():
+    # Slots 0 and 1, and 3 to 8. Were memory stored in slot 3, it would be that of observation 100, which is not zero.
+    buffer = lived(20, "2d 6d", steps=8, stored_every=4)
+    batch = buffer.windows(torch.tensor([0, 3, 4, 8]), 4, 4)
+    assert [row[0] for row in seen(batch)] == [0, 100, 101, 105]
+    expected = tuple(part.clone() for part in stack_memory([0, 100, 101, 105]))
+    for part in expected:
+        assert part[:, 1].all()
+        part[:, 1] = 0.0
+    assert same(batch.hidden, expected)
+
+
+def test_a_burn_in_at_a_stride_begins_with_the_memory_that_was_stored_there():
+    buffer = lived(20, "9d", steps=9, stored_every=4)
+    batch = buffer.windows(torch.tensor([8, 4, 0]), 4, 4, burn_in=4)
+    assert [row[:5] for row in seen(batch)] == [[4, 5, 6, 7, 8], [0, 1, 2, 3, 4], [0, 0, 0, 0, 0]]
+    assert same(tuple(part[:, :2] for part in batch.hidden), stack_memory([4, 0]))
+    assert batch.reset.any(dim=1).tolist() == [False, False, True]
+
+
+def test_windows_as_long_as_the_stride_cut_an_episode_into_pieces_that_do_not_overlap():
+    buffer = lived(20, "2d 6d", steps=8, stored_every=4)
+    # The second episode begins in slot 3: its window there began with slot 0, and has lost all but that step.
+    windows = {(0, 1), (100,), (101, 102, 103, 104), (105,)}
+    check_equally_often(counted_windows(buffer, 4), windows, 16.27)
+
+
+@pytest.mark.parametrize(("stride", "rows"), [(1, 2 * 21), (2, 2 * 11), (4, 2 * 6), (8, 2 * 3)])
+def test_tables_of_memory_are_as_many_times_shorter_as_the_stride_is_long(stride, rows):
+    """21 slots for each of two agents, rounded up to whole strides."""
+    buffer = make_buffer(40, 2, stored_every=stride)
+    assert [part.shape for part in buffer.hidden] == [(rows, 2, 3)] * 2
+    assert len(buffer.features) == rows * stride
+
+
+@pytest.mark.parametrize(("seq_len", "burn_in"), [(6, 0), (4, 2), (1, 0), (3, 8)])
+def test_lengths_that_the_stride_does_not_divide_are_refused_with_all_three_numbers(seq_len, burn_in):
+    buffer = lived(20, "9d", steps=9, stored_every=4)
+    with pytest.raises(ValueError, match=rf"multiples of stored_every, 4, got {seq_len} and {burn_in}"):
+        buffer.sample_sequences(4, seq_len, burn_in)
+
+
+def test_an_episode_from_elsewhere_keeps_the_memories_at_the_stride_alone():
+    buffer = make_buffer(20, stored_every=2)
+    buffer.store_episode(make_episode(make_steps(0, 1, 4, "d")))  # slots 0 to 3
+    buffer.store_episode(make_episode(make_steps(0, 2, 4, "d")))  # slots 5 to 8
+    stored = tuple(part[:5].transpose(0, 1) for part in buffer.hidden)  # those of slots 0, 2, 4, 6 and 8
+    expected = tuple(part.clone() for part in stack_memory([10, 12, 0, 21, 23]))
+    for part in expected:
+        part[:, 2] = 0.0  # the slot between them holds no step
+    assert same(stored, expected)
+
+
+def test_a_state_of_another_stride_is_refused_with_both_numbers_and_changes_nothing():
+    buffer = lived(14, "3d 4t", "9d", steps=6, stored_every=4)
+    before = copy.deepcopy(buffer.state_dict())
+    with pytest.raises(ValueError, match=r"expected stored_every 4, got a state with 2"):
+        buffer.load_state_dict(lived(14, "3d 4t", "9d", steps=6, stored_every=2).state_dict())
+    assert same(buffer.state_dict(), before)
 
 
 # What is in a batch
@@ -321,19 +467,32 @@ def test_sampling_does_not_wait_for_the_device():
 # Any life, against a plain list of episodes
 
 
-def check_batch(batch, fragments, seq_len, burn_in):
+def stored_steps(rings, stride):
+    """By observation: fragment, index in it, slots since a stored memory, index of the first step to learn from."""
+    found = {}
+    for ring in rings:
+        for piece in ring.fragments():
+            places = [ring.slot_of[step.observation] % stride for step in piece]
+            known = 0 if piece[0].first or 0 not in places else places.index(0)
+            found |= {step.observation: (piece, index, places[index], known) for index, step in enumerate(piece)}
+    return found
+
+
+def check_batch(batch, rings, seq_len, burn_in, stride=1):
     """Every window is a contiguous piece of one stored fragment, with all that belongs to its steps."""
-    where = {step.observation: (piece, index) for piece in fragments for index, step in enumerate(piece)}
+    where = stored_steps(rings, stride)
     rows, valid = seen(batch), batch.valid.tolist()
     actions, rewards, terminated = batch.actions.tolist(), batch.rewards.tolist(), batch.terminated.tolist()
     previous, masks = batch.previous_actions.tolist(), forbidden(batch.action_mask)
     resets = [[False] * (seq_len + 1)] * len(rows) if batch.reset is None else batch.reset.tolist()
     goes_on, starts = continuing(batch).tolist(), []
     for row, observations in enumerate(rows):
-        piece, index = where[observations[burn_in]]  # still stored
+        piece, index, place, known = where[observations[burn_in]]  # still stored
         steps = sum(valid[row])
-        limit = min(seq_len, len(piece) - index)
-        assert steps == limit or (index == 0 and 1 <= steps < limit)  # cut short only where it began before the episode
+        # Cut short only where it began before what can be learned from.
+        lost = range(place, seq_len, stride) if index == known else [0]
+        assert steps in {min(seq_len - without, len(piece) - index) for without in lost}
+        assert place == 0 or piece[index].first
         assert valid[row] == [False] * burn_in + [True] * steps + [False] * (seq_len - steps)
         reach = min(burn_in, index)
         assert resets[row] == [reach < burn_in and time == burn_in - reach for time in range(burn_in + seq_len + 1)]
@@ -351,31 +510,33 @@ def check_batch(batch, fragments, seq_len, burn_in):
         assert previous[row][burn_in + steps] == action_at(real[-1].observation)
         assert goes_on[row] == [time < steps - 1 for time in range(seq_len)]
         starts.append(real[0].observation)
-    assert same(batch.hidden, stack_memory(starts))
+    is_stored = torch.tensor([where[start][2] == 0 for start in starts]).view(1, -1, 1)
+    assert same(batch.hidden, tuple(part * is_stored for part in stack_memory(starts)))  # zero where none is stored
 
 
-@pytest.mark.parametrize("burn_in", [0, 3])
+@pytest.mark.parametrize(("stride", "burn_in"), [(1, 0), (1, 3), (2, 0), (2, 4), (4, 0), (4, 8)])
 @pytest.mark.parametrize(("num_agents", "capacity", "longest"), [(3, 17, 25), (2, 40, 12), (4, 5, 8)])
-def test_every_window_of_random_lives_is_a_stored_piece_of_one_episode(num_agents, capacity, longest, burn_in):
+def test_every_window_of_random_lives_is_a_stored_piece_of_one_episode(num_agents, capacity, longest, stride, burn_in):
     generator = stream(num_agents)
-    buffer = make_buffer(capacity * num_agents, num_agents)
+    buffer = make_buffer(capacity * num_agents, num_agents, stored_every=stride)
     population = Lives(buffer, random_lives(num_agents, 600, longest, generator), long_number)
-    rings = [ReferenceRing(capacity) for _ in range(num_agents)]
-    for tick in range(1200):
+    rings = [ReferenceRing(buffer.slots - 1) for _ in range(num_agents)]
+    for tick in range(1200 if stride == 1 else 240):
         for ring, step in zip(rings, population.step(), strict=True):
             ring.append(step)
         if tick % 12 in (0, 5):
             fragments = [fragment for ring in rings for fragment in ring.fragments()]
-            assert buffer.num_transitions == sum(map(len, fragments)) <= capacity * num_agents
+            assert buffer.num_transitions == sum(map(len, fragments)) <= (buffer.slots - 1) * num_agents
             assert len(buffer) == sum(map(complete, fragments))
-            seq_len = 1 + tick // 12 % 9
-            check_batch(buffer.sample_sequences(24, seq_len, burn_in), fragments, seq_len, burn_in)
+            seq_len = stride * (1 + tick // 12 % 9)
+            check_batch(buffer.sample_sequences(24, seq_len, burn_in), rings, seq_len, burn_in, stride)
 
 
-def test_every_window_of_random_stored_episodes_is_a_piece_of_one_of_them():
+@pytest.mark.parametrize("stride", [1, 2])
+def test_every_window_of_random_stored_episodes_is_a_piece_of_one_of_them(stride):
     generator, num_agents, capacity = stream(9), 3, 14
-    buffer = make_buffer(capacity * num_agents, num_agents)
-    rings = [ReferenceRing(capacity) for _ in range(num_agents)]
+    buffer = make_buffer(capacity * num_agents, num_agents, stored_every=stride)
+    rings = [ReferenceRing(buffer.slots - 1) for _ in range(num_agents)]
     for episode in range(150):
         length, end = int(torch.randint(1, capacity + 1, (1,), generator=generator)), "dtb"[episode % 3]
         steps = make_steps(0, episode, length, end, long_number)
@@ -385,4 +546,4 @@ def test_every_window_of_random_stored_episodes_is_a_piece_of_one_of_them():
         fragments = [fragment for ring in rings for fragment in ring.fragments()]
         assert buffer.num_transitions == sum(map(len, fragments))
         assert len(buffer) == sum(map(complete, fragments))
-        check_batch(buffer.sample_sequences(16, 4, burn_in=2), fragments, 4, 2)
+        check_batch(buffer.sample_sequences(16, 4, burn_in=2), rings, 4, 2, stride)
