@@ -1,8 +1,8 @@
 """Deliberate mistakes, each of which must turn a test red: `make mutants`.
 
-mutants.yaml, beside this file, lists them. Each is made in a scratch copy of the project, never in place, and the tests
-that it names are run there; if they stay green, so is the whole quick suite. A mistake is caught by a failed test alone:
-not by one that cannot be imported, and not by one that never ends.
+mutants.yaml, beside this file, lists them. Each is made in a scratch copy of the project, never in place, and the
+tests that it names are run there; if they stay green, so is the whole quick suite. A mistake is caught by a failed test
+alone: not by one that cannot be imported, and not by one that never ends.
 """
 
 import argparse
@@ -88,6 +88,7 @@ class Verdict(NamedTuple):
     """What became of one mistake."""
 
     mutant: Mutant
+    where: str  # file and function
     outcome: str  # a key of STYLES
     detail: str  # the test that failed, or what came instead
     seconds: float
@@ -97,7 +98,9 @@ def read_mutants(root: Path) -> list[Mutant]:
     """Read tests/mutants.yaml: sections, each a list of mutants. Raises ValueError where two share a name."""
     sections = yaml.safe_load((root / "tests/mutants.yaml").read_text())
     mutants = [
-        Mutant(section, **(one | {"tests": tuple(one["tests"])})) for section, listed in sections.items() for one in listed
+        Mutant(section, **(one | {"tests": tuple(one["tests"])}))
+        for section, listed in sections.items()
+        for one in listed
     ]
     twice = [name for name, count in Counter(mutant.name for mutant in mutants).items() if count > 1]
     if twice:
@@ -126,12 +129,13 @@ def judge(mutant: Mutant, original: Path, limit: float, jobs: int) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         root = Path(folder) / "project"
         shutil.copytree(original, root)
+        where = mutant.where(root)
         mutant.make(root)
         code, output = run_tests(root, [f"{TESTS}/{test}" for test in mutant.tests], limit)
         if code == 0:
-            code, output = run_tests(root, ["tests"], WHOLE_SUITE_TAKES * limit, jobs)
+            code, output = run_tests(root, [TESTS], WHOLE_SUITE_TAKES * limit, jobs)
     outcome, detail = _outcome(code, output)
-    return Verdict(mutant, outcome, detail, time.monotonic() - started)
+    return Verdict(mutant, where, outcome, detail, time.monotonic() - started)
 
 
 def _outcome(code: int | None, output: str) -> tuple[str, str]:
@@ -139,8 +143,9 @@ def _outcome(code: int | None, output: str) -> tuple[str, str]:
         return "hung", "past the limit on time"
     if code == 0:
         return "survived", SUITE
+    # 1: tests failed; 2: pytest was interrupted, as xdist does after the first failure
     failed = re.search(r"^FAILED \S+?::((?:\w+::)*\w+)", output, re.MULTILINE)
-    if code == 1 and failed and not re.search(r"^ERROR ", output, re.MULTILINE):
+    if code in (1, 2) and failed and not re.search(r"^ERROR ", output, re.MULTILINE):
         return "caught", failed[1].split("::")[-1]
     lines = output.strip().splitlines() or ["no output"]
     return "no test failed", f"pytest's exit code {code}: {lines[-1]}"
@@ -203,7 +208,7 @@ def _green_without_mistakes(pool: ThreadPoolExecutor, mutants: Sequence[Mutant],
             shutil.copytree(original, root)
             code, output = run_tests(root, [f"{TESTS}/{test}"], limit)
         if code != 0:
-            red.append(f"{test}: expected it to pass without any mistake, got {' '.join(_outcome(code, output))}")
+            red.append(f"{test}: expected it to pass without any mistake, got {_outcome(code, output)[1]}")
 
     tests = sorted({test for mutant in mutants for test in mutant.tests})
     _in_parallel(pool, [lambda test=test: run(test) for test in tests], "without mistakes", lambda _: None)
@@ -213,18 +218,18 @@ def _green_without_mistakes(pool: ThreadPoolExecutor, mutants: Sequence[Mutant],
 
 
 def _show(verdict: Verdict) -> None:
-    name, (_, outcome, detail, seconds) = verdict.mutant.name, verdict
+    name, (_, _, outcome, detail, seconds) = verdict.mutant.name, verdict
     CONSOLE.print(f"{name:<44} [{STYLES[outcome]}]{outcome:<9}[/] {seconds:5.0f} s  {detail}", soft_wrap=True)
 
 
-def page(verdicts: Sequence[Verdict], root: Path) -> str:
+def page(verdicts: Sequence[Verdict]) -> str:
     """The table of caught mistakes, as Markdown."""
     parts, section = [INTRODUCTION], ""
-    for mutant, _, test, _ in verdicts:
+    for mutant, where, _, test, _ in verdicts:
         if mutant.section != section:
             section = mutant.section
             parts.append(f"\n## {section}\n\n| mistake | where | test that turns red |\n|---|---|---|\n")
-        parts.append(f"| {mutant.mistake} | `{mutant.where(root)}` | `{test}` |\n")
+        parts.append(f"| {mutant.mistake} | `{where}` | `{test}` |\n")
     return "".join(parts)
 
 
@@ -268,7 +273,7 @@ def _conclude(verdicts: Sequence[Verdict], problems: Sequence[str], write: bool,
     if set(counts) != {"caught"}:
         return 1
     if write:
-        (root / TABLE).write_text(page(verdicts, root))
+        (root / TABLE).write_text(page(verdicts))
         CONSOLE.print(f"wrote {TABLE}")
     return 0
 
