@@ -1,3 +1,34 @@
-"""Townlet: a vectorised town of small lives, and recurrent Q-learning agents that learn to survive in it."""
+"""Townlet: a vectorised town of small lives, and recurrent Q-learning agents that learn to survive in it.
+
+Importing it registers the levels with Gymnasium, as Townlet/Level2-v0 and so on.
+"""
+
+from gymnasium.envs.registration import register
+
+from townlet.level_file import ConfigError, shipped_levels
 
 __version__ = "0.1.0"
+
+
+def _register_levels() -> None:
+    """Register each shipped level as Townlet/Level<id>-v0, and Townlet/Level-v0, which takes any `level`.
+
+    Entry points are strings: PyTorch is imported when a world is made. It happens here and not through Gymnasium's
+    plugins, by which every `import gymnasium` of a machine would read our files, and none would in a source tree.
+    """
+    try:
+        shipped = list(shipped_levels())
+    except ConfigError:  # whoever reads the levels tells it; an import is no place for that
+        shipped = []
+    known: dict[str, dict[str, str]] = {"Level": {}}
+    known |= {f"Level{level[0].upper()}{level[1:]}": {"level": level} for level in shipped}
+    for name, options in known.items():
+        register(
+            f"Townlet/{name}-v0",
+            entry_point="townlet.environment.gymnasium_adaptors:TownletEnv",
+            vector_entry_point="townlet.environment.gymnasium_adaptors:TownletVectorEnv",
+            kwargs=options,
+        )
+
+
+_register_levels()

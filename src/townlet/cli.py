@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import gymnasium
 from rich.console import Console
 from rich.table import Column, Table
 
 from townlet import evaluate, train
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser
-from townlet.config import ConfigError, load_level
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive
+from townlet.config import ConfigError, load_level, load_task
+from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
 from townlet.training.curves import draw_comparison
 from townlet.training.metrics import MetricsStore
@@ -24,6 +26,7 @@ USAGE = """usage: townlet COMMAND ...
   compare    draw the greedy survival of several runs into one picture
   levels     list the shipped levels
   validate   check level files
+  check-env  check a vector environment of Gymnasium, by its id
 
 townlet COMMAND --help says more."""
 
@@ -37,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "compare": compare,
         "levels": levels,
         "validate": validate,
+        "check-env": check_env,
     }
     if words and words[0] in ("-h", "--help"):
         print(USAGE)
@@ -53,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def compare(arguments: Sequence[str]) -> int:
-    """Draw the greedy survival of several runs into one picture."""
+    """Draw the greedy survival, or return, of several runs into one picture."""
     parser = Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
     parser.add_argument("runs", nargs="+", metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing")
     parser.add_argument(
@@ -66,20 +70,20 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     stores: dict[str, list[MetricsStore]] = {}
-    level = None
+    task = None
     try:
         with ExitStack() as opened:
             for word in options.runs:
                 label, equals, reference = word.partition("=")
                 run = resolve_run(reference if equals else word, options.runs_dir)
-                level = level or load_level(run / "config.yaml")
+                task = task or load_task(run / "config.yaml")
                 store = MetricsStore(run / "metrics.sqlite", read_only=True)
                 opened.callback(store.close)
                 stores.setdefault(label if equals else run.name, []).append(store)
-            assert level is not None  # there is at least one run
-            title = options.title or f"Level {level.id}, {level.name}"
+            assert task is not None  # there is at least one run
+            title = options.title or f"Level {task.id}, {task.name}"
             draw_comparison(
-                stores, options.out, by=options.by, title=title, yardsticks=level.yardsticks, limit=level.max_steps
+                stores, options.out, by=options.by, title=title, yardsticks=task.yardsticks, score=task.score
             )
     except (RunError, OSError, sqlite3.Error) as error:
         print(f"townlet compare: {error}", file=sys.stderr)
@@ -107,12 +111,34 @@ def validate(arguments: Sequence[str]) -> int:
     wrong = False
     for reference in parser.parse_args(arguments).level:
         try:
-            level = load_level(reference)
+            level = load_task(reference)
             print(f"{reference}: level {level.id}, {level.name}, is right")
         except ConfigError as error:
             wrong = True
             print(error, file=sys.stderr)
     return WRONG_USE if wrong else DONE
+
+
+def check_env(arguments: Sequence[str]) -> int:
+    """Check that a vector environment of Gymnasium does what it declares."""
+    parser = Parser(prog="townlet check-env", description="Check a vector environment of Gymnasium, ours or another.")
+    parser.add_argument("env", metavar="ENV_ID", help="an id, or MODULE:ID where a module registers it")
+    parser.add_argument("--num-envs", type=positive, default=4, help="how many sub-environments (default: 4)")
+    parser.add_argument("--steps", type=positive, default=1000, help="at most so many steps (default: 1000)")
+    options = parser.parse_args(arguments)
+    try:
+        env = gymnasium.make_vec(options.env, num_envs=options.num_envs)
+    except (gymnasium.error.Error, ImportError) as error:
+        parser.error(f"ENV_ID: expected a registered environment, got {options.env!r}: {error}")
+    try:
+        check_vector_env(env, steps=options.steps)
+    except VectorEnvError as error:
+        print(f"{options.env}: {error}", file=sys.stderr)
+        return FAILED
+    finally:
+        env.close()
+    print(f"{options.env}: right, with autoreset mode {env.metadata['autoreset_mode'].value}")
+    return DONE
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""Levels as others use them: the types, and how a level file becomes one."""
+"""Tasks as others use them: the types, and how a file becomes a level of the town or a Gymnasium task."""
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,6 @@ from townlet.level import (
     Grid,
     JointEncoder,
     Layout,
-    Level,
     Meter,
     Milestone,
     MultiTick,
@@ -33,8 +34,9 @@ from townlet.level import (
     SpatialEncoder,
     Training,
 )
-from townlet.level_checks import level_problems, name_problems
+from townlet.level_checks import gym_problems, level_problems, name_problems
 from townlet.level_file import ConfigError
+from townlet.task import GymTask, Level, Score, Task
 
 __all__ = [
     "Affordance",
@@ -47,6 +49,7 @@ __all__ = [
     "FeedForward",
     "Fresh",
     "Grid",
+    "GymTask",
     "JointEncoder",
     "Layout",
     "Level",
@@ -62,17 +65,46 @@ __all__ = [
     "Recurrent",
     "Replay",
     "Reward",
+    "Score",
     "SpatialEncoder",
+    "Task",
     "Training",
     "load_level",
+    "load_task",
 ]
 
 
-def load_level(reference: str | Path, overrides: Mapping[str, Any] | None = None) -> Level:
-    """Read, merge and check a level.
+def load_task(reference: str | Path, overrides: Mapping[str, Any] | None = None) -> Level | GymTask:
+    """Read, merge and check a task: a Gymnasium one where there is a key `gym`, else a level of the town.
 
     `reference` is an id ("2"), a name, or a path to a YAML file; `overrides` maps dotted keys to values, as
     {"training.seed": 3}. Raises ConfigError with one line for each error.
     """
     path = reference if isinstance(reference, Path) else level_file.find_level(reference)
+    if "gym" in level_file.keys(path, overrides or {}):
+        return level_file.load(GymTask, path, overrides or {}, gym_problems)
     return level_file.load(Level, path, overrides or {}, level_problems, name_problems)
+
+
+def load_level(reference: str | Path, overrides: Mapping[str, Any] | None = None) -> Level:
+    """Read, merge and check a level of the town: as `load_task`, which also raises for what is none."""
+    task = load_task(reference, overrides)
+    if not isinstance(task, Level):
+        raise ConfigError([f"{reference}: expected a level of the town, got a task of Gymnasium ({task.gym})"])
+    return task
+
+
+def load_gym_task(
+    env_id: str, reference: str | Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> GymTask:
+    """Load a recipe (default: the shipped one, gym.yaml) for another environment, whose id becomes the task's.
+
+    Raises ConfigError, also where the recipe is not a Gymnasium task.
+    """
+    recipe = level_file.configs_directory() / "gym.yaml" if reference is None else reference
+    path = recipe if isinstance(recipe, Path) else level_file.find_level(recipe)
+    if "gym" not in level_file.keys(path, {}):
+        raise ConfigError([f"{recipe}: expected a Gymnasium task, with a key gym, for {env_id}, got a level"])
+    named = re.sub(r"[^0-9A-Za-z._-]+", "-", env_id.rpartition(":")[2]).strip("-._")[:64] or "gym"
+    quoted = {"gym": json.dumps(env_id), "id": json.dumps(named)}
+    return level_file.load(GymTask, path, quoted | dict(overrides or {}), gym_problems)

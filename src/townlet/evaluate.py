@@ -3,12 +3,15 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from townlet.agent.networks import make_network
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive
-from townlet.config import ConfigError, load_level
+from townlet.config import ConfigError, Task, load_task
+from townlet.environment.make import make_env
+from townlet.environment.types import WorldError
 from townlet.population.evaluation import RandomPolicy, evaluate, play
 from townlet.seeding import stream_seed
 from townlet.training import checkpoint
@@ -22,7 +25,9 @@ def make_parser() -> Parser:
     parser.add_argument("--episodes", type=positive, default=512, help="how many (default: 512)")
     parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--seed", type=int, help="which maps and starts (default: those of the run's own evaluations)")
-    parser.add_argument("--forgetful", action="store_true", help="zero the memory before every step")
+    parser.add_argument(
+        "--forget-every", type=positive, metavar="N", help="zero the memory before every N-th step; 1: have none"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
@@ -34,28 +39,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         run = resolve_run(options.run, options.runs_dir)
-        level = load_level(run / "config.yaml")
-        found = _find_checkpoint(run / "checkpoints", options.checkpoint)
-        network = make_network(level).to(options.device)
+        task = load_task(run / "config.yaml")
+        found = find_checkpoint(run / "checkpoints", options.checkpoint)
+        with closing(make_env(task, 1, options.device, compile=False)) as env:
+            network = make_network(task.network, env.observation_layout, env.num_actions).to(options.device)
         network.load_state_dict(found.model)
-        seed = stream_seed(level.training.seed, "evaluation") if options.seed is None else options.seed
-        result = evaluate(level, network, options.episodes, seed, options.device, options.forgetful)
-        result |= {"checkpoint": found.path.name, "level": level.id}
+        seed = stream_seed(task.training.seed, "evaluation") if options.seed is None else options.seed
+        result = evaluate(task, network, options.episodes, seed, options.device, options.forget_every)
+        result |= {"checkpoint": found.path.name, "level": task.id}
         if options.json:
             print(json.dumps(result))
         else:
-            random = play(level, RandomPolicy(seed, options.device), options.episodes, seed, options.device)
-            print(describe(result, random["mean_ep_length"], level.max_steps, level.yardsticks))
+            random = play(task, RandomPolicy(seed, options.device), options.episodes, seed, options.device)
+            print(describe(task, result, random[task.score.key]))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, checkpoint.CheckpointError) as error:
+    except (RunError, checkpoint.CheckpointError, WorldError) as error:
         print(f"townlet evaluate: {error}", file=sys.stderr)
         return FAILED
     return DONE
 
 
-def _find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
+def find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
+    """Read the checkpoint called `latest`, `best` or by its name. Raises CheckpointError."""
     if name == "latest":
         return checkpoint.load_latest(directory, lambda text: print(text, file=sys.stderr))
     if name == "best":
@@ -68,16 +75,18 @@ def _find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
     return checkpoint.load(directory / Path(name).name)
 
 
-def describe(result: dict[str, Any], random: float, limit: int, yardsticks: dict[str, float]) -> str:
-    """The result for a person, beside what random actions reach on the same maps, measured now."""
-    deaths = ", ".join(f"{count} of {meter}" for meter, count in result["deaths"].items() if count) or "none"
-    known = {name: value for name, value in yardsticks.items() if name != "random"}
+def describe(task: Task, result: dict[str, Any], random: float) -> str:
+    """The result for a person, beside what random actions reach in the same episodes, measured now."""
+    score, known = task.score, {name: value for name, value in task.yardsticks.items() if name != "random"}
+    length, reward = ("survival", "reward") if score.key == "mean_ep_length" else ("length", "return")
+    limit = f" of {task.max_steps}" if task.max_steps else ""
+    deaths = ", ".join(f"{count} of {cause}" for cause, count in result["deaths"].items() if count) or "none"
     lines = [
-        f"level {result['level']}, {result['checkpoint']}: {result['episodes']} greedy episodes on unseen maps",
-        f"survival  {result['mean_ep_length']:.1f} of {limit} steps (standard deviation {result['std_ep_length']:.1f})",
-        f"reward    {result['mean_reward']:.2f} (standard deviation {result['std_reward']:.2f})",
+        f"level {result['level']}, {result['checkpoint']}: {result['episodes']} greedy episodes on {score.unseen}",
+        f"{length:9} {result['mean_ep_length']:.1f}{limit} steps (standard deviation {result['std_ep_length']:.1f})",
+        f"{reward:9} {result['mean_reward']:.2f} (standard deviation {result['std_reward']:.2f})",
         f"reached the limit  {result['survival_rate']:.1%}",
-        f"deaths    {deaths}",
+        *([f"deaths    {deaths}"] if result["deaths"] else []),
         f"beside    random actions {random:.1f}" + "".join(f", {name} {value:g}" for name, value in known.items()),
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The level: everything that a run is, as frozen, checked types."""
+"""The parts of a level: everything that a run is, as frozen, checked types."""
 
 from typing import Annotated, Literal
 
@@ -169,13 +169,17 @@ class JointEncoder(Part):
 
 
 class Recurrent(Part):
-    """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell."""
+    """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell.
+
+    `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
+    """
 
     kind: Literal["recurrent"]
     encoder: Annotated[SpatialEncoder | JointEncoder, Field(discriminator="kind")]
     cell: Literal["lstm", "gru"] = "lstm"
     hidden: Positive
     head: Positive
+    memory_span: Annotated[int, Field(ge=2)] | None = None
     skip: bool = False
     layer_norm: bool = False
     dueling: bool = False
@@ -236,6 +240,7 @@ class Training(Part):
     mode: Annotated[Fresh | Replay, Field(discriminator="kind")]
     initial_state: Literal["stored", "zero"] = "stored"  # memory at the start of a window
     gamma: Unit
+    reward_scale: Annotated[float, Field(gt=0.0)] = 1.0  # of what is learned from; what is told stays as it is
     n_step: Positive = 1
     trace_decay: Unit = 0.0  # lambda
     double_q: bool = True
@@ -256,29 +261,3 @@ class Evaluation(Part):
 
     episodes: Positive
     every: Positive
-
-
-class Level(Part):
-    """A whole level: the world, what agents see and are rewarded for, and how they learn."""
-
-    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
-    name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
-    description: str
-    grid: Grid
-    meters: Annotated[dict[Name, Meter], Field(min_length=1)]
-    present_meters: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]  # in observation order
-    drains: Annotated[tuple[Drain, ...], Field(strict=False)] = ()
-    cascades: Cascades | None = None
-    affordances: Annotated[dict[Name, Affordance], Field(min_length=1)]  # the vocabulary, in observation order
-    placed_affordances: Annotated[tuple[Name, ...], Field(strict=False)]
-    layout: Layout
-    actions: Annotated[tuple[Action, ...], Field(strict=False, min_length=1)]
-    max_steps: Ticks
-    day_ticks: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    multi_tick: MultiTick | None = None
-    observation: Observation
-    reward: Reward
-    yardsticks: dict[Name, float] = {}
-    network: Annotated[FeedForward | Recurrent, Field(discriminator="kind")]
-    training: Training
-    evaluation: Evaluation

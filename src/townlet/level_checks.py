@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from townlet.level import FeedForward, Fresh, Level, Recurrent, Replay, SpatialEncoder
+from townlet.level import FeedForward, Fresh, Recurrent, Replay, SpatialEncoder
 from townlet.level_errors import Key, Problem
+from townlet.task import GymTask, Level, Task
 
 ANY = "*"  # in a pattern of keys: each key of a mapping, each item of a list
 NAMES: dict[Key, str] = {  # where the name of something stands -> the part of the level that defines it
@@ -31,6 +32,15 @@ def level_problems(level: Level) -> list[Problem]:
         _returns_problems, _mode_problems, _network_problems,
     )  # fmt: skip
     return [problem for check in checks for problem in check(level)]
+
+
+def gym_problems(task: GymTask) -> list[Problem]:
+    """Everything wrong between the parts of a Gymnasium task whose structure is right."""
+    problems = [*_returns_problems(task), *_mode_problems(task), *_network_problems(task)]
+    if weights := task.training.exploration.action_weights:
+        key = ("training", "exploration", "action_weights")
+        problems.append(Problem(key, "nothing, since a Gymnasium action has no name", ", ".join(weights)))
+    return problems
 
 
 def name_problems(values: Mapping[str, Any]) -> list[Problem]:
@@ -170,7 +180,7 @@ def _time_problems(level: Level) -> list[Problem]:
     return problems
 
 
-def _returns_problems(level: Level) -> list[Problem]:
+def _returns_problems(level: Task) -> list[Problem]:
     training, problems = level.training, []
     trace, decay = ("training", "trace_decay"), training.trace_decay
     if decay > 0.0 and training.n_step > 1:
@@ -189,7 +199,7 @@ def _returns_problems(level: Level) -> list[Problem]:
     return problems
 
 
-def _mode_problems(level: Level) -> list[Problem]:
+def _mode_problems(level: Task) -> list[Problem]:
     training, mode, key = level.training, level.training.mode, ("training", "mode")
     if isinstance(mode, Fresh):
         expected = f"a divisor of num_agents, {training.num_agents}"
@@ -205,9 +215,9 @@ def _mode_problems(level: Level) -> list[Problem]:
     return problems
 
 
-def _network_problems(level: Level) -> list[Problem]:
+def _network_problems(level: Task) -> list[Problem]:
     network, mode, problems = level.network, level.training.mode, []
-    if isinstance(network, Recurrent) and isinstance(network.encoder, SpatialEncoder) and not level.observation.window:
+    if isinstance(network, Recurrent) and isinstance(network.encoder, SpatialEncoder) and not level.window:
         problems.append(Problem(("network", "encoder", "kind"), "joint, since no window is observed", "'spatial'"))
     if isinstance(network, FeedForward) and isinstance(mode, Replay):
         for name, value, none in (("burn_in", mode.burn_in, 0), ("stored_every", mode.stored_every, 1)):

@@ -26,7 +26,7 @@ from townlet.yaml_tree import (
     plain,
 )
 
-__all__ = ["ConfigError", "Problem", "configs_directory", "find_level", "load", "shipped_levels"]
+__all__ = ["ConfigError", "Problem", "configs_directory", "find_level", "keys", "load", "shipped_levels"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -66,6 +66,13 @@ def load(
     return level
 
 
+def keys(path: Path, overrides: Mapping[str, object]) -> set[str]:
+    """Return the outermost keys of a file, of those it extends and of the overrides, as far as they can be read."""
+    reader = _LevelReader()
+    trees = (reader.read_file(Path(path)), reader.read_overrides(overrides))
+    return {key for tree in trees if tree is not None for key in tree.value}
+
+
 def configs_directory() -> Path:
     """Return the folder of the shipped levels: in the installed package, else in the repository."""
     packaged = Path(__file__).parent / "configs"
@@ -74,21 +81,21 @@ def configs_directory() -> Path:
 
 def shipped_levels() -> dict[str, Path]:
     """Map the id of each shipped level to its file, in the order of the ladder. Raises ConfigError."""
-    return {rung.id: rung.path for rung in _ladder()}
+    return {rung.id: rung.path for rung in _rungs("levels")}
 
 
 def find_level(reference: str) -> Path:
-    """Return the file of a level: by id ("2"), by name (its `name`, or the stem of its file), or as a path to a .yaml.
+    """Return the file of a level or a task: by id ("2"), by name (its `name`, or its file's stem), or as a .yaml path.
 
-    A path is returned as it is. Raises ConfigError where no shipped level has the id or name.
+    A path is returned as it is. Raises ConfigError where nothing that is shipped has the id or name.
     """
     if reference.endswith((".yaml", ".yml")):
         return Path(reference)
-    ladder = _ladder()
-    names = {word: rung.path for rung in reversed(ladder) for word in (rung.name, rung.path.stem)}
-    names.update({rung.id: rung.path for rung in ladder})
+    shipped = [*_rungs("levels"), *_rungs("tasks")]
+    names = {word: rung.path for rung in reversed(shipped) for word in (rung.name, rung.path.stem)}
+    names.update({rung.id: rung.path for rung in reversed(shipped)})
     if reference not in names:
-        ids = ", ".join(rung.id for rung in ladder)
+        ids = ", ".join(rung.id for rung in shipped)
         got = short(reference) + suggestion(reference, names)
         raise ConfigError([f"level: expected one of {ids}, a name or a path to a .yaml file, got {got}"])
     return names[reference]
@@ -105,9 +112,9 @@ class _Rung(NamedTuple):
         return (float(number[0]) if number else math.inf, self.id)
 
 
-def _ladder() -> list[_Rung]:
+def _rungs(folder: str) -> list[_Rung]:
     reader, rungs = _LevelReader(), dict[str, _Rung]()
-    for path in sorted((configs_directory() / "levels").glob("*.yaml")):
+    for path in sorted((configs_directory() / folder).glob("*.yaml")):
         root = reader.read_own(path)
         if root is None:
             continue

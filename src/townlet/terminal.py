@@ -18,17 +18,16 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from townlet.terminal_picture import (
+from townlet.terminal_facts import (
     RunHeader,
     Snapshot,
     format_count,
     format_duration,
     format_metric,
-    literal_text,
     percent_done,
-    picture,
     seconds_left,
 )
+from townlet.terminal_picture import literal_text, picture
 
 __all__ = [
     "Dashboard",
@@ -48,8 +47,6 @@ HISTORY_POINTS = 1024
 MESSAGES_KEPT = 10
 # label, metric, format
 PLAIN_FIELDS = (
-    ("survival", "rollout/ep_len_mean", ".1f"),
-    ("eval", "eval/mean_ep_length", ".1f"),
     ("loss", "train/loss", ".3g"),
     ("q", "train/q_mean", ".3g"),
     ("eps", "train/epsilon", ".3g"),
@@ -108,10 +105,11 @@ class PlainReporter(Reporter):
 
     def start(self, header: RunHeader) -> None:
         self._header = header
+        limit = "" if header.max_episode_steps is None else f"  limit {header.max_episode_steps:,}"
         yardsticks = "".join(f"  {name} {value:g}" for name, value in header.yardsticks.items())
         self._write(
             f"level {header.level}  device {header.device}  agents {header.num_agents:,}  seed {header.seed}"
-            f"  parameters {header.parameters:,}  limit {header.max_episode_steps:,}{yardsticks}  run {header.run_path}"
+            f"  parameters {header.parameters:,}{limit}{yardsticks}  run {header.run_path}"
         )
 
     def update(self, snapshot: Snapshot) -> None:
@@ -156,11 +154,14 @@ class Dashboard(Reporter):
         self._size = self._console.size
         self._drawn_at = -math.inf
         self._snapshot = Snapshot()
+        self._rollout = ""  # the metric that the chart draws
         self._evaluation: dict[str, float] = {}
         self._history: list[tuple[int, float]] = []
         self._messages: deque[Text] = deque(maxlen=MESSAGES_KEPT)
 
     def start(self, header: RunHeader) -> None:
+        self._rollout = header.score[1]
+
         def draw() -> RenderableType:
             width, height = self._console.size
             # One row stays free for the prompt that follows the last picture.
@@ -178,11 +179,11 @@ class Dashboard(Reporter):
 
     def update(self, snapshot: Snapshot) -> None:
         self._snapshot = _keep_evaluation(snapshot, self._evaluation)
-        survival = snapshot.metrics.get("rollout/ep_len_mean", math.nan)
-        if math.isfinite(survival):
+        score = snapshot.metrics.get(self._rollout, math.nan)
+        if math.isfinite(score):
             while self._history and self._history[-1][0] >= snapshot.step:
                 self._history.pop()
-            self._history.append((snapshot.step, survival))
+            self._history.append((snapshot.step, score))
             if len(self._history) > HISTORY_POINTS:
                 self._history = self._history[::2]
         self._draw_if_due()
@@ -217,10 +218,12 @@ class Dashboard(Reporter):
 
 def plain_line(header: RunHeader, snapshot: Snapshot) -> str:
     """Return one line that says how the run stands, its fields two spaces apart."""
+    word, rollout, greedy = header.score
+    scores = ((word, rollout, ".1f"), ("eval", greedy, ".1f"))
     fields = (
         f"step {snapshot.step:,}/{header.total_steps:,}",
         f"{percent_done(header, snapshot)}%",
-        *(f"{label} {format_metric(snapshot.metrics, name, spec)}" for label, name, spec in PLAIN_FIELDS),
+        *(f"{label} {format_metric(snapshot.metrics, name, spec)}" for label, name, spec in (*scores, *PLAIN_FIELDS)),
         f"{snapshot.steps_per_second:,.0f} steps/s",
         f"left {format_duration(seconds_left(header, snapshot))}",
     )

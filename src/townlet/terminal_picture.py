@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle
 from statistics import fmean
 
@@ -12,6 +12,16 @@ from rich.progress_bar import ProgressBar
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
+
+from townlet.terminal_facts import (
+    RunHeader,
+    Snapshot,
+    format_count,
+    format_duration,
+    format_metric,
+    percent_done,
+    seconds_left,
+)
 
 GUTTER = 10  # cells for the label of a row
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -23,89 +33,21 @@ LEARNING_FIELDS = (
     ("grad norm", "train/grad_norm", ".3g"),
     ("epsilon", "train/epsilon", ".3g"),
 )
-SURVIVAL_FIELDS = (
-    ("mean", "rollout/ep_len_mean", ".1f"),
-    ("survived", "rollout/survival_rate", ".0%"),
-    ("greedy", "eval/mean_ep_length", ".1f"),
-    ("memory gap", "memory/ablation_gap", "+.1f"),
-)
 Bar = tuple[str, float, str, str]  # name, share of the length, value as text, style
-
-
-@dataclass(frozen=True)
-class RunHeader:
-    """Hold what does not change during a run."""
-
-    level: str
-    device: str
-    num_agents: int
-    seed: int
-    total_steps: int  # environment steps summed over agents
-    max_episode_steps: int
-    parameters: int
-    run_path: str
-    yardsticks: Mapping[str, float]  # mean survival of known policies, in steps, by name
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Hold how the run stands: environment steps summed over agents, seconds, and the newest metrics by name."""
-
-    step: int = 0
-    elapsed: float = 0.0
-    steps_per_second: float = 0.0
-    time_split: Mapping[str, float] = field(default_factory=dict)  # shares of the time, what is missing to 1 is "other"
-    metrics: Mapping[str, float] = field(default_factory=dict)
-
-
-def percent_done(header: RunHeader, snapshot: Snapshot) -> int:
-    """Return the whole percents of the steps done, 100 only at the end."""
-    return min(100 * snapshot.step // max(header.total_steps, 1), 100)
-
-
-def seconds_left(header: RunHeader, snapshot: Snapshot) -> float:
-    """Return the seconds that the other steps take at the present rate, infinity while there is none."""
-    steps_left = max(header.total_steps - snapshot.step, 0)
-    return steps_left / snapshot.steps_per_second if snapshot.steps_per_second > 0 else math.inf
-
-
-def format_duration(seconds: float) -> str:
-    """Return m:ss, from an hour on h:mm:ss, from a day on with the days in front; a dash for what is not finite."""
-    if not math.isfinite(seconds):
-        return "-"
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    clock = f"{hour}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-    return f"{days:,}d {clock}" if days else clock
-
-
-def format_metric(metrics: Mapping[str, float], name: str, spec: str) -> str:
-    """Return the metric in the format `spec`, a dash where it is missing."""
-    return format(metrics[name], spec) if name in metrics else "-"
-
-
-def format_count(value: float) -> str:
-    """Return a count in at most six characters up to 999T: 12,345 or 1.23M."""
-    if not abs(value) >= 99_999.5:
-        return f"{value:,.0f}"
-    for unit in ("k", "M", "B"):
-        value /= 1000
-        if abs(value) < 999.5:
-            return f"{value:.3g}{unit}"
-    return f"{value / 1000:.3g}T"
 
 
 def picture(
     header: RunHeader,
     snapshot: Snapshot,
-    history: Sequence[tuple[int, float]],  # (step, mean survival), oldest first
+    history: Sequence[tuple[int, float]],  # (step, mean score), oldest first
     messages: Sequence[Text],
     width: int,
     height: int,
 ) -> RenderableType:
     """Return the dashboard at one moment, at most `width` cells wide and `height` rows high."""
-    metrics, limit, inner = snapshot.metrics, max(header.max_episode_steps, 1), max(width - GUTTER, 1)
+    metrics, inner = snapshot.metrics, max(width - GUTTER, 1)
+    greedy = metrics.get(header.score[2], math.nan)
+    ends = _ends(header, history, greedy)
     lists = [
         ("meters", _levels(_named(metrics, "meters/", "_mean"))),
         ("causes of death", _ranked(_named(metrics, "deaths/"), "red")),
@@ -115,9 +57,9 @@ def picture(
     rows: list[RenderableType] = [
         *_head(header, snapshot, width),
         _row(1, _label("learning"), _values(metrics, LEARNING_FIELDS)),
-        _title("survival", _values(metrics, SURVIVAL_FIELDS)),
-        *_chart(history, header.yardsticks, limit, chart_rows, inner),
-        *_scale(header.yardsticks, metrics.get("eval/mean_ep_length", math.nan), limit, inner),
+        _title(header.score[0], _values(metrics, header.score_fields())),
+        *_chart(history, header.yardsticks, ends, chart_rows, inner),
+        *_scale(header.yardsticks, greedy, ends, inner),
     ]
     if list_rows:
         columns = Table.grid(expand=True, padding=(0, 2, 0, 0), pad_edge=False)
@@ -192,21 +134,34 @@ def _values(metrics: Mapping[str, float], fields: Iterable[tuple[str, str, str]]
     return line
 
 
+def _ends(header: RunHeader, history: Sequence[tuple[int, float]], greedy: float) -> tuple[float, float]:
+    """Return the scores where the chart begins and ends: 0 and the limit, or whatever there was."""
+    if header.max_episode_steps is not None:
+        return 0.0, max(header.max_episode_steps, 1)
+    known = [0.0, greedy, *header.yardsticks.values(), *(value for _, value in history)]
+    low, high = (end(value for value in known if math.isfinite(value)) for end in (min, max))
+    return low, high if high > low else low + 1.0
+
+
 def _chart(
-    history: Sequence[tuple[int, float]], yardsticks: Mapping[str, float], limit: int, rows: int, width: int
+    history: Sequence[tuple[int, float]],
+    yardsticks: Mapping[str, float],
+    ends: tuple[float, float],
+    rows: int,
+    width: int,
 ) -> Iterator[RenderableType]:
-    """Draw survival over the steps so far as columns of blocks, 0 to `limit` high, dotted at the yardsticks."""
-    values = _resample(history, width)
-    labels = {min(int(rows * _share(value / limit)), rows - 1): name for name, value in yardsticks.items()}
+    """Draw the score over the steps so far as columns of blocks, dotted at the yardsticks."""
+    values = [_part(value, ends) for value in _resample(history, width)]
+    labels = {min(int(rows * _share(_part(value, ends))), rows - 1): name for name, value in yardsticks.items()}
     for row in reversed(range(rows)):
-        fills = [round(8 * _share(rows * value / limit - row)) for value in values]
+        fills = [round(8 * _share(rows * value - row)) for value in values]
         line = Text("".join(BLOCKS[fill] if fill or row not in labels else "┈" for fill in fills), "cyan")
         line.highlight_regex("┈+", "bright_black")
         yield _row(1, _label(labels.get(row, "")), line)
 
 
 def _resample(history: Sequence[tuple[int, float]], width: int) -> list[float]:
-    """Return the mean survival of each of `width` columns; a column without a point holds the one before."""
+    """Return the mean score of each of `width` columns; a column without a point holds the one before."""
     columns: list[list[float]] = [[] for _ in range(width)]
     for step, value in history:
         columns[(step - history[0][0]) * (width - 1) // max(history[-1][0] - history[0][0], 1)].append(value)
@@ -217,12 +172,14 @@ def _resample(history: Sequence[tuple[int, float]], width: int) -> list[float]:
     return means
 
 
-def _scale(yardsticks: Mapping[str, float], greedy: float, limit: int, width: int) -> list[RenderableType]:
-    """Draw the greedy evaluation as a bar from 0 to `limit`, with a labelled mark for it and for each yardstick."""
+def _scale(
+    yardsticks: Mapping[str, float], greedy: float, ends: tuple[float, float], width: int
+) -> list[RenderableType]:
+    """Draw the greedy evaluation as a bar, with a labelled mark for it and for each yardstick."""
     marks = [(value, name, "┃", "yellow") for name, value in yardsticks.items()] + [(greedy, "greedy", "◆", "green")]
     marks = sorted(mark for mark in marks if math.isfinite(mark[0]))
-    places = [round(_share(value / limit) * (width - 1)) for value, *_ in marks]
-    filled = round(_share(greedy / limit) * width)
+    places = [round(_share(_part(value, ends)) * (width - 1)) for value, *_ in marks]
+    filled = round(_share(_part(greedy, ends)) * width)
     cells = [("━", "green")] * filled + [("─", "bright_black")] * (width - filled)
     for place, (_, _, glyph, style) in zip(places, marks, strict=True):
         cells[place] = (glyph, style)
@@ -276,6 +233,10 @@ def _bars(title: str, bars: Sequence[Bar], height: int, name_width: int) -> Rend
         table.add_row(literal_text(name), _bar(share, style), literal_text(value))
     rest = [literal_text(f"+{len(bars) - len(shown)} more", "dim")] if len(shown) < len(bars) else []
     return Group(_title(title), table if bars else literal_text("-"), *rest)
+
+
+def _part(value: float, ends: tuple[float, float]) -> float:
+    return (value - ends[0]) / (ends[1] - ends[0])
 
 
 def _share(value: float) -> float:

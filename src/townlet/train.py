@@ -14,7 +14,9 @@ import torch
 
 from townlet.agent.learner import TrainingDivergedError
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting
-from townlet.config import ConfigError, Level, load_level
+from townlet.config import ConfigError, Task, load_gym_task, load_task
+from townlet.environment.make import check_env
+from townlet.environment.types import WorldError
 from townlet.terminal import make_reporter
 from townlet.training import checkpoint
 from townlet.training.run_directory import RunDirectory, RunError, describe_machine, resolve_run
@@ -27,6 +29,7 @@ def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
     parser.add_argument("--level", help="a level's id, name or file (default: 2)")
+    parser.add_argument("--gym", metavar="ENV_ID", help="an environment of Gymnasium: id, or module:id")
     parser.add_argument("--seed", type=int, help="root of all randomness")
     parser.add_argument("--num-agents", type=positive, help="agents in the town")
     parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
@@ -53,14 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = make_parser()
     options = parser.parse_args(arguments)
-    if options.resume and (options.level or options.load or options.run_name):
-        parser.error("--resume goes on with a run as it is: --level, --load and --run-name do not go with it")
+    if options.resume and (options.level or options.gym is not None or options.load or options.run_name):
+        parser.error("--resume goes on with a run as it is: --level, --gym, --load and --run-name do not go with it")
     try:
         return _train(options)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, TrainingDivergedError) as error:
+    except (RunError, checkpoint.CheckpointError, TrainingDivergedError, WorldError) as error:
         print(f"townlet train: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -70,19 +73,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     resumed = resolve_run(options.resume, options.runs_dir) if options.resume else None
-    level = load_level(str(resumed / "config.yaml") if resumed else options.level or "2", _overrides(options))
-    plan = make_plan(level, options)
+    task = _load(options, resumed)
+    check_env(task)
+    plan = make_plan(task, options)
     if options.dry_run:
-        print(describe(level, plan, options.device, resumed))
+        print(describe(task, plan, options.device, resumed))
         return DONE
     taught = checkpoint.load(options.load) if options.load else None
-    run = RunDirectory.open(resumed) if resumed else _new_run(level, options)
+    run = RunDirectory.open(resumed) if resumed else _new_run(task, options)
     with (
         run,
         _stop_on_signals() as stop,
         _quiet_writer_threads(),
         make_reporter(options.plain) as reporter,
-        closing(TrainingRun(level, plan, run, reporter, options.device, stop)) as training,
+        closing(TrainingRun(task, plan, run, reporter, options.device, stop)) as training,
     ):
         if resumed:
             training.resume()
@@ -91,6 +95,14 @@ def _train(options: argparse.Namespace) -> int:
         training.train()
     _say_what_next(run, stop)
     return DONE
+
+
+def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
+    if resumed:
+        return load_task(resumed / "config.yaml", _overrides(options))
+    if options.gym is not None:
+        return load_gym_task(options.gym, options.level, _overrides(options))
+    return load_task(options.level or "2", _overrides(options))
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, Any]:
@@ -102,17 +114,17 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     return dict(options.set) | {key: value for key, value in flags.items() if value is not None}
 
 
-def make_plan(level: Level, options: argparse.Namespace) -> Plan:
-    """Pace a run by its level and the flags."""
-    total = level.training.total_steps
+def make_plan(task: Task, options: argparse.Namespace) -> Plan:
+    """Pace a run by its task and the flags."""
+    total = task.training.total_steps
     every = options.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    return Plan(total, every, options.evaluate_every or level.evaluation.every)
+    return Plan(total, every, options.evaluate_every or task.evaluation.every)
 
 
-def _new_run(level: Level, options: argparse.Namespace) -> RunDirectory:
-    run = RunDirectory.create(options.runs_dir, f"{level.id}_{level.name}", level.training.seed, options.run_name)
-    run.write_config(resolved_config(level))
-    run.write_meta(describe_machine(level=level.id, seed=level.training.seed, device=str(options.device)))
+def _new_run(task: Task, options: argparse.Namespace) -> RunDirectory:
+    run = RunDirectory.create(options.runs_dir, f"{task.id}_{task.name}", task.training.seed, options.run_name)
+    run.write_config(resolved_config(task))
+    run.write_meta(describe_machine(level=task.id, seed=task.training.seed, device=str(options.device)))
     return run
 
 
@@ -146,16 +158,16 @@ def _quiet_writer_threads() -> Iterator[None]:
         threading.excepthook = former
 
 
-def describe(level: Level, plan: Plan, device: torch.device, resumed: Path | None) -> str:
+def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None) -> str:
     """The plan of a run, for a person."""
-    training = level.training
+    training = task.training
     lines = {
-        "level": f"{level.id} {level.name}: {level.description}",
+        "level": f"{task.id} {task.name}: {task.description}",
         "run": f"goes on with {resumed}" if resumed else "a new one",
         "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
-        f"an evaluation of {level.evaluation.episodes} episodes every {plan.evaluate_every:,}",
-        "network": level.network.kind,
+        f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
+        "network": task.network.kind,
         "learning": f"{training.mode.kind}, windows of {training.seq_len}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())

@@ -11,8 +11,9 @@ import torch
 import yaml
 
 from townlet.agent.learner import TrainingDivergedError
-from townlet.config import Level
-from townlet.environment.vectorized_env import VectorizedEnv, repays_compiling
+from townlet.config import Task
+from townlet.environment.make import compiles, make_env
+from townlet.environment.types import Environment
 from townlet.population.evaluation import evaluate
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.seeding import stream_seed
@@ -46,22 +47,22 @@ class TrainingRun:
     """A population in a run folder. Use `resume` or `load_weights` before `train`, or neither."""
 
     def __init__(
-        self, level: Level, plan: Plan, run: RunDirectory, reporter: Reporter, device: torch.device, stop: StopRequest
+        self, task: Task, plan: Plan, run: RunDirectory, reporter: Reporter, device: torch.device, stop: StopRequest
     ) -> None:
-        self.level, self.plan, self.run, self.reporter, self.stop = level, plan, run, reporter, stop
+        self.task, self.plan, self.run, self.reporter, self.stop = task, plan, run, reporter, stop
         self.device, self.log = device, open_log(run.log_path)
-        self.population = VectorizedPopulation(level, self._make_env())
+        self.population = VectorizedPopulation(task, self._make_env())
         self.elapsed_before, self.started = 0.0, time.monotonic()
         self.learned: dict[str, torch.Tensor] = {}
         self.pace = _Pace()
         self.saved_at = -1
         self.resumed_at: int | None = None
 
-    def _make_env(self) -> VectorizedEnv:
-        num_agents = self.level.training.num_agents
-        if repays_compiling(self.level, num_agents):
+    def _make_env(self) -> Environment:
+        num_agents = self.task.training.num_agents
+        if compiles(self.task, num_agents):
             self.tell("compiling the world; that takes some seconds")
-        env = VectorizedEnv(self.level, num_agents, self.device)
+        env = make_env(self.task, num_agents, self.device)
         if env.compile_failure:
             self.tell(f"the world runs uncompiled, several times slower: {env.compile_failure}", "yellow")
         return env
@@ -83,8 +84,10 @@ class TrainingRun:
                 f"{found.path}: expected a checkpoint of this level, got {reason}"
             ) from error
         self.elapsed_before, self.saved_at, self.resumed_at = found.state["elapsed"], found.step, found.step
-        self.run.write_config(resolved_config(self.level))  # flags may have changed it, the total steps above all
+        self.run.write_config(resolved_config(self.task))  # flags may have changed it, the total steps above all
         self.tell(f"goes on from {found.path.name}")
+        if not self.population.env.resumes:
+            self.tell("environments cannot be saved: every agent begins a new episode, with a blank memory", "yellow")
 
     def load_weights(self, found: checkpoint.Checkpoint) -> None:
         """Begin with the weights of another checkpoint, and nothing else of it. Raises CheckpointError."""
@@ -98,7 +101,8 @@ class TrainingRun:
         self.population.learner.copy_to_target()
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the environment and the log."""
+        self.population.env.close()
         for handler in self.log.handlers:
             handler.close()
 
@@ -153,13 +157,13 @@ class TrainingRun:
         self.reporter.update(Snapshot(self.population.env_steps, self.elapsed, rate, split, self.pace.latest))
 
     def _evaluate(self) -> dict[str, Any]:
-        """Evaluate greedily on unseen maps, with memory and, where there is one, without."""
-        population, level, step = self.population, self.level, self.population.env_steps
-        episodes, seed = level.evaluation.episodes, stream_seed(level.training.seed, "evaluation")
-        result = evaluate(level, population.network, episodes, seed, self.device)
+        """Evaluate greedily in unseen episodes, with memory and, where there is one, without."""
+        population, task, step = self.population, self.task, self.population.env_steps
+        episodes, seed, score = task.evaluation.episodes, stream_seed(task.training.seed, "evaluation"), task.score
+        result = evaluate(task, population.network, episodes, seed, self.device)
         if population.hidden:
-            forgetful = evaluate(level, population.network, episodes, seed, self.device, forgetful=True)
-            result["memory_ablation_gap"] = result["mean_ep_length"] - forgetful["mean_ep_length"]
+            forgetful = evaluate(task, population.network, episodes, seed, self.device, forget_every=1)
+            result["memory_ablation_gap"] = result[score.key] - forgetful[score.key]
             memory = {"memory/ablation_gap": result["memory_ablation_gap"]}
             drift = population.stored_state_drift()
             if drift is not None:
@@ -168,9 +172,9 @@ class TrainingRun:
             self.pace.latest |= memory
         self.metrics.write_evaluation(step, result, self.elapsed)
         self._keep_evaluation(step, result)
-        known = ", ".join(f"{name} {value:g}" for name, value in level.yardsticks.items())
-        survival, limit = result["mean_ep_length"], level.max_steps
-        self.tell(f"step {step:,}: greedy survival {survival:.1f} of {limit} on unseen maps ({known})", "bold")
+        known = ", ".join(f"{name} {value:g}" for name, value in task.yardsticks.items())
+        beside = f" ({known})" if known else ""
+        self.tell(f"step {step:,}: greedy {score.word} {score.tell(result)} on {score.unseen}{beside}", "bold")
         self._show(evaluation_scalars(result))
         self.pace.begin(population)
         return result
@@ -185,8 +189,8 @@ class TrainingRun:
     def _save(self, result: dict[str, Any] | None) -> None:
         population = self.population
         state = {"population": population.state_dict(), "elapsed": self.elapsed}
-        score = None if result is None else result["mean_ep_length"]
-        facts = {"level": self.level.id, "seed": self.level.training.seed}
+        score = None if result is None else result[self.task.score.key]
+        facts = {"level": self.task.id, "seed": self.task.training.seed}
         model, step = population.network.state_dict(), population.env_steps
         path = checkpoint.save(self.run.checkpoints, step, model, state, best_score=score, facts=facts)
         self.saved_at = step
@@ -201,27 +205,26 @@ class TrainingRun:
 
     def _draw(self) -> None:
         try:
-            level = self.level
-            title = f"Level {level.id}, {level.name}: seed {level.training.seed}"
+            task = self.task
+            title = f"Level {task.id}, {task.name}: seed {task.training.seed}"
             with closing(MetricsStore(self.run.metrics_path, read_only=True)) as store:
-                draw_curves(
-                    store, self.run.curves_path, title=title, yardsticks=level.yardsticks, limit=level.max_steps
-                )
+                draw_curves(store, self.run.curves_path, title=title, yardsticks=task.yardsticks, score=task.score)
         except Exception as error:  # a picture is never worth a run
             self.tell(f"cannot draw {self.run.curves_path}: {error}", "yellow")
 
     def _header(self) -> RunHeader:
-        level = self.level
+        task, score = self.task, self.task.score
         return RunHeader(
-            level=f"{level.id} {level.name}",
+            level=f"{task.id} {task.name}",
             device=str(self.device),
             num_agents=self.population.num_agents,
-            seed=level.training.seed,
+            seed=task.training.seed,
             total_steps=self.plan.total_steps,
-            max_episode_steps=level.max_steps,
+            max_episode_steps=score.limit,
             parameters=sum(parameter.numel() for parameter in self.population.network.parameters()),
             run_path=str(self.run.path),
-            yardsticks=level.yardsticks,
+            yardsticks=task.yardsticks,
+            score=(score.word, score.rollout, f"eval/{score.key}"),
         )
 
 
@@ -266,6 +269,8 @@ class _Pace:
         return self.rate(population), split
 
 
-def resolved_config(level: Level) -> str:
-    """The level as one YAML file that stands for itself."""
-    return yaml.safe_dump(json.loads(level.model_dump_json()), sort_keys=False, allow_unicode=True)
+def resolved_config(task: Task) -> str:
+    """The task as one YAML file that stands for itself: its name, its world, and then how agents learn in it."""
+    values = json.loads(task.model_dump_json())
+    learning = {name: values.pop(name) for name in ("yardsticks", "network", "training", "evaluation")}
+    return yaml.safe_dump(values | learning, sort_keys=False, allow_unicode=True)

@@ -143,3 +143,20 @@ def test_compare_draws_several_runs_into_one_picture(capsys: Capture, tmp_path: 
     assert capsys.readouterr().err.count("\n") == 1
     assert exit_code("compare", "s1", "--runs-dir", str(tmp_path), "--out", str(tmp_path / "no" / "where.png")) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_check_env_tells_right_from_wrong(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_code("check-env", "Townlet/Level0-v0", "--num-envs", "2") == 0
+    assert capsys.readouterr().out == "Townlet/Level0-v0: right, with autoreset mode NextStep\n"
+    assert exit_code("check-env", "CartPole-v1", "--steps", "3") == 1
+    said = capsys.readouterr()
+    assert said.err == "CartPole-v1: env: expected an episode to end within 3 steps, got none: give more steps\n"
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("name", ["Townlet/Level99-v0", "no_such_module:Some-v0", "a b"])
+def test_check_env_of_an_unknown_one_is_wrong_use(name: str, capsys: Capture) -> None:
+    assert exit_code("check-env", name) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"townlet check-env: error: ENV_ID: expected a registered environment, got {name!r}")
+    assert said.count("\n") == 1

@@ -20,7 +20,7 @@ from support.worlds import random_valid
 from townlet import train, training_run
 from townlet.agent.networks import make_network
 from townlet.config import Level, level_problems
-from townlet.environment.observation import ObservationLayout
+from townlet.environment.types import ObservationLayout
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
 
@@ -161,6 +161,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.cell": ("town", {"network.cell": "gru"}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
+        "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),
         "network<recurrent>.skip": ("town", {"network.skip": False}),
         "network<recurrent>.layer_norm": ("town", {"network.layer_norm": False}),
         "network<recurrent>.dueling": ("town", {"network.dueling": False}),
@@ -184,6 +185,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.initial_state": ("town", {"training.initial_state": "zero"}),
         "training.value_rescaling": ("town", {"training.value_rescaling": True}),
         "training.gamma": ("town", {"training.gamma": 0.8}),
+        "training.reward_scale": ("town", {"training.reward_scale": 2.0}),
         "training.n_step": ("replay", {"training.n_step": 3}),
         "training.trace_decay": ("town", {"training.trace_decay": 0.5}),
         "training.double_q": ("replay", {"training.double_q": False}),
@@ -242,7 +244,8 @@ def world(level: Level, directory: Path) -> Iterator[Any]:
 def network(level: Level, directory: Path) -> Iterator[Any]:
     """Shapes of the parameters, and the network's answers to a window."""
     torch.manual_seed(0)
-    made, width = make_network(level), ObservationLayout.of(level).obs_dim
+    layout = ObservationLayout.of(level)
+    made, width = make_network(level.network, layout, len(level.actions)), layout.obs_dim
     yield {name: tuple(parameter.shape) for name, parameter in made.named_parameters()}
     previous = torch.arange(6).view(2, 3) % len(level.actions)
     with torch.no_grad():

@@ -48,7 +48,7 @@ def test_recurrent_parameters_update_in_the_reference_level(reference):
 def test_a_past_changes_the_q_values_of_the_present_along_the_path_of_learning(lived, request):
     """A window from the run: the same last observation after another first one, and without what was remembered."""
     _, population = request.getfixturevalue(lived)
-    batch = population.buffer.sample_sequences(8, population.level.training.seq_len)
+    batch = population.buffer.sample_sequences(8, population.task.training.seq_len)
     network = population.network
     other = batch.observations.clone()
     other[:, 0] = other[:, 0].roll(1, dims=0)

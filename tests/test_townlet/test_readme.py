@@ -69,6 +69,18 @@ def test_the_python_example_runs(capsys):
     assert "meters/energy_mean" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("guide", ["your_own_network", "your_own_environment"])
+def test_a_guide_runs_from_top_to_bottom(guide, capsys):
+    """Its blocks are one program."""
+    text = (ROOT / "docs" / f"{guide}.md").read_text()
+    names: dict[str, object] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+        exec(compile(block, guide, "exec"), names)
+    if guide == "your_own_environment":
+        remembering, forgetting = map(float, re.findall(r"-?\d\.\d\d", capsys.readouterr().out))
+        assert remembering > 0.9 and abs(forgetting) < 0.4  # 256 episodes of a coin: a standard error of 0.06
+
+
 def test_the_mistakes_in_the_readme_are_told_in_those_words(folder, capsys):
     wrong = (folder / "my_town.yaml").read_text().replace("window: 7", "window: 6").replace("hygiene:", "hygeine:")
     (folder / "my_town.yaml").write_text(wrong)

@@ -234,6 +234,7 @@ def test_a_resized_terminal_is_cleared_and_filled_anew():
 
 def test_a_long_history_is_thinned_and_a_step_back_forgets_what_lay_ahead():
     dashboard, _, _ = open_dashboard()
+    dashboard.start(HEADER)
     for step in range(5_000):
         dashboard.update(Snapshot(step=step, metrics={"rollout/ep_len_mean": float(step)}))
     steps = [step for step, _ in dashboard._history]

@@ -31,7 +31,7 @@ def q_values(network: QNetwork, observation: Observation, memory: Memory) -> tup
     return q[:, 0], hidden
 
 
-def carry_on(hidden: Hidden, actions: Tensor, ended: Tensor, num_actions: int) -> Memory:
-    """Keep the memory after a step; agents whose episode ended [num_agents] bool begin the next without any."""
-    kept = tuple(part.masked_fill(ended.view(1, -1, 1), 0.0) for part in hidden)
-    return Memory(kept, torch.where(ended, num_actions, actions))
+def carry_on(hidden: Hidden, actions: Tensor, forgets: Tensor, num_actions: int) -> Memory:
+    """Keep the memory after a step; agents that begin an episode next [num_agents] bool begin it without any."""
+    kept = tuple(part.masked_fill(forgets.view(1, -1, 1), 0.0) for part in hidden)
+    return Memory(kept, torch.where(forgets, num_actions, actions))

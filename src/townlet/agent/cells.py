@@ -11,9 +11,16 @@ from torch import Tensor, nn
 from townlet.sequences import Hidden
 
 
-def make_cell(kind: Literal["lstm", "gru"], input_size: int, hidden_size: int) -> "LSTM | GRU":
-    """Build one layer of the named cell, with fresh parameters."""
-    return LSTM(input_size, hidden_size) if kind == "lstm" else GRU(input_size, hidden_size)
+def make_cell(kind: Literal["lstm", "gru"], input_size: int, hidden_size: int, span: int | None = None) -> "LSTM | GRU":
+    """Build one layer of the named cell, with fresh parameters.
+
+    With a span each unit keeps what it holds for about k steps, k at random from 1 to the span (chrono initialisation,
+    Tallec & Ollivier, 2018); without one all begin as open gates do (Jozefowicz et al., 2015).
+    """
+    cell = LSTM(input_size, hidden_size) if kind == "lstm" else GRU(input_size, hidden_size)
+    if span is not None:
+        cell.keep_for(torch.empty(hidden_size).uniform_(1.0, span))
+    return cell
 
 
 class LSTM(nn.LSTM):
@@ -29,6 +36,12 @@ class LSTM(nn.LSTM):
         with torch.no_grad():  # a forget gate that starts open remembers from the start (Jozefowicz et al., 2015)
             self.bias_ih_l0[hidden_size : 2 * hidden_size] = 1.0
             self.bias_hh_l0[hidden_size : 2 * hidden_size] = 0.0
+
+    @torch.no_grad()
+    def keep_for(self, steps: Tensor) -> None:
+        """Set input and forget gates so that units keep k / (k + 1) a step and take in the rest; k is [hidden_size]."""
+        self.bias_ih_l0[: 2 * self.hidden_size] = torch.cat([-steps.log(), steps.log()])
+        self.bias_hh_l0[: 2 * self.hidden_size] = 0.0
 
     def initial_hidden(self, batch: int) -> Hidden:
         """Return zeros: (h, c), each [1, batch, hidden_size]."""
@@ -68,6 +81,11 @@ class GRU(nn.GRU):
         with torch.no_grad():  # an update gate that starts closed keeps what is there, as the LSTM's forget gate does
             self.bias_ih_l0[hidden_size : 2 * hidden_size] = 1.0
             self.bias_hh_l0[hidden_size : 2 * hidden_size] = 0.0
+
+    @torch.no_grad()
+    def keep_for(self, steps: Tensor) -> None:
+        """Set update gates so that units keep k / (k + 1) a step and take in the rest; k is [hidden_size]."""
+        self.bias_ih_l0[self.hidden_size : 2 * self.hidden_size] = steps.log()
 
     def initial_hidden(self, batch: int) -> Hidden:
         """Return zeros: (h,), [1, batch, hidden_size]."""

@@ -86,7 +86,8 @@ class QLearner:
             next_values = masked_max(target[:, 1:], mask)
         if training.value_rescaling:
             next_values = losses.unscale(next_values)
-        steps = (batch.rewards[:, start:], next_values, batch.terminated[:, start:], continuing(batch))
+        rewards = training.reward_scale * batch.rewards[:, start:]
+        steps = (rewards, next_values, batch.terminated[:, start:], continuing(batch))
         if training.n_step > 1:
             returns = losses.n_step_returns(*steps, training.gamma, training.n_step)
         else:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from townlet.agent.cells import make_cell
-from townlet.config import FeedForward, JointEncoder, Level, Recurrent, SpatialEncoder
-from townlet.environment.observation import ObservationLayout
+from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
+from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
 
 REFERENCE = Recurrent(
@@ -19,12 +19,11 @@ REFERENCE = Recurrent(
 )
 
 
-def make_network(level: Level) -> "QNetwork":
-    """Build the network that a level names, with fresh parameters."""
-    layout, num_actions = ObservationLayout.of(level), len(level.actions)
-    if isinstance(level.network, Recurrent):
-        return RecurrentSpatialQNetwork(layout, num_actions, level.network)
-    return SimpleQNetwork(layout, num_actions, level.network)
+def make_network(config: FeedForward | Recurrent, layout: ObservationLayout, num_actions: int) -> "QNetwork":
+    """Build the network that a task names, for an environment's observations and actions, with fresh parameters."""
+    if isinstance(config, Recurrent):
+        return RecurrentSpatialQNetwork(layout, num_actions, config)
+    return SimpleQNetwork(layout, num_actions, config)
 
 
 class QNetwork(nn.Module):
@@ -84,7 +83,7 @@ class RecurrentSpatialQNetwork(QNetwork):
         else:
             self.encoder = WholeEncoder(layout, extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
-        self.cell = make_cell(config.cell, width, config.hidden)
+        self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
         self.skip = config.skip
         self.head = _layer(config.hidden + width * config.skip, config.head, config.layer_norm)
         self.value = QHead(config.head, num_actions, config.dueling)

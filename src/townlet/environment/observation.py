@@ -1,6 +1,4 @@
-"""What an agent sees: named slices of one vector, and the mask of what it may do."""
-
-from dataclasses import dataclass
+"""What an agent sees of the town, and the mask of what it may do."""
 
 import torch
 from torch import Tensor
@@ -10,42 +8,7 @@ from townlet.environment.rules import affordance_underfoot, can_interact, can_mo
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, Observation
 
-
-@dataclass(frozen=True)
-class ObservationLayout:
-    """Where each part of an observation lies; `window_size` is the window's side, None without a window."""
-
-    slices: dict[str, slice]
-    window_size: int | None = None
-
-    @property
-    def obs_dim(self) -> int:
-        """Width of an observation."""
-        return max((part.stop for part in self.slices.values()), default=0)
-
-    def width(self, part: str) -> int:
-        """Width of one part."""
-        return self.slices[part].stop - self.slices[part].start
-
-    @classmethod
-    def of(cls, level: Level) -> "ObservationLayout":
-        """Lay out the observation of a level, in the order in which `observe` writes it."""
-        seen, grid, slices, start = level.observation, level.grid, {}, 0
-        widths = {
-            "window": (seen.window or 0) ** 2,
-            "position": {None: 0, "normalised": 2, "one_hot": grid.width * grid.height}[seen.position],
-            "offsets": 2 * len(level.affordances) if seen.offsets else 0,
-            "meters": len(level.present_meters),
-            "underfoot": len(level.affordances) + 1,
-            "clock": 2 if seen.clock else 0,
-            "progress": 1 if seen.progress else 0,
-            "age": 1 if seen.age else 0,
-        }
-        for name, width in widths.items():
-            if width:
-                slices[name] = slice(start, start + width)
-                start += width
-        return cls(slices, seen.window)
+SIGNED = ("offsets", "clock")  # parts whose features lie in [-1, 1]; those of all others lie in [0, 1]
 
 
 def observe(level: Level, tables: Tables, state: EnvState) -> Observation:

@@ -1,10 +1,54 @@
 """What the world hands to others: frozen records of tensors, one row an agent, and the protocol of an environment."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from townlet.config import Level
+
+
+class WorldError(Exception):
+    """An environment does what no agent can live with; one line: what was expected, what came, and for which agent."""
+
+
+@dataclass(frozen=True)
+class ObservationLayout:
+    """Where each part of an observation lies; `window_size` is the window's side, None without a window."""
+
+    slices: dict[str, slice]
+    window_size: int | None = None
+
+    @property
+    def obs_dim(self) -> int:
+        """Width of an observation."""
+        return max((part.stop for part in self.slices.values()), default=0)
+
+    def width(self, part: str) -> int:
+        """Width of one part."""
+        return self.slices[part].stop - self.slices[part].start
+
+    @classmethod
+    def of(cls, level: Level) -> "ObservationLayout":
+        """Lay out the observation of a level, in the order in which `observe` writes it."""
+        seen, grid, slices, start = level.observation, level.grid, {}, 0
+        widths = {
+            "window": (seen.window or 0) ** 2,
+            "position": {None: 0, "normalised": 2, "one_hot": grid.width * grid.height}[seen.position],
+            "offsets": 2 * len(level.affordances) if seen.offsets else 0,
+            "meters": len(level.present_meters),
+            "underfoot": len(level.affordances) + 1,
+            "clock": 2 if seen.clock else 0,
+            "progress": 1 if seen.progress else 0,
+            "age": 1 if seen.age else 0,
+        }
+        for name, width in widths.items():
+            if width:
+                slices[name] = slice(start, start + width)
+                start += width
+        return cls(slices, seen.window)
 
 
 class Observation(NamedTuple):
@@ -23,11 +67,17 @@ class StepResult(NamedTuple):
     truncated: Tensor  # [num_agents] bool: step limit, the future still has value
     final_features: Tensor  # [num_agents, obs_dim]: before the reset, for bootstrapping
     final_action_mask: Tensor  # [num_agents, num_actions]: before the reset
+    skipped: Tensor | None = None  # [num_agents] bool: the tick was a reset and no step; None where that never happens
 
     @property
     def ended(self) -> Tensor:
         """Whose episode ended, in either way, [num_agents] bool."""
         return self.terminated | self.truncated
+
+    @property
+    def forgets(self) -> Tensor:
+        """Who acts next without a past, [num_agents] bool: after an episode's end, and after a reset."""
+        return self.ended if self.skipped is None else self.ended | self.skipped
 
 
 class EnvState(NamedTuple):
@@ -49,13 +99,21 @@ class Environment(Protocol):
     num_actions: int
     obs_dim: int
     device: torch.device
+    observation_layout: ObservationLayout
+    resumes: bool  # whether `load_state_dict` brings back the running episodes; else they are lost, and new ones begin
+    compile_failure: str | None  # why a step that should be compiled is not
+    causes: dict[int, str]  # what an episode can end by, by the index that `cause_of_death` gives
 
     def reset(self) -> Observation:
-        """Begin the first episode of every agent."""
+        """Begin an episode of every agent."""
         ...
 
     def step(self, actions: Tensor) -> StepResult:
         """Advance all agents by `actions` [num_agents] int64; ended episodes begin anew."""
+        ...
+
+    def cause_of_death(self, final_features: Tensor) -> Tensor:
+        """Return what ended the episodes whose last observations are [num_agents, obs_dim], [num_agents] int64."""
         ...
 
     def read_metrics(self) -> dict[str, float]:
@@ -68,4 +126,8 @@ class Environment(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the environment holds."""
         ...

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from townlet.config import Level
-from townlet.environment.observation import ObservationLayout, observe
+from townlet.environment.observation import observe
 from townlet.environment.rewards import reward
-from townlet.environment.rules import Tick, tick
+from townlet.environment.rules import Tick, cause_of_death, tick
 from townlet.environment.tables import Tables, make_tables
-from townlet.environment.types import EnvState, Observation, StepResult
+from townlet.environment.types import EnvState, Observation, ObservationLayout, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
 
 STEPS_THAT_REPAY_COMPILING = 10_000  # compiling takes 5 to 15 s and saves about 1.5 ms a step on a CPU
@@ -35,6 +35,8 @@ class VectorizedEnv:
     where that fails, mostly for want of a C++ compiler: `compile_failure` then says why.
     """
 
+    resumes = True
+
     def __init__(
         self,
         level: Level,
@@ -48,11 +50,13 @@ class VectorizedEnv:
             raise ValueError(f"num_agents: expected at least 1, got {num_agents}")
         if maps not in ("training", "evaluation"):
             raise ValueError(f"maps: expected training or evaluation, got {maps!r}")
-        self.level, self.num_agents, self.device = level, num_agents, torch.device(device)
+        self.level, self.num_agents, self.device, self.maps = level, num_agents, torch.device(device), maps
         self.observation_layout = ObservationLayout.of(level)
         self.obs_dim, self.num_actions = self.observation_layout.obs_dim, len(level.actions)
+        lethal = [level.meters[name].lethal for name in level.present_meters]
+        self.causes = {index: name for index, name in enumerate(level.present_meters) if lethal[index]}
         self.tables = make_tables(level, maps, self.device)
-        self._key = self._agent_keys(level.training.seed if seed is None else seed, maps)
+        self._key = self._agent_keys(level.training.seed if seed is None else seed)
         self._counts = self._no_counts()
         self.state = begin_episodes(level, self.tables, self._key, torch.zeros_like(self._key))
         self.compile_failure: str | None = None
@@ -76,9 +80,9 @@ class VectorizedEnv:
             return advance
         return compiled
 
-    def _agent_keys(self, seed: int, maps: str) -> Tensor:
+    def _agent_keys(self, seed: int) -> Tensor:
         agent = torch.arange(self.num_agents, dtype=torch.int32, device=self.device)
-        return mix(agent ^ stream_seed(seed, f"world/{maps}"))
+        return mix(agent ^ stream_seed(seed, f"world/{self.maps}"))
 
     def _no_counts(self) -> Counts:
         uses, deaths = len(self.level.affordances), len(self.level.present_meters)
@@ -88,6 +92,21 @@ class VectorizedEnv:
         """Begin the first episode of every agent; any two resets are equal."""
         self.state = begin_episodes(self.level, self.tables, self._key, torch.zeros_like(self._key))
         return self.observe()
+
+    def begin(self, who: Tensor, seed: int | None = None) -> Observation:
+        """Begin the next episode of the agents in `who` [num_agents] bool, or, with a seed, the first that it gives.
+
+        All others go on with the episode that they are in.
+        """
+        if seed is not None:
+            self._key = torch.where(who, self._agent_keys(seed), self._key)
+        episode = self.state.episode + 1 if seed is None else torch.zeros_like(self.state.episode)
+        self.take(who, begin_episodes(self.level, self.tables, self._key, episode))
+        return self.observe()
+
+    def take(self, who: Tensor, state: EnvState) -> None:
+        """Put the agents in `who` [num_agents] bool into their rows of `state`."""
+        self.state = EnvState(*(torch.where(who, new, old) for new, old in zip(state, self.state, strict=True)))
 
     def observe(self) -> Observation:
         """What all agents see now."""
@@ -106,6 +125,11 @@ class VectorizedEnv:
         # Not in place: the totals may be part of a state that was handed out.
         self._counts = Counts(*(total + count for total, count in zip(self._counts, counts, strict=True)))
         return result
+
+    def cause_of_death(self, final_features: Tensor) -> Tensor:
+        """Return the first lethal meter that is empty in [num_agents, obs_dim], by index; num_meters for none."""
+        final = final_features[:, self.observation_layout.slices["meters"]]
+        return cause_of_death(self.level, list(final.unbind(dim=1)))  # a row a meter
 
     def read_metrics(self) -> dict[str, float]:
         """Means of the meters now; uses of affordances and deaths by meter since the last call."""
@@ -135,6 +159,9 @@ class VectorizedEnv:
         self.state = EnvState(**{name: value.to(self.device) for name, value in state["state"].items()})
         self._counts = Counts(**{name: value.to(self.device) for name, value in state["counts"].items()})
         self._key = state["key"].to(self.device)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
 
 
 def repays_compiling(level: Level, num_agents: int) -> bool:

@@ -1,9 +1,11 @@
 """Epsilon-greedy actions under a mask, with an epsilon of each agent's own."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from townlet.config import Level
+from townlet.config import Exploration
 from townlet.masking import masked_argmax
 
 
@@ -14,17 +16,18 @@ def epsilon_ladder(num_agents: int, base: float, alpha: float, device: torch.dev
 
 
 class EpsilonGreedy:
-    """Greedy, but with probability epsilon an allowed action at random, by the level's weights.
+    """Greedy, but with probability epsilon an allowed action at random, by `weights`, one an action.
 
     Random numbers come from `generator`, a stream of exploration's own.
     """
 
-    def __init__(self, level: Level, num_agents: int, generator: torch.Generator) -> None:
-        config = level.training.exploration
+    def __init__(
+        self, config: Exploration, weights: Sequence[float], num_agents: int, generator: torch.Generator
+    ) -> None:
         self.generator, device = generator, generator.device
         self.ladder = epsilon_ladder(num_agents, config.base, config.alpha, device)
         self.warm_up = config.warm_up
-        self.weights = torch.tensor([config.action_weights.get(action, 1.0) for action in level.actions], device=device)
+        self.weights = torch.tensor(weights, device=device)
 
     def epsilon(self, env_steps: int) -> Tensor:
         """Each agent's epsilon after `env_steps`, [num_agents]: its rung, or on the way down to it from 1."""

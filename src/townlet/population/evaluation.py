@@ -1,39 +1,56 @@
-"""Greedy evaluation on maps that training never saw."""
+"""Greedy evaluation in episodes that training never saw."""
 
-from typing import Any
+from contextlib import closing
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from townlet.agent.acting import carry_on, initial_memory, q_values
 from townlet.agent.networks import QNetwork
-from townlet.config import Level
-from townlet.environment.rules import cause_of_death
-from townlet.environment.types import Observation, StepResult
-from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.config import Task
+from townlet.environment.make import make_env
+from townlet.environment.types import Environment, Observation, StepResult, WorldError
 from townlet.masking import masked_argmax
 from townlet.seeding import generator
 
 STEPS_BETWEEN_CHECKS = 25  # whether all episodes have ended is asked this seldom: it waits for the device
+MOST_STEPS = 1_000_000  # of an episode without a limit of its own
+
+
+class Policy(Protocol):
+    """What acts in an evaluation."""
+
+    def act(self, observation: Observation) -> Tensor:
+        """Choose actions [num_agents] int64."""
+        ...
+
+    def after(self, actions: Tensor, result: StepResult) -> None:
+        """Take note of the step that they made."""
+        ...
 
 
 class GreedyPolicy:
-    """The best allowed action by a network, with a memory of its own; `forgetful` zeroes that before every step."""
+    """The best allowed action by a network, with a memory of its own, zeroed before every `forget_every`-th step."""
 
-    def __init__(self, network: QNetwork, num_agents: int, device: torch.device, forgetful: bool = False) -> None:
-        self.network, self.forgetful = network, forgetful
+    def __init__(
+        self, network: QNetwork, num_agents: int, device: torch.device, forget_every: int | None = None
+    ) -> None:
+        self.network, self.forget_every, self.steps = network, forget_every, 0
         self.memory = initial_memory(network, num_agents, device)
         self._hidden, self._blank = self.memory.hidden, self.memory.hidden
 
     def act(self, observation: Observation) -> Tensor:
         """Choose actions [num_agents] int64."""
-        memory = self.memory._replace(hidden=self._blank) if self.forgetful else self.memory
+        forgets = self.forget_every is not None and self.steps % self.forget_every == 0
+        memory = self.memory._replace(hidden=self._blank) if forgets else self.memory
         q, self._hidden = q_values(self.network, observation, memory)
         return masked_argmax(q, observation.action_mask)
 
     def after(self, actions: Tensor, result: StepResult) -> None:
         """Remember the step."""
-        self.memory = carry_on(self._hidden, actions, result.ended, self.network.num_actions)
+        self.memory = carry_on(self._hidden, actions, result.forgets, self.network.num_actions)
+        self.steps += 1
 
 
 class RandomPolicy:
@@ -53,59 +70,64 @@ class RandomPolicy:
 
 
 def evaluate(
-    level: Level, network: QNetwork, episodes: int, seed: int, device: torch.device | str, forgetful: bool = False
+    task: Task,
+    network: QNetwork,
+    episodes: int,
+    seed: int,
+    device: torch.device | str,
+    forget_every: int | None = None,
 ) -> dict[str, Any]:
-    """Play one greedy episode for each of `episodes` agents on evaluation maps.
+    """Play one greedy episode for each of `episodes` agents, on evaluation maps or seeds.
 
+    With `forget_every` memory is zeroed before steps 0, n, 2n and so on of all agents: 1 is to have none.
     Returns `episodes`, mean and standard deviation of length (`mean_ep_length`, `std_ep_length`) and of reward
-    (`mean_reward`, `std_reward`), `survival_rate`, and `deaths` by meter. Nothing of a training run is touched.
+    (`mean_reward`, `std_reward`), `survival_rate` (ended by a time limit), and `deaths` by cause where the environment
+    tells causes. Nothing of a training run is touched. Raises WorldError for an episode without end.
     """
     where = torch.device(device)
-    return play(level, GreedyPolicy(network, episodes, where, forgetful), episodes, seed, where)
+    return play(task, GreedyPolicy(network, episodes, where, forget_every), episodes, seed, where)
 
 
-def play(
-    level: Level, policy: GreedyPolicy | RandomPolicy, episodes: int, seed: int, device: torch.device
-) -> dict[str, Any]:
+def play(task: Task, policy: Policy, episodes: int, seed: int, device: torch.device) -> dict[str, Any]:
     """Play one episode for each of `episodes` agents by `policy`; returns what `evaluate` does."""
-    env = VectorizedEnv(level, episodes, device, seed, compile=False, maps="evaluation")
-    observation, first = env.reset(), _FirstEpisodes(level, env)
-    for step in range(level.max_steps):
-        actions = policy.act(observation)
-        result = env.step(actions)
-        policy.after(actions, result)
-        first.record(result)
-        observation = result.observation
-        if step % STEPS_BETWEEN_CHECKS == 0 and first.all_ended():
-            break
-    return first.summary()
+    env = make_env(task, episodes, device, seed, compile=False, maps="evaluation")
+    with closing(env):
+        observation, first, limit = env.reset(), _FirstEpisodes(env), task.max_steps or MOST_STEPS
+        for step in range(limit):
+            actions = policy.act(observation)
+            result = env.step(actions)
+            policy.after(actions, result)
+            first.record(result)
+            observation = result.observation
+            if step % STEPS_BETWEEN_CHECKS == 0 and first.all_ended():
+                break
+        if not first.all_ended():
+            raise WorldError(f"evaluation: expected every episode to end within {limit:,} steps, got one that does not")
+        return first.summary()
 
 
 class _FirstEpisodes:
     """Lengths, rewards and causes of death of each agent's first episode."""
 
-    def __init__(self, level: Level, env: VectorizedEnv) -> None:
-        self.level, self.meters = level, env.observation_layout.slices["meters"]
+    def __init__(self, env: Environment) -> None:
+        self.env = env
         self.running = torch.ones(env.num_agents, dtype=torch.bool, device=env.device)
         self.lengths = torch.zeros(env.num_agents, dtype=torch.float64, device=env.device)
         self.rewards, self.survived = self.lengths.clone(), ~self.running
-        self.died_of = torch.full(
-            (env.num_agents,), len(level.present_meters), device=env.device
-        )  # num_meters for none
+        self.died_of = torch.full((env.num_agents,), -1, device=env.device)  # -1 for none
 
     def record(self, result: StepResult) -> None:
         self.lengths += self.running
         self.rewards += result.reward * self.running
         self.survived |= result.truncated & self.running
-        final = list(result.final_features[:, self.meters].unbind(dim=1))  # a row a meter
-        self.died_of = torch.where(result.terminated & self.running, cause_of_death(self.level, final), self.died_of)
+        dies = result.terminated & self.running
+        self.died_of = torch.where(dies, self.env.cause_of_death(result.final_features), self.died_of)
         self.running &= ~result.ended
 
     def all_ended(self) -> bool:
         return not bool(self.running.any())
 
     def summary(self) -> dict[str, Any]:
-        lethal = {index: name for index, name in enumerate(self.level.present_meters) if self.level.meters[name].lethal}
         return {
             "episodes": len(self.lengths),
             "mean_ep_length": float(self.lengths.mean()),
@@ -113,5 +135,5 @@ class _FirstEpisodes:
             "mean_reward": float(self.rewards.mean()),
             "std_reward": float(self.rewards.std(correction=0)),
             "survival_rate": float(self.survived.double().mean()),
-            "deaths": {name: int((self.died_of == index).sum()) for index, name in lethal.items()},
+            "deaths": {name: int((self.died_of == index).sum()) for index, name in self.env.causes.items()},
         }

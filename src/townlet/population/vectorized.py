@@ -1,7 +1,7 @@
 """The population: all agents act at once with one network, remember each for itself, and learn from one tape."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,34 +9,33 @@ from torch import Tensor
 
 from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
-from townlet.agent.networks import make_network
-from townlet.config import Fresh, Level, Replay
+from townlet.agent.networks import QNetwork, make_network
+from townlet.config import Task
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
-from townlet.population.drift import RecentPast, stored_drift
+from townlet.population.learning import make_learning
 from townlet.seeding import generator, stream_seed
 from townlet.sequences import Hidden
-from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
-
-DRIFT_AGENTS = 16  # whose past is kept to measure the drift of the acting memory
 
 
 class VectorizedPopulation:
     """N agents in an environment: `step` acts, steps, records and, when it is due, learns.
 
     Public: network, learner, buffer, hidden (the acting memory, a row an agent), num_agents. All randomness comes from
-    named streams of the level's seed.
+    named streams of the task's seed. `network` takes the place of the one that the task names.
     """
 
-    def __init__(self, level: Level, env: Environment) -> None:
-        self.level, self.env, self.num_agents, self.device = level, env, env.num_agents, env.device
-        seed = level.training.seed
+    def __init__(self, task: Task, env: Environment, network: QNetwork | None = None) -> None:
+        self.task, self.env, self.num_agents, self.device = task, env, env.num_agents, env.device
+        seed = task.training.seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, "initialisation"))
-            self.network = make_network(level).to(self.device)
-        self.learner = QLearner(self.network, level.training)
-        self.exploration = EpsilonGreedy(level, self.num_agents, generator(seed, "exploration", self.device))
-        self._learning = _make_learning(level, self)
+            made = network or make_network(task.network, env.observation_layout, env.num_actions)
+        self.network = made.to(self.device)
+        self.learner = QLearner(self.network, task.training)
+        weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
+        self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
+        self._learning = make_learning(task.training, env, self.learner)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)
@@ -79,7 +78,7 @@ class VectorizedPopulation:
         self._record(actions, result)
         self._carry_on(actions, result, hidden)
         stored = time.perf_counter()
-        metrics = self._learning.learn() if self._learning.due() else {}
+        metrics = self._learning.learn(self.env_steps) if self._learning.due(self.steps) else {}
         marks = (started, acted, stepped, stored, time.perf_counter())
         for name, begin, end in zip(self.seconds, marks, marks[1:], strict=False):
             self.seconds[name] += end - begin
@@ -100,12 +99,13 @@ class VectorizedPopulation:
             result.final_features,
             result.final_action_mask,
             self.hidden,
+            skipped=result.skipped,
         )
         self._learning.note(self.observation, self.memory)
         self.episodes.record(result)
 
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
-        self.memory = carry_on(hidden, actions, result.ended, self.env.num_actions)
+        self.memory = carry_on(hidden, actions, result.forgets, self.env.num_actions)
         self.observation = result.observation
         self.steps += 1
 
@@ -136,15 +136,26 @@ class VectorizedPopulation:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned. Raises ValueError where it does not fit."""
+        """Go on from what `state_dict` returned. Raises ValueError where it does not fit.
+
+        In an environment whose episodes cannot be brought back, all agents begin new ones, with a blank memory; those
+        that were running end on the tape as truncated ones, and count nowhere else.
+        """
         self.env.load_state_dict(state["env"])
         self.learner.load_state_dict(state["learner"])
         self.buffer.load_state_dict(state["buffer"])
-        self.observation = Observation(**{name: part.to(self.device) for name, part in state["observation"].items()})
-        hidden = tuple(part.to(self.device) for part in state["hidden"])
-        self.memory = Memory(hidden, state["previous_actions"].to(self.device))
         self.steps = state["steps"]
         self.episodes.load_state_dict(state["episodes"])
+        if self.env.resumes:
+            observed = {name: part.to(self.device) for name, part in state["observation"].items()}
+            self.observation = Observation(**observed)
+            hidden = tuple(part.to(self.device) for part in state["hidden"])
+            self.memory = Memory(hidden, state["previous_actions"].to(self.device))
+        else:
+            self.observation = self.env.reset()
+            self.memory = initial_memory(self.network, self.num_agents, self.device)
+            self.buffer.cut()
+            self.episodes.cut()
         for name, stream in self._streams().items():
             stream.set_state(state["random"][name].cpu())
 
@@ -162,8 +173,8 @@ class EpisodeTracker:
 
     def record(self, result: StepResult) -> None:
         """Add one step of all agents."""
-        self.returns += result.reward
-        self.lengths += 1.0
+        self.returns += result.reward  # 0 for a tick that was a reset
+        self.lengths += 1.0 if result.skipped is None else ~result.skipped
         ended = result.ended
         values = torch.stack([torch.ones_like(self.returns), self.returns, self.lengths, result.truncated.float()])
         self.sums += (values * ended).sum(dim=1)
@@ -182,6 +193,11 @@ class EpisodeTracker:
             "rollout/survival_rate": survived / count,
         }
 
+    def cut(self) -> None:
+        """Forget the running episodes."""
+        self.returns.zero_()
+        self.lengths.zero_()
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return sums and running episodes."""
         return {"returns": self.returns, "lengths": self.lengths, "sums": self.sums}
@@ -190,95 +206,3 @@ class EpisodeTracker:
         """Go on from what `state_dict` returned."""
         for name in ("returns", "lengths", "sums"):
             getattr(self, name).copy_(state[name])
-
-
-def _make_learning(level: Level, population: VectorizedPopulation) -> "FreshLearning | ReplayLearning":
-    if isinstance(level.training.mode, Fresh):
-        return FreshLearning(level, population, level.training.mode)
-    return ReplayLearning(level, population, level.training.mode)
-
-
-def _make_buffer(
-    population: VectorizedPopulation, capacity: int, stream: torch.Generator, **options: Any
-) -> SequentialReplayBuffer:
-    return SequentialReplayBuffer(
-        capacity,
-        population.num_agents,
-        population.env.obs_dim,
-        population.env.num_actions,
-        population.device,
-        population.network.initial_hidden(population.num_agents),
-        stream,
-        **options,
-    )
-
-
-class FreshLearning:
-    """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random."""
-
-    def __init__(self, level: Level, population: VectorizedPopulation, mode: Fresh) -> None:
-        self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
-        self.stream = generator(level.training.seed, "replay", population.device)
-        self.past = RecentPast(min(population.num_agents, DRIFT_AGENTS), level.max_steps)
-        self.buffer = _make_buffer(population, 2 * self.seq_len * population.num_agents, self.stream)
-
-    def note(self, observation: Observation, memory: Memory) -> None:
-        """Note a step of the few agents whose drift is measured."""
-        self.past.add(observation, memory)
-
-    def drift(self) -> float | None:
-        """Drift of the acting memory, with which windows begin."""
-        return self.past.drift(self.population.network)
-
-    def due(self) -> bool:
-        """Whether a window of steps is full."""
-        return self.population.steps % self.seq_len == 0
-
-    def learn(self) -> dict[str, Tensor]:
-        """Update once for each minibatch; return the last one's metrics."""
-        learner, metrics = self.population.learner, {}
-        learner.set_learning_rate(self.population.env_steps)
-        windows = self.buffer.newest_sequences(self.seq_len)
-        order = torch.randperm(self.population.num_agents, generator=self.stream, device=self.stream.device)
-        for rows in order.chunk(self.mode.minibatches):
-            metrics = learner.update(windows.rows(rows)).metrics
-        return metrics
-
-
-class ReplayLearning:
-    """Every `train_every` steps, once there are enough episodes, learn from a batch of sampled windows."""
-
-    def __init__(self, level: Level, population: VectorizedPopulation, mode: Replay) -> None:
-        self.population, self.mode, self.seq_len = population, mode, level.training.seq_len
-        self.stream = generator(level.training.seed, "replay", population.device)
-        options = {"stored_every": mode.stored_every, "priority": mode.priority}
-        self.buffer = _make_buffer(population, mode.capacity, self.stream, **options)
-        self._enough: Callable[[], bool] = self._enough_episodes
-
-    def note(self, observation: Observation, memory: Memory) -> None:
-        """The tape holds all that the drift is measured on."""
-
-    def drift(self) -> float | None:
-        """Drift of the memories on the tape."""
-        stream = generator(self.population.level.training.seed, "drift", self.population.device)
-        return stored_drift(self.population.network, self.buffer, stream)
-
-    def due(self) -> bool:
-        """Whether `train_every` steps have passed, and enough episodes have been completed."""
-        return self.population.steps % self.mode.train_every == 0 and self._enough()
-
-    def _enough_episodes(self) -> bool:
-        # Read from the device until the first update only.
-        if self.population.learner.updates:
-            self._enough = lambda: True
-            return True
-        return int(self.buffer.ended) >= self.mode.min_episodes
-
-    def learn(self) -> dict[str, Tensor]:
-        """Update once."""
-        learner, mode = self.population.learner, self.mode
-        learner.set_learning_rate(self.population.env_steps)
-        batch = self.buffer.sample_sequences(mode.batch_size, self.seq_len, mode.burn_in)
-        update = learner.update(batch)
-        self.buffer.update_priorities(batch, update.td_error)
-        return update.metrics

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from townlet.config import Score
 from townlet.training.metrics import MetricsStore
 from townlet.training.run_directory import write_atomically
 
@@ -23,24 +24,24 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#8A5A99", 
 _SMOOTHING = 40  # a trend averages over 1/40 of the records
 
 
-def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapping[str, float], limit: float) -> None:
-    """Draw survival, loss, values and speed against environment steps into a PNG, whole or not at all.
+def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapping[str, float], score: Score) -> None:
+    """Draw the score, loss, values and speed against environment steps into a PNG, whole or not at all.
 
-    `yardsticks` are named survivals in steps (random, scripted), `limit` the longest possible one. What has not been
+    `yardsticks` are scores that are known, by name (random, scripted). What has not been
     recorded is left out. Raises OSError where the file cannot be written, and sqlite3.Error where the store fails.
     """
     figure = Figure(figsize=(12.5, 7.5), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
     figure.suptitle(title, fontsize=14, fontweight="bold")
-    ((survival, loss), (values, speed)) = figure.subplots(2, 2, sharex=True)
-    _draw_survival(survival, store, yardsticks, limit)
+    ((scores, loss), (values, speed)) = figure.subplots(2, 2, sharex=True)
+    _draw_score(scores, store, yardsticks, score)
     _draw_loss(loss, store)
     _draw_values(values, store)
     _draw_speed(speed, store)
-    for axes in (survival, loss, values, speed):
+    for axes in (scores, loss, values, speed):
         _finish(axes)
     for axes in (values, speed):
         axes.set_xlabel("environment steps, all agents")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_comparison(
@@ -50,9 +51,9 @@ def draw_comparison(
     by: Sequence[str],
     title: str,
     yardsticks: Mapping[str, float],
-    limit: float,
+    score: Score,
 ) -> None:
-    """Draw greedy survival of several runs into a PNG, whole or not at all; a panel for each of `by`: steps, seconds.
+    """Draw the greedy score of several runs into a PNG, whole or not at all; a panel for each of `by`: steps, seconds.
 
     Runs under one label are seeds of the same thing: each is a thin line, their mean, where all were evaluated, a thick
     one. Raises OSError where the file cannot be written, and sqlite3.Error where a store fails.
@@ -66,22 +67,23 @@ def draw_comparison(
         figure.subplots(1, len(by), sharey=True, squeeze=False)[0], [panels[one] for one in by], strict=True
     ):
         for color, (label, stores) in zip(cycle((BLUE, ORANGE, GREEN, PURPLE)), runs.items(), strict=False):
-            _draw_seeds(axes, stores, field, color, label)
-        axes.set_ylabel("greedy survival on unseen maps [steps]")
+            _draw_seeds(axes, stores, field, score.key, color, label)
+        axes.set_ylabel(f"greedy {score.word} on {score.unseen}{_unit(score)}")
         axes.set_xlabel(name)
-        _draw_yardsticks(axes, yardsticks, limit)
+        _draw_yardsticks(axes, yardsticks, score)
         _finish(axes)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all. Raises OSError."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())
 
 
-def _draw_seeds(axes: Axes, stores: Sequence[MetricsStore], field: str, color: str, label: str) -> None:
-    seeds = [[(one["step"], one[field], one["mean_ep_length"]) for one in store.evaluations()] for store in stores]
+def _draw_seeds(axes: Axes, stores: Sequence[MetricsStore], field: str, key: str, color: str, label: str) -> None:
+    seeds = [[(one["step"], one[field], one[key]) for one in store.evaluations()] for store in stores]
     for seed in seeds:
         axes.plot([x for _, x, _ in seed], [y for _, _, y in seed], color=color, linewidth=0.8, alpha=0.5)
     shared = sorted(set.intersection(*({step for step, _, _ in seed} for seed in seeds))) if seeds else []
@@ -97,25 +99,32 @@ def format_steps(steps: float, _position: object = None) -> str:
     return f"{steps:.4g}"
 
 
-def _draw_survival(axes: Axes, store: MetricsStore, yardsticks: Mapping[str, float], limit: float) -> None:
-    axes.set_title("Survival", loc="left", fontsize=11)
-    axes.set_ylabel("episode length [steps]")
-    _plot_trend(axes, store, "rollout/ep_len_mean", BLUE, "training")
-    _plot(axes, store, "eval/mean_ep_length", ORANGE, "greedy evaluation", marker="o", markersize=3.5)
-    _draw_yardsticks(axes, yardsticks, limit)
+def _draw_score(axes: Axes, store: MetricsStore, yardsticks: Mapping[str, float], score: Score) -> None:
+    axes.set_title(score.word.capitalize(), loc="left", fontsize=11)
+    axes.set_ylabel("episode length [steps]" if _unit(score) else "return of an episode")
+    _plot_trend(axes, store, score.rollout, BLUE, "training")
+    _plot(axes, store, f"eval/{score.key}", ORANGE, "greedy evaluation", marker="o", markersize=3.5)
+    _draw_yardsticks(axes, yardsticks, score)
 
 
-def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float], limit: float) -> None:
-    """Lines for known survivals and for the longest possible one, named at their right ends."""
+def _unit(score: Score) -> str:
+    return " [steps]" if score.key == "mean_ep_length" else ""
+
+
+def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float], score: Score) -> None:
+    """Lines for known scores and for the greatest possible one, named at their right ends."""
     lines = {f"{name} {value:.4g}": value for name, value in yardsticks.items() if math.isfinite(value)}
-    if math.isfinite(limit):
-        lines[f"limit {limit:.4g}"] = limit
+    if score.limit is not None:
+        lines[f"limit {score.limit:.4g}"] = score.limit
     for label, height in lines.items():
         axes.axhline(height, color=GREY, linewidth=0.9, linestyle=":" if label.startswith("limit ") else "--", zorder=1)
-    axes.set_ylim(bottom=0)
-    top = max([axes.get_ylim()[1], *(1.05 * height for height in lines.values())])
-    axes.set_ylim(0, top)
-    for (label, _), height in zip(lines.items(), _spread(list(lines.values()), 0.06 * top), strict=True):
+    if score.limit is not None:
+        axes.set_ylim(bottom=0)
+    bottom, top = axes.get_ylim()
+    top = max([top, *(1.05 * height for height in lines.values())])
+    bottom = min([bottom, *lines.values()])
+    axes.set_ylim(bottom, top)
+    for (label, _), height in zip(lines.items(), _spread(list(lines.values()), 0.06 * (top - bottom)), strict=True):
         axes.annotate(
             label, (1, height), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
             va="center", fontsize=8.5, color=GREY, annotation_clip=False,

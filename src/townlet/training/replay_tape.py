@@ -81,21 +81,24 @@ class ReplayTape:
         final_action_mask: Tensor,
         hidden: Hidden = (),
         rewards_intrinsic: Tensor | None = None,
+        skipped: Tensor | None = None,
     ) -> None:
         """Store one step of all agents without host synchronisation.
 
         features [num_agents, obs_dim] and action_mask: before the step; final_features, final_action_mask: after it,
-        before any reset; hidden: memory before the step, each [num_layers, num_agents, hidden_dim]. Raises RuntimeError
-        on a tape of stored episodes.
+        before any reset; hidden: memory before the step, each [num_layers, num_agents, hidden_dim]; skipped: whose
+        tick was no step, and is not stored. Raises RuntimeError on a tape of stored episodes.
         """
         if self.stored_episodes:
             raise RuntimeError("append: expected a tape filled by append alone, got one that holds stored episodes")
-        row, after = self.base + self.cursor, self.base + (self.cursor + 1) % self.slots
-        ended = terminated | truncated
+        slot, begins, ended = self.cursor, self.lived == 0, terminated | truncated
+        if skipped is not None:  # a reset is read as what the last slot of the episode before holds already: no step
+            slot, begins = (slot - skipped.long()) % self.slots, begins & ~skipped
+        row, after = self.base + slot, self.base + (slot + 1) % self.slots
         self.features.index_copy_(0, row, features)
         self.action_mask.index_copy_(0, row, action_mask)
         self.actions.index_copy_(0, row, actions)
-        previous = torch.where(self.lived == 0, self.num_actions, self.previous_actions[row])
+        previous = torch.where(begins, self.num_actions, self.previous_actions[row])
         self.previous_actions.index_copy_(0, row, previous)
         self.previous_actions.index_copy_(0, after, actions)
         self.rewards_extrinsic.index_copy_(0, row, rewards)
@@ -103,15 +106,15 @@ class ReplayTape:
         self.rewards_intrinsic.index_copy_(0, row, intrinsic)
         self.terminated.index_copy_(0, row, terminated)
         self.truncated.index_copy_(0, row, truncated)
-        self.valid.index_fill_(0, row, True)
+        self.valid.index_copy_(0, row, torch.ones_like(ended) if skipped is None else ~skipped)
         self.episode_step.index_copy_(0, row, self.lived)
         self._store_hidden(row, hidden)
         self.features.index_copy_(0, after, final_features)
         self.action_mask.index_copy_(0, after, final_action_mask)
         self.valid.index_fill_(0, after, False)
-        self.recent[self.appended % len(self.recent)] = self.cursor
-        self.cursor = (self.cursor + 1 + ended.long()) % self.slots
-        self.lived = torch.where(ended, 0, self.lived + 1)
+        self.recent[self.appended % len(self.recent)] = slot
+        self.cursor = (slot + 1 + ended.long()) % self.slots
+        self.lived = torch.where(ended if skipped is None else ended | skipped, 0, self.lived + 1)
         self.ended += ended.sum()
         self.appended += 1
         self._written(row)
@@ -133,6 +136,14 @@ class ReplayTape:
 
     def _written(self, rows: Tensor) -> None:
         """Take note of rows [some] that hold a new transition."""
+
+    @torch.no_grad()
+    def cut(self) -> None:
+        """End the running episodes where they are, as truncated: the next step of every agent begins one."""
+        running, newest = self.lived > 0, self.base + (self.cursor - 1) % self.slots
+        self.truncated[newest] |= running
+        self.cursor = (self.cursor + running.long()) % self.slots
+        self.ended, self.lived = self.ended + running.sum(), torch.zeros_like(self.lived)
 
     @torch.no_grad()
     def store_episode(self, episode: Mapping[str, Any]) -> None:
@@ -221,7 +232,7 @@ class ReplayTape:
     def newest(self, seq_len: int, intrinsic_weight: float = 0.0) -> SequenceBatch:
         """Read the last `seq_len` steps of every agent, [num_agents, seq_len]; memory is reset where an episode begins.
 
-        A truncated step is not valid: what came after it is in no window. Raises ValueError before that many steps.
+        A reset is not valid, nor a truncated step, whose successor is in no window. Raises ValueError before that many.
         """
         stored = min(self.appended, len(self.recent))
         if not 1 <= seq_len <= stored:
@@ -230,9 +241,9 @@ class ReplayTape:
         slots = self.recent[newest].t()  # [num_agents, seq_len]
         slots = torch.cat([slots, (slots[:, -1:] + 1) % self.slots], dim=1)
         rows = self.base.unsqueeze(1) + slots
-        ended = self.terminated[rows[:, :-1]] | self.truncated[rows[:, :-1]]
-        reset = torch.cat([torch.zeros_like(ended[:, :1]), ended], dim=1)
-        valid = self.terminated[rows[:, :-1]] | ~self.truncated[rows[:, :-1]]
+        terminated, truncated, lived = (part[rows[:, :-1]] for part in (self.terminated, self.truncated, self.valid))
+        reset = torch.cat([torch.zeros_like(lived[:, :1]), terminated | truncated | ~lived], dim=1)
+        valid = (terminated | ~truncated) & lived
         return self._read(rows, valid, reset, intrinsic_weight)
 
     def _read(

@@ -76,6 +76,10 @@ def test_double_q_targets_one_index_later_by_hand():
     assert (error + q).tolist() == [[1 + 0.5 * -40, 0 + 0.5 * -60, 2 + 0.5 * -80]]
 
 
+def test_rewards_are_scaled_and_values_are_not():
+    assert returns_of(spying(reward_scale=10.0), window()).tolist() == [[10 - 20, 0 - 30, 20 - 40]]
+
+
 def test_plain_targets_take_the_target_networks_own_maximum():
     assert returns_of(spying(double_q=False), window()).tolist() == [[1 + 0.5 * -30, 0.5 * -50, 2 + 0.5 * -70]]
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, feed_forward, joint, random_hidden, recurrent
+from townlet.agent.cells import make_cell
 from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
-from townlet.environment.observation import ObservationLayout
+from townlet.environment.types import ObservationLayout
 
 OPTIONS = {
     "plain": {},
@@ -92,7 +93,7 @@ def test_the_reference_network_has_635333_parameters():
     """
     level = load_level("2-reference")
     assert len(level.actions) == 5 and ObservationLayout.of(level).obs_dim == 25 + 2 + 8 + 15
-    network = make_network(level)
+    network = make_network(level.network, ObservationLayout.of(level), len(level.actions))
     layers = [160, 4_640, 102_528, 96, 288, 512, 493_568, 32_896, 645]
     assert sum(layers) == 635_333
     assert sum(one.numel() for one in network.parameters()) == 635_333
@@ -107,7 +108,7 @@ def test_the_reference_config_is_the_default_of_the_recurrent_network():
 def test_each_level_gets_the_network_that_it_names():
     for reference, has_memory in [("0", False), ("1", False), ("2", True), ("2-reference", True)]:
         level = load_level(reference)
-        network = make_network(level)
+        network = make_network(level.network, ObservationLayout.of(level), len(level.actions))
         assert bool(network.initial_hidden(2)) == has_memory
         assert network.num_actions == len(level.actions)
         q, _ = network(
@@ -126,6 +127,29 @@ def test_initial_memory_is_zero_and_has_a_row_for_each_agent(cell, parts):
     hidden = recurrent(0, joint(cell=cell)).initial_hidden(7)
     assert [part.shape for part in hidden] == [(1, 7, HIDDEN)] * parts
     assert not any(part.any() for part in hidden)
+
+
+def test_a_memory_span_spreads_how_long_fresh_units_keep_what_they_hold():
+    """A unit of forget bias log(k) keeps k / (k + 1) of its cell a step, and takes in the rest."""
+    torch.manual_seed(0)
+    lstm = make_cell("lstm", 3, 2000, span=50)
+    inputs, forgets = (lstm.bias_ih_l0 + lstm.bias_hh_l0).detach().view(4, 2000)[:2]
+    assert torch.equal(inputs, -forgets)
+    kept = forgets.exp()
+    assert 1.0 <= kept.min() < 2.0 and 49.0 < kept.max() <= 50.0
+    assert kept.mean() == pytest.approx(25.5, abs=1.0)  # evenly between 1 and 50
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_a_memory_span_keeps_gradients_alive_over_that_many_steps(kind):
+    def gradient(span):
+        torch.manual_seed(0)
+        cell = make_cell(kind, 3, 32, span)
+        inputs = torch.randn(8, 50, 3, requires_grad=True)
+        cell(inputs, cell.initial_hidden(8))[0][:, -1].square().sum().backward()
+        return float(inputs.grad[:, 0].norm())
+
+    assert gradient(50) > 5 * gradient(None)
 
 
 # --- memory is an argument and a return value ---------------------------------------------------------------------
@@ -374,7 +398,7 @@ def test_with_skip_the_observation_reaches_its_own_q_past_the_lstm():
 def test_each_part_of_the_observation_reaches_the_q_values():
     level = load_level("2-reference", {"network.hidden": 16, "network.encoder.window": 16, "network.encoder.part": 8})
     torch.manual_seed(0)
-    network = make_network(level)
+    network = make_network(level.network, ObservationLayout.of(level), len(level.actions))
     features = torch.rand(2, 1, network.obs_dim, requires_grad=True)
     network(features, network.initial_hidden(2))[0].square().sum().backward()
     for part in ObservationLayout.of(level).slices.values():

@@ -7,7 +7,7 @@ import torch
 
 from support.worlds import DAY, FIXED, MULTI_TICK, fixed_town, make_env, places_of, put
 from townlet.config import Level, load_level
-from townlet.environment.observation import ObservationLayout
+from townlet.environment.types import ObservationLayout
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.level_file import shipped_levels
 

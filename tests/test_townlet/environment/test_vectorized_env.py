@@ -70,6 +70,34 @@ def test_training_and_evaluation_differ_in_maps_and_in_where_episodes_begin(leve
     assert not torch.equal(training.state.x, evaluation.state.x)
 
 
+def test_begin_gives_some_agents_their_next_episode_and_leaves_the_others(level: Level) -> None:
+    env, other = make_env(level, 6, seed=3), make_env(level, 6, seed=3)
+    actions = random_valid(env.observe().action_mask, generator())
+    env.step(actions), other.step(actions)
+    who = torch.tensor([True, False, True, False, False, True])
+    begun = env.begin(who)
+    assert env.state.episode.tolist() == [1, 0, 1, 0, 0, 1] and env.state.tick.tolist() == [0, 1, 0, 1, 1, 0]
+    assert_equal(begun, env.observe())
+    other.begin(torch.ones(6, dtype=torch.bool))
+    for column, all_begun in zip(env.state, other.state, strict=True):
+        assert torch.equal(column[..., who], all_begun[..., who])
+
+
+def test_begin_with_a_seed_gives_the_lives_of_that_seed_to_those_agents_alone() -> None:
+    level = load_level("2", {"max_steps": 100})
+    env, kept, seeded = make_env(level, 6, seed=3), make_env(level, 6, seed=3), make_env(level, 6, seed=8)
+    who = torch.arange(6) % 2 == 0
+    env.step(random_valid(env.observe().action_mask, generator()))
+    env.reset(), env.begin(who, seed=8)
+    stream = generator(1)
+    for _ in range(150):  # into the second episode
+        actions = random_valid(env.observe().action_mask, stream)
+        mixed, one, other = env.step(actions), kept.step(actions), seeded.step(actions)
+        expected = torch.where(who.unsqueeze(1), other.final_features, one.final_features)
+        assert torch.equal(mixed.final_features, expected)
+    assert int(env.state.episode.min()) > 0
+
+
 @pytest.mark.parametrize("ending", ["death", "limit"])
 def test_who_ends_begins_anew_and_shows_the_end_as_final(ending: str) -> None:
     level = load_level("3")

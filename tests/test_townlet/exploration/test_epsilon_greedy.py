@@ -16,7 +16,8 @@ def explore(num_agents, base, alpha=0.0, seed=0, level="2"):
     weights = {"training.exploration.action_weights.INTERACT": 3.0} if level == "2" else {}
     level = load_level(level, {"training.exploration.base": base, "training.exploration.alpha": alpha, **weights})
     assert level.actions == ACTIONS
-    return EpsilonGreedy(level, num_agents, torch.Generator().manual_seed(seed))
+    weights = level.action_weights(len(ACTIONS))
+    return EpsilonGreedy(level.training.exploration, weights, num_agents, torch.Generator().manual_seed(seed))
 
 
 def test_the_ladder_by_hand():
@@ -125,7 +126,7 @@ def test_what_it_draws_does_not_depend_on_q():
 
 def test_epsilon_falls_from_one_to_each_agents_rung_over_the_warm_up():
     level = load_level("2", {"training.exploration.base": 0.4, "training.exploration.warm_up": 1000})
-    exploration = EpsilonGreedy(level, 2, torch.Generator())
+    exploration = EpsilonGreedy(level.training.exploration, [1.0] * 5, 2, torch.Generator())
     rungs = [0.4, 0.4**8]
     assert exploration.epsilon(0).tolist() == [1.0, 1.0]
     assert exploration.epsilon(250).tolist() == pytest.approx([1 - 0.25 * (1 - rung) for rung in rungs])
@@ -135,7 +136,9 @@ def test_epsilon_falls_from_one_to_each_agents_rung_over_the_warm_up():
 
 def test_during_the_warm_up_all_explore():
     level = load_level("2", {"training.exploration.base": 0.0001, "training.exploration.warm_up": 10})
-    exploration = EpsilonGreedy(level, 4000, torch.Generator().manual_seed(0))
+    exploration = EpsilonGreedy(
+        level.training.exploration, [1.0, 1.0, 1.0, 1.0, 3.0], 4000, torch.Generator().manual_seed(0)
+    )
     q, mask = torch.tensor([[0.0, 0.0, 9.0, 0.0, 0.0]]).repeat(4000, 1), torch.ones(4000, 5, dtype=torch.bool)
     greedy = [(exploration.select(q, mask, steps) == 2).float().mean().item() for steps in (0, 5, 10)]
     # INTERACT weighs 3, the four moves 1 each: a seventh of random actions is the greedy one

@@ -6,9 +6,9 @@ import torch
 from support.learning import FEW_MAPS, SMALL_NETWORK, copy_of, differences
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import load_level
-from townlet.environment.observation import ObservationLayout
+from townlet.environment import make
 from townlet.environment.tables import draw_places
-from townlet.environment.types import Observation, StepResult
+from townlet.environment.types import Observation, ObservationLayout, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population import evaluation
 from townlet.population.evaluation import GreedyPolicy, RandomPolicy, evaluate, play
@@ -33,7 +33,7 @@ def small_town(**overrides):
 
 def some_network(level, seed=0):
     torch.manual_seed(seed)
-    return make_network(level)
+    return make_network(level.network, ObservationLayout.of(level), len(level.actions))
 
 
 class Restless(QNetwork):
@@ -81,7 +81,7 @@ def worlds(monkeypatch):
             self.lived.append((self.observe(), actions))
             return super().step(actions)
 
-    monkeypatch.setattr(evaluation, "VectorizedEnv", Watched)
+    monkeypatch.setattr(make, "VectorizedEnv", Watched)
     return made
 
 
@@ -112,7 +112,7 @@ def test_only_first_episodes_count():
 def test_the_first_empty_lethal_meter_is_what_somebody_died_of():
     level = load_level("2", FEW_MAPS)
     env = VectorizedEnv(level, 4, compile=False, maps="evaluation")
-    first = evaluation._FirstEpisodes(level, env)
+    first = evaluation._FirstEpisodes(env)
     meters = torch.full((4, 8), 0.5)
     energy, hygiene, health = (level.present_meters.index(name) for name in ("energy", "hygiene", "health"))
     meters[0, energy] = meters[0, health] = meters[1, health] = 0.0
@@ -179,16 +179,23 @@ def test_forgetful_plays_without_memory_and_keeps_the_previous_action():
     level = room()
     remembering, forgetful = Restless(level), Restless(level)
     assert evaluate(level, remembering, 3, seed=0, device="cpu")["mean_ep_length"] == 7.0
-    found = evaluate(level, forgetful, 3, seed=0, device="cpu", forgetful=True)
+    found = evaluate(level, forgetful, 3, seed=0, device="cpu", forget_every=1)
     assert found["mean_ep_length"] == 5.0 and found["survival_rate"] == 0.0
     assert all(hidden == [0.0] * 3 for hidden, _ in forgetful.calls)
     assert all(action in MOVES for _, previous in forgetful.calls[1:5] for action in previous)
 
 
+def test_memory_is_zeroed_before_every_third_step():
+    level = room()
+    network = Restless(level)
+    evaluate(level, network, 1, seed=0, device="cpu", forget_every=3)
+    assert [hidden for hidden, _ in network.calls][:6] == [[0.0], [1.0], [2.0], [0.0], [1.0], [2.0]]
+
+
 def test_forgetful_is_the_same_for_a_network_without_memory():
     level = load_level("0", {"max_steps": 40})
     network = some_network(level)
-    assert evaluate(level, network, 8, 0, "cpu") == evaluate(level, network, 8, 0, "cpu", forgetful=True)
+    assert evaluate(level, network, 8, 0, "cpu") == evaluate(level, network, 8, 0, "cpu", forget_every=1)
 
 
 def test_maps_are_none_of_those_that_training_has(worlds):

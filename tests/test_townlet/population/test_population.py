@@ -115,7 +115,7 @@ def test_an_update_changes_nothing_that_acting_uses_but_the_weights_bit_for_bit(
 
     before, weights = used(), copy_of(population.network.state_dict())
     for _ in range(4):
-        population._learning.learn()
+        population._learning.learn(population.env_steps)
     assert differences(before, used()) == []
     assert "cell.weight_hh_l0" in " ".join(differences(weights, population.network.state_dict()))
 
@@ -313,7 +313,7 @@ def test_evaluation_in_between_changes_nothing_bit_for_bit(mode):
         other = disturbed.step()
         assert differences(one, other) == []
         if step % 3 == 0:
-            evaluate(disturbed.level, disturbed.network, 5, seed=step, device="cpu", forgetful=step % 2 == 0)
+            evaluate(disturbed.task, disturbed.network, 5, seed=step, device="cpu", forget_every=1 + step % 2)
     assert differences(everything(undisturbed), everything(disturbed)) == []
 
 

@@ -123,5 +123,6 @@ def first_lives(env: VectorizedEnv, act: Callable[[], torch.Tensor]) -> tuple[to
 
 
 def flat(record: tuple) -> list[torch.Tensor]:
-    """All tensors of a record of records."""
-    return [leaf for value in record for leaf in (flat(value) if isinstance(value, tuple) else [value])]
+    """All tensors of a record of records; None, where a part is not there, is none."""
+    parts = [value for value in record if value is not None]
+    return [leaf for value in parts for leaf in (flat(value) if isinstance(value, tuple) else [value])]

@@ -7,10 +7,12 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from townlet.config import load_level
 from townlet.training import curves
 from townlet.training.curves import draw_curves, format_steps
 from townlet.training.metrics import MetricsStore
 
+SURVIVAL = load_level("0").score
 YARDSTICKS = {"random": 58.0, "scripted": 310.0}
 
 
@@ -45,7 +47,7 @@ def assert_png(path):
 
 
 def test_an_empty_store_says_no_data_yet(tmp_path, store, figures):
-    draw_curves(store, tmp_path / "curves.png", title="Level 2", yardsticks={}, limit=500)
+    draw_curves(store, tmp_path / "curves.png", title="Level 2", yardsticks={}, score=SURVIVAL)
     assert_png(tmp_path / "curves.png")
     assert texts_of(figures[0]).count("no data yet") == 4
 
@@ -57,7 +59,7 @@ def test_a_full_store_shows_every_curve_yardstick_and_unit(tmp_path, store, figu
         values |= {"train/q_mean": -1.0, "train/epsilon": 0.1, "time/fps": 2e4}
         store.write_scalars(step, values, elapsed=1.0)
     store.write_evaluation(1_000_000, {"mean_ep_length": 200.0}, elapsed=1.0)
-    draw_curves(store, tmp_path / "curves.png", title="Level 2", yardsticks=YARDSTICKS, limit=500)
+    draw_curves(store, tmp_path / "curves.png", title="Level 2", yardsticks=YARDSTICKS, score=SURVIVAL)
     assert_png(tmp_path / "curves.png")
     texts = texts_of(figures[0])
     expected = {"Level 2", "training", "greedy evaluation", "loss", "gradient norm", "mean Q", "steps per second"}
@@ -72,7 +74,7 @@ def test_a_full_store_shows_every_curve_yardstick_and_unit(tmp_path, store, figu
 def test_odd_values_are_drawn_or_left_out(tmp_path, store, value):
     names = ("rollout/ep_len_mean", "train/loss", "train/grad_norm", "train/q_mean", "train/epsilon", "time/fps")
     store.write_scalars(64, dict.fromkeys(names, value), elapsed=1.0)
-    draw_curves(store, tmp_path / "curves.png", title="", yardsticks={"random": math.nan}, limit=math.inf)
+    draw_curves(store, tmp_path / "curves.png", title="", yardsticks={"random": math.nan}, score=SURVIVAL)
     assert_png(tmp_path / "curves.png")
 
 
@@ -85,7 +87,7 @@ def test_a_failed_write_keeps_the_former_picture(tmp_path, store, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match=r"No space left"):
-        draw_curves(store, path, title="", yardsticks={}, limit=500)
+        draw_curves(store, path, title="", yardsticks={}, score=SURVIVAL)
     assert path.read_bytes() == b"former" and not list(tmp_path.glob(".*"))
 
 

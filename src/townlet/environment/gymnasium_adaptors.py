@@ -1,0 +1,215 @@
+"""A level's world as Gymnasium knows worlds: a vector environment, and one of a single agent."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+from torch import Tensor
+
+from townlet.config import Level, load_level
+from townlet.environment.observation import SIGNED
+from townlet.environment.types import Observation, ObservationLayout
+from townlet.environment.vectorized_env import VectorizedEnv
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.integer[Any]]
+Infos = dict[str, Any]
+
+
+class View(NamedTuple):
+    """An observation of all agents in numpy."""
+
+    features: Floats  # [num_envs, obs_dim]
+    mask: NDArray[np.int8]  # [num_envs, num_actions], 1 where allowed: int8 is what `sample(mask)` of a space takes
+
+    @classmethod
+    def of(cls, observation: Observation) -> "View":
+        """Copy an observation from its device."""
+        return cls(observation.features.cpu().numpy(), observation.action_mask.cpu().numpy().astype(np.int8))
+
+    def where(self, who: Bools, other: "View") -> "View":
+        """Take the rows of `who` [num_envs] from this one, the rest from the other."""
+        rows = who[:, None]
+        return View(np.where(rows, self.features, other.features), np.where(rows, self.mask, other.mask))
+
+
+class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
+    """A level's world for `num_envs` agents, numpy in and out.
+
+    `level` is an id, a name or a path; `overrides`, `device`, `maps` and `compile` are as in `load_level` and
+    VectorizedEnv. `autoreset_mode` is one of Gymnasium's three, which all live the same episodes:
+
+    - "NextStep": the step after an end ignores the agent's action and returns its first observation, with reward 0.
+    - "SameStep": an end returns the first observation of the next episode, and the last one as `infos["final_obs"]`.
+    - "Disabled": who ended waits for `reset(options={"reset_mask": mask})`; a step before that raises ResetNeeded.
+
+    `infos["action_mask"]` [num_envs, num_actions] int8 says what may be done where the observations are; what is
+    forbidden does nothing. With seed s, sub-environment i lives as agent i of a VectorizedEnv with that seed; until
+    `reset` is given a seed, one is drawn. The level's pool of maps does not depend on it.
+    """
+
+    def __init__(
+        self,
+        level: str | Path,
+        num_envs: int = 1,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        device: torch.device | str = "cpu",
+        maps: Literal["training", "evaluation"] = "training",
+        compile: bool | Literal["auto"] = False,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    ) -> None:
+        self.world = VectorizedEnv(load_level(level, overrides), num_envs, device, self.np_random_seed, compile, maps)
+        self.num_envs = num_envs
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.single_observation_space, self.single_action_space = _spaces(self.world.level)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        # The world begins a new episode in the step that ends one, and here it may be shown only later.
+        self._unseen = np.ones(num_envs, dtype=np.bool_)  # whose episode has begun without having been shown
+        self._begun = self._shown = View.of(self.world.observe())  # what the world shows, and what the caller has seen
+        self._was_reset = False
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Infos]:
+        """Begin new episodes, with a seed the first that it gives; `options["reset_mask"]` [num_envs] bool says whose.
+
+        Raises TypeError or ValueError for a mask of another type or shape and for other options, ResetNeeded for a mask
+        in the first reset.
+        """
+        who = self._reset_mask(options)
+        super().reset(seed=seed)
+        begins = who & ~self._unseen if seed is None else who
+        self._begun = View.of(self.world.begin(self._tensor(begins), seed))
+        self._shown = self._begun.where(who, self._shown)
+        self._unseen = self._unseen & ~who
+        self._was_reset = True
+        return self._shown.features.copy(), self._infos(self._shown.mask)
+
+    def step(self, actions: Ints) -> tuple[Floats, Floats, Bools, Bools, Infos]:
+        """Advance all agents by `actions` [num_envs] integers.
+
+        Raises ValueError for actions of another shape, type or range, ResetNeeded before the first reset and, with
+        "Disabled", where an episode ended and was not reset.
+        """
+        acts, unseen, before = self._actions(actions), self._unseen, self.world.state
+        if not self._was_reset or (unseen.any() and self.autoreset_mode is AutoresetMode.DISABLED):
+            whose = f"sub-environments {np.flatnonzero(unseen).tolist()}" if self._was_reset else "all of them"
+            raise ResetNeeded(f"step: expected a reset before, of {whose}")
+        result = self.world.step(self._tensor(acts))
+        if unseen.any():  # NextStep: this step shows their first observation, and the next is their first
+            self.world.take(self._tensor(unseen), before)
+        reward = np.where(unseen, np.float32(0.0), result.reward.cpu().numpy())
+        terminated = result.terminated.cpu().numpy() & ~unseen
+        truncated = result.truncated.cpu().numpy() & ~unseen
+        ended, final = terminated | truncated, View.of(Observation(result.final_features, result.final_action_mask))
+        self._begun = self._begun.where(unseen, View.of(result.observation))
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            self._shown, infos = self._begun, self._final_infos(ended, final)
+        else:
+            self._shown, self._unseen, infos = final.where(ended, self._begun), ended, {}
+        return self._shown.features.copy(), reward, terminated, truncated, infos | self._infos(self._shown.mask)
+
+    def action_masks(self) -> Bools:
+        """What may be done where the observations returned last are, [num_envs, num_actions] bool."""
+        return self._shown.mask.astype(np.bool_)
+
+    def _infos(self, mask: NDArray[np.int8]) -> Infos:
+        return {"action_mask": mask.copy(), "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
+
+    def _final_infos(self, ended: Bools, final: View) -> Infos:
+        """What Gymnasium's own vector environments put into infos where episodes end; rows of others are empty."""
+        if not ended.any():
+            return {}
+        last = np.full(self.num_envs, None, dtype=object)
+        for index in np.flatnonzero(ended):
+            last[index] = final.features[index].copy()
+        final_info = {"action_mask": final.mask * ended[:, None], "_action_mask": ended.copy()}
+        return {"final_obs": last, "_final_obs": ended.copy(), "final_info": final_info, "_final_info": ended.copy()}
+
+    def _tensor(self, values: NDArray[Any]) -> Tensor:
+        return torch.as_tensor(values, device=self.world.device)
+
+    def _actions(self, actions: Ints) -> NDArray[np.int64]:
+        acts, count = np.asarray(actions), self.world.num_actions
+        if acts.shape != (self.num_envs,) or not np.issubdtype(acts.dtype, np.integer):
+            raise ValueError(f"actions: expected [{self.num_envs}] integers, got {list(acts.shape)} {acts.dtype}")
+        if acts.min() < 0 or acts.max() >= count:
+            raise ValueError(f"actions: expected 0 to {count - 1}, got {acts.min()} to {acts.max()}")
+        return acts.astype(np.int64)
+
+    def _reset_mask(self, options: dict[str, Any] | None) -> Bools:
+        if unknown := sorted(set(options or {}) - {"reset_mask"}):
+            raise ValueError(f"options: expected reset_mask alone, got {', '.join(unknown)}")
+        if not options:
+            return np.ones(self.num_envs, dtype=np.bool_)
+        mask, expected = options["reset_mask"], f"options['reset_mask']: expected [{self.num_envs}] bool in numpy"
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"{expected}, got {mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__}")
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(f"{expected} with at least one True, got {list(mask.shape)} with {mask.sum()}")
+        if not self._was_reset:
+            raise ResetNeeded("options['reset_mask']: expected a reset of all before, got the first")
+        return mask
+
+
+class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
+    """A level's world for one agent: a TownletVectorEnv of one, which nothing resets but `reset`.
+
+    Arguments are those of TownletVectorEnv. `info["action_mask"]` [num_actions] int8 says what may be done.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
+
+    def __init__(
+        self,
+        level: str | Path,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        device: torch.device | str = "cpu",
+        maps: Literal["training", "evaluation"] = "training",
+        compile: bool | Literal["auto"] = False,
+    ) -> None:
+        options = {"overrides": overrides, "device": device, "maps": maps, "compile": compile}
+        self._one = TownletVectorEnv(level, **options, autoreset_mode=AutoresetMode.DISABLED)  # type: ignore[arg-type]
+        self._np_random, self._np_random_seed = self._one.np_random, self._one.np_random_seed
+        self.observation_space, self.action_space = self._one.single_observation_space, self._one.single_action_space
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Infos]:
+        """Begin a new episode, with a seed the first that it gives. Raises ValueError for options, there are none."""
+        if options:
+            raise ValueError(f"options: expected none, got {', '.join(sorted(options))}")
+        super().reset(seed=seed)
+        features, _ = self._one.reset(seed=seed)
+        return features[0], self._info()
+
+    def step(self, action: np.integer[Any] | int) -> tuple[Floats, float, bool, bool, Infos]:
+        """Advance the agent. Raises ValueError for no action of the level, ResetNeeded after the end of an episode."""
+        features, reward, terminated, truncated, _ = self._one.step(np.asarray(action)[None])
+        return features[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._info()
+
+    def action_masks(self) -> Bools:
+        """What may be done now, [num_actions] bool."""
+        return self._one.action_masks()[0]
+
+    def _info(self) -> Infos:
+        return {"action_mask": self.action_masks().astype(np.int8)}
+
+
+def _spaces(level: Level) -> tuple[spaces.Box, spaces.Discrete]:
+    """What one agent sees and does: each feature within its own bounds, and the index of an action."""
+    layout = ObservationLayout.of(level)
+    low = np.zeros(layout.obs_dim, dtype=np.float32)
+    for part in SIGNED:
+        if part in layout.slices:
+            low[layout.slices[part]] = -1.0
+    return spaces.Box(low, np.ones_like(low)), spaces.Discrete(len(level.actions))

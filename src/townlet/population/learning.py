@@ -1,0 +1,99 @@
+"""When a population learns, and from what: the newest windows, each once, or sampled ones."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from townlet.agent.acting import Memory
+from townlet.agent.learner import QLearner
+from townlet.config import Fresh, Replay, Training
+from townlet.environment.types import Environment, Observation
+from townlet.population.drift import RecentPast, stored_drift
+from townlet.seeding import generator
+from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
+
+DRIFT_AGENTS, DRIFT_STEPS = 16, 1000  # whose past is kept, and how much, to measure the drift of the acting memory
+
+
+def make_learning(training: Training, env: Environment, learner: QLearner) -> "FreshLearning | ReplayLearning":
+    """Choose the way of learning that a task names, with a buffer of its own."""
+    if isinstance(training.mode, Fresh):
+        return FreshLearning(training, training.mode, env, learner)
+    return ReplayLearning(training, training.mode, env, learner)
+
+
+def _make_buffer(
+    capacity: int, env: Environment, learner: QLearner, stream: torch.Generator, **options: Any
+) -> SequentialReplayBuffer:
+    hidden = learner.network.initial_hidden(env.num_agents)
+    return SequentialReplayBuffer(
+        capacity, env.num_agents, env.obs_dim, env.num_actions, env.device, hidden, stream, **options
+    )
+
+
+class FreshLearning:
+    """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random."""
+
+    def __init__(self, training: Training, mode: Fresh, env: Environment, learner: QLearner) -> None:
+        self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
+        self.stream = generator(training.seed, "replay", env.device)
+        self.past = RecentPast(min(env.num_agents, DRIFT_AGENTS), DRIFT_STEPS)
+        self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
+
+    def note(self, observation: Observation, memory: Memory) -> None:
+        """Note a step of the few agents whose drift is measured."""
+        self.past.add(observation, memory)
+
+    def drift(self) -> float | None:
+        """Drift of the acting memory, with which windows begin."""
+        return self.past.drift(self.learner.network)
+
+    def due(self, steps: int) -> bool:
+        """Whether a window of steps is full, after so many of the population."""
+        return steps % self.seq_len == 0
+
+    def learn(self, env_steps: int) -> dict[str, Tensor]:
+        """Update once for each minibatch; return the last one's metrics."""
+        metrics: dict[str, Tensor] = {}
+        self.learner.set_learning_rate(env_steps)
+        windows = self.buffer.newest_sequences(self.seq_len)
+        order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
+        for rows in order.chunk(self.mode.minibatches):
+            metrics = self.learner.update(windows.rows(rows)).metrics
+        return metrics
+
+
+class ReplayLearning:
+    """Every `train_every` steps, once there are enough episodes, learn from a batch of sampled windows."""
+
+    def __init__(self, training: Training, mode: Replay, env: Environment, learner: QLearner) -> None:
+        self.mode, self.learner, self.training = mode, learner, training
+        self.stream = generator(training.seed, "replay", env.device)
+        options = {"stored_every": mode.stored_every, "priority": mode.priority}
+        self.buffer = _make_buffer(mode.capacity, env, learner, self.stream, **options)
+
+    def note(self, observation: Observation, memory: Memory) -> None:
+        """The tape holds all that the drift is measured on."""
+
+    def drift(self) -> float | None:
+        """Drift of the memories on the tape."""
+        return stored_drift(
+            self.learner.network, self.buffer, generator(self.training.seed, "drift", self.stream.device)
+        )
+
+    def due(self, steps: int) -> bool:
+        """Whether `train_every` steps of the population have passed, and enough episodes have been completed."""
+        return steps % self.mode.train_every == 0 and self._enough_episodes()
+
+    def _enough_episodes(self) -> bool:
+        """Reads from the device until the first update only."""
+        return self.learner.updates > 0 or int(self.buffer.ended) >= self.mode.min_episodes
+
+    def learn(self, env_steps: int) -> dict[str, Tensor]:
+        """Update once."""
+        self.learner.set_learning_rate(env_steps)
+        batch = self.buffer.sample_sequences(self.mode.batch_size, self.training.seq_len, self.mode.burn_in)
+        update = self.learner.update(batch)
+        self.buffer.update_priorities(batch, update.td_error)
+        return update.metrics

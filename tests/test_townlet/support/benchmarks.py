@@ -1,0 +1,30 @@
+"""Small trials of a benchmark, and records as trials leave them."""
+
+from townlet.bench.plan import Peer, Trial
+from townlet.config import load_gym_task
+
+PEER = Peer(num_envs=2, n_steps=64, batch_size=32, learning_rate=0.0003, gamma=0.99, hidden=8)
+SMALL = {
+    "network.encoder.width": 8, "network.hidden": 8, "network.head": 8, "training.num_agents": 4,
+    "training.seq_len": 4, "evaluation.episodes": 3, "evaluation.every": 64,
+}  # fmt: skip
+
+
+def make_trial(row="balance", agent="recurrent", seed=0, bar=1000.0, budget=128, peer=PEER, **settings):
+    """A trial on CartPole-v1 that takes a moment."""
+    changes = {**SMALL, **{name.replace("__", "."): value for name, value in settings.items()}}
+    task = load_gym_task("CartPole-v1", None, {**changes, "training.seed": seed})
+    return Trial(row, agent, seed, task, bar, budget, peer)
+
+
+def make_record(trial, scores, steps=100, seconds=2.0, solved=None, parameters=50):
+    """A record with an evaluation every `steps` and `seconds`; `solved` is the index of the point that is."""
+    points = [
+        {"steps": steps * i, "seconds": seconds * i, "processor_seconds": seconds * i, "score": score, "deviation": 0.0}
+        for i, score in enumerate(scores, start=1)
+    ]
+    return {
+        "row": trial.row, "agent": trial.agent, "seed": trial.seed, "recipe": trial.recipe, "bar": trial.bar,
+        "budget": trial.budget, "parameters": parameters, "points": points,
+        "solved": None if solved is None else points[solved],
+    }  # fmt: skip
