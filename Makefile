@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint clean
+.PHONY: help train test mutants lint clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ test: $(VENV)/.installed-dev ## install, then run the quick tests with coverage;
 ifeq ($(SLOW),1)
 	$(BIN)/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: no test is slow
 endif
+
+mutants: $(VENV)/.installed-dev ## install, then make each known mistake in a copy and see a test fail; ARGS="--only NAME"
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style and types
 	$(BIN)/ruff check .

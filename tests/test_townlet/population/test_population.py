@@ -121,6 +121,23 @@ def test_an_update_changes_nothing_that_acting_uses_but_the_weights_bit_for_bit(
 
 
 @MODES
+def test_the_tape_holds_what_was_seen_and_allowed_before_and_after_each_step_and_not_what_a_reset_shows(mode):
+    population = make_population(mode, **MOSTLY_RANDOM)
+    seen, told_apart = watch_steps(population), Counter()
+    for _ in range(60):
+        population.step()
+        observation, _, _, result = seen[-1]
+        newest = population.buffer.newest_sequences(1)
+        assert torch.equal(newest.observations, torch.stack([observation.features, result.final_features], dim=1))
+        assert torch.equal(newest.action_mask, torch.stack([observation.action_mask, result.final_action_mask], dim=1))
+        for end in ("terminated", "truncated"):
+            ended, begun = getattr(result, end), result.observation
+            told_apart[end, "features"] += int((begun.features != result.final_features)[ended].any(dim=1).sum())
+            told_apart[end, "mask"] += int((begun.action_mask != result.final_action_mask)[ended].any(dim=1).sum())
+    assert len(told_apart) == 4 and min(told_apart.values()) > 0, told_apart
+
+
+@MODES
 def test_the_memory_on_the_tape_is_the_acting_memory_before_the_step(mode):
     population = make_population(mode)
     seen = watch_steps(population)

@@ -251,12 +251,13 @@ def test_a_loaded_buffer_draws_and_ranks_what_the_saved_one_does():
     rank(saved, {0: 1})  # the greatest so far is that of no row any more
     loaded = lived(14, *lives, steps=0, seed=7, importance=0.4)
     loaded.load_state_dict(saved.state_dict())
+    errors = torch.arange(18.0).view(6, 3) / 9.0  # below the greatest so far, which new steps get
     for _ in range(6):
         batches = [buffer.sample_sequences(6, 3) for buffer in (saved, loaded)]
         assert same(batches[0]._asdict(), batches[1]._asdict())
-        saved.update_priorities(batches[0], torch.arange(18.0).view(6, 3))
+        saved.update_priorities(batches[0], errors)
         assert not same(saved.state_dict(), loaded.state_dict())  # no tensor is shared
-        loaded.update_priorities(batches[1], torch.arange(18.0).view(6, 3))
+        loaded.update_priorities(batches[1], errors)
         for buffer in (saved, loaded):
             Lives(buffer, lives).step()
         assert same(saved.state_dict(), loaded.state_dict())
