@@ -31,7 +31,7 @@ class Row(Part):
     settings: dict[str, Any] = Field(default_factory=dict)
     bar: float
     agents: Annotated[tuple[Agent, ...], Field(strict=False, min_length=1)]
-    peer_steps: Positive | None = None  # the peer's budget; null: the task's own, as that of all others
+    budgets: dict[Agent, Positive] = Field(default_factory=dict)  # environment steps, where not the task's own
 
 
 class Plan(Part):
@@ -94,5 +94,5 @@ def _trial(plan: Plan, name: str, agent: Agent, seed: int) -> Trial:
     task = load_task(row.task, {**row.settings, "training.seed": seed})
     if not isinstance(task, GymTask):
         raise ConfigError([f"{name}: expected a task of Gymnasium, got {row.task}, a level of the town"])
-    budget = task.training.total_steps if agent != "peer" or row.peer_steps is None else row.peer_steps
+    budget = row.budgets.get(agent, task.training.total_steps)
     return Trial(name, agent, seed, task, row.bar, budget, plan.peer)
