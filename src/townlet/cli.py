@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from townlet import evaluate, train
+from townlet.bench import __main__ as bench
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive
 from townlet.config import ConfigError, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
@@ -27,6 +28,7 @@ USAGE = """usage: townlet COMMAND ...
   levels     list the shipped levels
   validate   check level files
   check-env  check a vector environment of Gymnasium, by its id
+  bench      benchmarks, as python -m townlet.bench
 
 townlet COMMAND --help says more."""
 
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "levels": levels,
         "validate": validate,
         "check-env": check_env,
+        "bench": bench.main,
     }
     if words and words[0] in ("-h", "--help"):
         print(USAGE)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from townlet.bench import memory
 from townlet.command_line import DONE, WRONG_USE
 
-USAGE = """usage: python -m townlet.bench BENCHMARK ...
+USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
 
   memory     public tasks of memory, beside a control and a peer
 
-python -m townlet.bench BENCHMARK --help says more."""
+townlet bench BENCHMARK --help says more."""
 
 BENCHMARKS = {"memory": memory.main}
 
