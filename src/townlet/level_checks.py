@@ -40,6 +40,9 @@ def gym_problems(task: GymTask) -> list[Problem]:
     if weights := task.training.exploration.action_weights:
         key = ("training", "exploration", "action_weights")
         problems.append(Problem(key, "nothing, since a Gymnasium action has no name", ", ".join(weights)))
+    if isinstance(task.network, Recurrent) and task.network.sightings:
+        key = ("network", "sightings")
+        problems.append(Problem(key, "null, since only a town tells what is underfoot", str(task.network.sightings)))
     return problems
 
 

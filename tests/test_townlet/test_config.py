@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from townlet import cli
-from townlet.config import Level, Training, load_level
+from townlet.config import GymTask, Level, Training, load_level, load_task
 from townlet.level_file import find_level, shipped_levels
 
 PATHS = shipped_levels()
@@ -367,3 +367,10 @@ def test_what_has_no_place_in_a_level_is_no_mistake(level_id: str, tmp_path: Pat
     }
     path.write_text(yaml.safe_dump(content))
     assert "thirst" not in load_level(path).present_meters
+
+
+def test_a_shipped_task_is_found_by_its_id_and_is_no_rung_of_the_ladder():
+    task = load_task("memory-length", {"gym_options.memory_length": 12})
+    assert isinstance(task, GymTask) and task.gym_options == {"memory_length": 12}
+    assert load_task("memory_length").id == "memory-length"
+    assert "memory-length" not in shipped_levels()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from townlet.agent.cells import make_cell
+from townlet.agent.sightings import LastSightings
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
@@ -83,14 +84,20 @@ class RecurrentSpatialQNetwork(QNetwork):
         else:
             self.encoder = WholeEncoder(layout, extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
+        self.sightings = LastSightings(layout, config.sightings) if config.sightings else None
+        width += self.sightings.size if self.sightings else 0
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
         self.skip = config.skip
         self.head = _layer(config.hidden + width * config.skip, config.head, config.layer_norm)
         self.value = QHead(config.head, num_actions, config.dueling)
 
     def initial_hidden(self, batch: int) -> Hidden:
-        """Return zeros, each [1, batch, hidden_dim], on the network's device: (h, c) for an LSTM, (h,) for a GRU."""
-        return self.cell.initial_hidden(batch)
+        """Return zeros, each [1, batch, hidden_dim], on the network's device: (h, c) for an LSTM, (h,) for a GRU.
+
+        Sightings come after them.
+        """
+        hidden = self.cell.initial_hidden(batch)
+        return (*hidden, hidden[0].new_zeros(1, batch, self.sightings.size)) if self.sightings else hidden
 
     def forward(
         self,
@@ -106,7 +113,13 @@ class RecurrentSpatialQNetwork(QNetwork):
         Returns q [batch, time, num_actions] and the memory after the last step.
         """
         encoded = self.encoder(torch.cat([features, self._previous(features, previous_actions)], dim=-1))
-        remembered, hidden = self.cell(encoded, hidden, reset)
+        if self.sightings:
+            read, sightings = self.sightings(features, hidden[-1], reset)
+            encoded = torch.cat([encoded, read], dim=-1)
+            remembered, hidden = self.cell(encoded, hidden[:-1], reset)
+            hidden = (*hidden, sightings)
+        else:
+            remembered, hidden = self.cell(encoded, hidden, reset)
         if self.skip:
             remembered = torch.cat([remembered, encoded], dim=-1)
         return self.value(self.head(remembered)), hidden

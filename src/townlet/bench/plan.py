@@ -31,13 +31,14 @@ class Row(Part):
     settings: dict[str, Any] = Field(default_factory=dict)
     bar: float
     agents: Annotated[tuple[Agent, ...], Field(strict=False, min_length=1)]
-    peer_steps: Positive | None = None  # the peer's budget; null: the task's own, as that of all others
+    budgets: dict[Agent, Positive] = Field(default_factory=dict)  # environment steps, where not the task's own
 
 
 class Plan(Part):
     """The rows of a benchmark, in their order."""
 
     peer: Peer
+    peer_seeds: Positive  # at most so many seeds of it
     rows: Annotated[dict[str, Row], Field(min_length=1)]
 
 
@@ -84,7 +85,7 @@ def trials_of(plan: Plan, rows: list[str] | None, seeds: int, peers: bool) -> li
         for seed in range(seeds)
         for name in chosen
         for agent in plan.rows[name].agents
-        if peers or agent != "peer"
+        if agent != "peer" or (peers and seed < plan.peer_seeds)
     ]
 
 
@@ -93,5 +94,5 @@ def _trial(plan: Plan, name: str, agent: Agent, seed: int) -> Trial:
     task = load_task(row.task, {**row.settings, "training.seed": seed})
     if not isinstance(task, GymTask):
         raise ConfigError([f"{name}: expected a task of Gymnasium, got {row.task}, a level of the town"])
-    budget = task.training.total_steps if agent != "peer" or row.peer_steps is None else row.peer_steps
+    budget = row.budgets.get(agent, task.training.total_steps)
     return Trial(name, agent, seed, task, row.bar, budget, plan.peer)

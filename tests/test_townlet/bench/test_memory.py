@@ -11,6 +11,7 @@ from townlet.config import ConfigError
 
 PLAN = """
 peer: {num_envs: 2, n_steps: 64, batch_size: 32, learning_rate: 0.0003, gamma: 0.99, hidden: 8}
+peer_seeds: 1
 rows:
   balance: {task: TASK, settings: SETTINGS, bar: 5.0, agents: [recurrent, control]}
   balance-again: {task: TASK, settings: SETTINGS, bar: 1000.0, agents: [recurrent]}
@@ -90,6 +91,16 @@ def test_the_shipped_plan_is_right_and_tells_recipes_of_seeds_apart():
     assert len({(trial.row, trial.agent, trial.recipe) for trial in trials}) == len(trials)
     assert not any(trial.agent == "peer" for trial in plan.trials_of(plan.load_plan(), None, seeds=1, peers=False))
     assert [trial.seed for trial in trials] == sorted(trial.seed for trial in trials)  # a whole seed before the next
+
+
+def test_the_peer_has_fewer_seeds_and_a_budget_of_its_own(tmp_path):
+    path = tmp_path / "plan.yaml"
+    text = PLAN.replace("SETTINGS", "{}").replace("TASK", json.dumps(str(plan.configs_directory() / "gym.yaml")))
+    path.write_text(text.replace("[recurrent, control]", "[control, peer]"))
+    path.write_text(path.read_text().replace("bar: 5.0,", "bar: 5.0, budgets: {peer: 77},"))
+    trials = plan.trials_of(plan.load_plan(path), ["balance"], seeds=3, peers=True)
+    assert [one.budget for one in trials] == [500_000, 77, 500_000, 500_000]  # the task's own but for the peer
+    assert [(one.agent, one.seed) for one in trials] == [("control", 0), ("peer", 0), ("control", 1), ("control", 2)]
 
 
 def test_a_level_of_the_town_is_no_row(tmp_path):
