@@ -19,7 +19,7 @@ def test_each_mistake_can_be_made_in_todays_source_and_its_tests_are_there(mutan
 
 
 def test_the_page_lists_all_mistakes_and_no_other() -> None:
-    rows = re.findall(r"^\| (.+) \| `\S+: .+` \| `test_\w+` \|$", (ROOT / mutants.TABLE).read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (.+) \| `[^`]+` \| `test_\w+` \|$", (ROOT / mutants.TABLE).read_text(), re.MULTILINE)
     assert rows == [mutant.mistake for mutant in mutants.read_mutants(ROOT)]
 
 

@@ -410,6 +410,18 @@ def test_weights_of_a_batch_scale_the_loss_of_their_rows():
     torch.testing.assert_close(found, (0.25 * one + 2.0 * other) / 2)
 
 
+def test_an_update_weighs_its_loss_by_the_weights_of_the_batch():
+    network, batch = recurrent(), random_batch(batch=2)
+
+    def loss(windows):
+        learner = QLearner(copy.deepcopy(network), make_training(huber_delta=None))
+        return learner.update(windows).metrics["train/loss"]
+
+    one, other = (loss(batch.rows(torch.tensor([index]))) for index in range(2))
+    found = loss(batch._replace(weights=torch.tensor([0.25, 2.0])))
+    torch.testing.assert_close(found, (0.25 * one + 2.0 * other) / 2)
+
+
 @pytest.mark.parametrize("flagged", [False, True])
 def test_burn_in_warms_the_memory_and_gives_no_gradient_and_no_loss(flagged):
     learner = QLearner(recurrent(), make_training(trace_decay=0.7))
