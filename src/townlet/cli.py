@@ -2,7 +2,7 @@
 
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from rich.table import Column, Table
 
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
+from townlet.bench.statistics import bootstrap_interval
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive
-from townlet.config import ConfigError, load_level, load_task
+from townlet.config import ConfigError, Score, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
 from townlet.training.curves import draw_comparison
@@ -88,11 +89,28 @@ def compare(arguments: Sequence[str]) -> int:
             draw_comparison(
                 stores, options.out, by=options.by, title=title, yardsticks=task.yardsticks, score=task.score
             )
+            Console().print(_last_scores(stores, task.score))
     except (RunError, OSError, sqlite3.Error) as error:
         print(f"townlet compare: {error}", file=sys.stderr)
         return FAILED
     print(f"drawn into {options.out}")
     return DONE
+
+
+def _last_scores(stores: Mapping[str, Sequence[MetricsStore]], score: Score) -> Table:
+    """The last evaluation of each label's runs: mean over seeds and its bootstrap interval, steps and minutes."""
+    table = Table("runs", "seeds", f"greedy {score.word}", "95% interval", "each seed", "steps", "minutes")
+    for label, runs in stores.items():
+        last = [run.evaluations()[-1] for run in runs if run.evaluations()]
+        if not last:
+            continue
+        scores = [float(one[score.key]) for one in last]
+        mean, low, high = bootstrap_interval(scores)
+        each = " ".join(f"{one:.4g}" for one in scores)
+        minutes = sum(one["elapsed"] for one in last) / len(last) / 60.0
+        steps = f"{max(one['step'] for one in last):,}"
+        table.add_row(label, str(len(last)), f"{mean:.4g}", f"{low:.4g} to {high:.4g}", each, steps, f"{minutes:.1f}")
+    return table
 
 
 def levels(arguments: Sequence[str]) -> int:

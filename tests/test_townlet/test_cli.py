@@ -138,7 +138,9 @@ def test_compare_draws_several_runs_into_one_picture(capsys: Capture, tmp_path: 
     picture, runs = tmp_path / "both.png", ["mine=s1", "mine=s2", "s1"]
     assert exit_code("compare", *runs, "--runs-dir", str(tmp_path), "--out", str(picture)) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    capsys.readouterr()
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in capsys.readouterr().out.splitlines()]
+    (mine,), (alone,) = ([row for row in rows if row[:1] == [label]] for label in ("mine", "s1"))
+    assert mine[1] == "2" and alone[1] == "1" and 0.0 < float(mine[2]) <= 20.0
     assert exit_code("compare", "s3", "--runs-dir", str(tmp_path), "--out", str(picture)) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert exit_code("compare", "s1", "--runs-dir", str(tmp_path), "--out", str(tmp_path / "no" / "where.png")) == 1
