@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
 from rich.table import Column, Table
+from rich.text import Text
 
 from townlet.bench.results import Summary
 from townlet.bench.statistics import Interval, bootstrap_interval
 from townlet.bench.trials import Record
 from townlet.training.curves import BLUE, GREY, ORANGE, format_steps, save
 
-HEADS = ("task, bar", "agent", "size", "solved", "return", "1000 steps", "seconds")
+HEADS = ("agent", "size", "solved", "return", "1000 steps", "seconds")
+WIDTHS = (12, 7, 6, 15, 14, 14)  # so that the parts stand under one head
 CAPTION = (
     "Size in parameters. Greedy return at the end, and training until it reached the bar: environment steps, seconds "
     "without evaluation. Means over seeds [95% bootstrap intervals]."
@@ -23,42 +25,47 @@ COLOURS = {"recurrent": BLUE, "control": GREY, "peer": ORANGE}
 LABELS = {"recurrent": "recurrent", "control": "no memory", "peer": "RecurrentPPO"}
 
 
-def cells(summary: Summary, between: str) -> tuple[str, ...]:
-    """Write one line of the table, `between` a mean and its interval; "-" where no seed was solved."""
+def cells(summary: Summary) -> tuple[str, ...]:
+    """Write what one agent did on one task; "-" where no seed was solved.
+
+    An interval that is nothing but the mean, as of one seed, is left out.
+    """
     return (
-        f"{summary.row.replace('-', ' ')}, {summary.bar:g}",
         LABELS[summary.agent],
         f"{summary.parameters:,}",
         f"{summary.solved} of {summary.seeds}",
-        _interval(summary.score, ".3g", between),
-        _interval(summary.steps and Interval(*(steps / 1000 for steps in summary.steps)), ".1f", between),
-        _interval(summary.seconds, ".1f", between),
+        _interval(summary.score),
+        _interval(summary.steps and Interval(*(steps / 1000 for steps in summary.steps))),
+        _interval(summary.seconds),
     )
 
 
-def _interval(interval: Interval | None, form: str, between: str) -> str:
+def _interval(interval: Interval | None) -> str:
     if interval is None:
         return "-"
-    mean, low, high = (format(value, form) for value in interval)
-    return f"{mean}{between}[{low}, {high}]"
+    mean, low, high = (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" for value in interval)
+    return mean if low == high else f"{mean} [{low}, {high}]"
 
 
-def table(summaries: Sequence[Summary]) -> Table:
-    """Lay out all summaries for a terminal, 80 columns wide where it has to be."""
-    heads = [Column(HEADS[0]), Column(HEADS[1], no_wrap=True)]
-    heads += [Column(head, justify="right", no_wrap=True) for head in HEADS[2:]]
-    drawn = Table(*heads, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=CAPTION)
-    before = ""
+def table(summaries: Sequence[Summary]) -> Group:
+    """Lay out all summaries for a terminal of 80 columns or more, a part for each task under one head."""
+    parts, before = list[RenderableType](), None
     for summary in summaries:
-        first, *others = cells(summary, between="\n")
-        drawn.add_row(first if summary.row != before else "", *others)
-        before = summary.row
-    return drawn
+        if summary.row != before:
+            columns = [Column(head, min_width=width) for head, width in zip(HEADS, WIDTHS, strict=True)]
+            parts.append(Text(f"\n{summary.row}, bar {summary.bar:g}", style="bold"))
+            parts.append(
+                part := Table(*columns, box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=not before)
+            )
+            before = summary.row
+        part.add_row(*cells(summary))
+    return Group(*parts, Text(f"\n{CAPTION}"))
 
 
 def markdown(summaries: Sequence[Summary]) -> str:
     """Write the table for a page."""
-    lines = [HEADS, ["---"] * len(HEADS), *(cells(summary, between=" ") for summary in summaries)]
+    lines = [("task", "bar", *HEADS), ["---"] * (2 + len(HEADS))]
+    lines += [(summary.row, f"{summary.bar:g}", *cells(summary)) for summary in summaries]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines) + f"\n{CAPTION}\n"
 
 

@@ -48,7 +48,7 @@ def test_all_rows_are_run_kept_shown_and_drawn(bench, tmp_path):
     assert "balance-again/recurrent/0: return" in said.out
     assert "1 of 1" in said.out and "0 of 1" in said.out
     assert {path.name for path in tmp_path.glob("*.png")} == {"balance.png", "balance-again.png"}
-    assert "| balance again, 1000 | recurrent |" in (tmp_path / "page.md").read_text()
+    assert "| balance-again | 1000 | recurrent |" in (tmp_path / "page.md").read_text()
 
 
 def test_a_second_call_runs_only_what_is_missing(bench, tmp_path):

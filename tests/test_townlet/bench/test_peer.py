@@ -29,8 +29,8 @@ def test_it_trains_in_whole_rollouts(agent):
 def test_its_memory_is_carried_along_an_episode_and_dropped_at_its_end(agent):
     env = make_env(make_trial().task, 3)
     policy, observation = agent.policy(3), env.reset()
-    for _ in range(40):
-        begins = torch.as_tensor(policy.begins)
+    begins, ends = torch.ones(3, dtype=torch.bool), 0
+    for _ in range(60):
         actions = policy.act(observation)
         fresh = agent.policy(3)
         fresh.act(observation)
@@ -41,8 +41,10 @@ def test_its_memory_is_carried_along_an_episode_and_dropped_at_its_end(agent):
         assert torch.equal(same[0] & same[1], begins)  # as after a first observation, and only then
         result = env.step(actions)
         policy.after(actions, result)
-        observation = result.observation
+        observation, begins = result.observation, result.forgets
+        ends += int(result.ended.sum())
     env.close()
+    assert ends >= 3
 
 
 def test_a_trial_of_the_peer_is_kept_like_any_other():

@@ -7,6 +7,7 @@ from rich.console import Console
 from support.benchmarks import make_record, make_trial
 from townlet.bench.report import comparisons, draw, markdown, table
 from townlet.bench.results import summarise
+from townlet.bench.statistics import Interval
 
 
 def summary(agent="recurrent", steps=100, seconds=2.0, solved=0, row="balance"):
@@ -15,20 +16,32 @@ def summary(agent="recurrent", steps=100, seconds=2.0, solved=0, row="balance"):
 
 
 def test_the_table_has_a_line_for_each_agent_and_fits_eighty_columns():
+    """With numbers as wide as they come."""
+    widest = (
+        Interval(-0.498, -0.499, -0.497),
+        Interval(200_704.0, 190_464.0, 212_992.0),
+        Interval(492.0, 487.9, 1_492.0),
+    )
+    score, steps, seconds = widest
+    lines = [
+        summary(row="a-row-of-a-long-name")._replace(score=score, steps=steps, seconds=seconds, parameters=162_373),
+        summary("control", solved=None),
+        summary("peer"),
+    ]
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(table([summary(row="a-row-of-a-long-name"), summary("control", solved=None), summary("peer")]))
+    console.print(table(lines))
     text = console.export_text()
     assert "recurrent" in text and "no memory" in text and "RecurrentPPO" in text
-    assert "13,058" in text and "1 of 1" in text and "0 of 1" in text
+    assert "162,373" in text and "1 of 1" in text and "0 of 1" in text and "-0.497]" in text
+    assert "a-row-of-a-long-name, bar 1000" in text
+    assert "213]" in text and "1,492]" in text
     assert "…" not in text
 
 
 def test_the_page_by_hand():
     lines = markdown([summary(), summary("control", solved=None)]).splitlines()
-    assert lines[2] == (
-        "| balance, 1000 | recurrent | 13,058 | 1 of 1 | 0.5 [0.5, 0.5] | 0.1 [0.1, 0.1] | 2.0 [2.0, 2.0] |"
-    )
-    assert lines[3] == "| balance, 1000 | no memory | 13,058 | 0 of 1 | 0.5 [0.5, 0.5] | - | - |"
+    assert lines[2] == ("| balance | 1000 | recurrent | 13,058 | 1 of 1 | 0.5 | 0.1 | 2 |")
+    assert lines[3] == "| balance | 1000 | no memory | 13,058 | 0 of 1 | 0.5 | - | - |"
 
 
 def test_the_peer_is_compared_where_both_reach_the_bar():
