@@ -19,16 +19,25 @@ from townlet.environment.make import check_env
 def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet.bench memory", description="Try public tasks of memory.")
+    parser.add_argument(
+        "--plan", default="memory", help="memory, kit (what each part of the learner brings), or a YAML file"
+    )
     parser.add_argument("--tasks", type=lambda text: text.split(","), metavar="A,B", help="rows (default: all)")
     parser.add_argument("--seeds", type=positive, default=5, help="of each row and agent (default: 5)")
+    parser.add_argument(
+        "--first-seed",
+        type=positive,
+        default=100,
+        help="the lowest (default: 100; recipes were tuned on 0 to 9)",
+    )
     parser.add_argument("--no-peers", action="store_true", help="leave RecurrentPPO out")
     parser.add_argument("--jobs", type=positive, default=2, help="trials at once, a thread each (default: 2)")
     parser.add_argument(
         "--json",
         type=Path,
-        default=Path("runs/bench/memory.json"),
+        default=None,
         metavar="FILE",
-        help="results are kept here as they come, and what is there is not run again (default: %(default)s)",
+        help="results are kept here as they come, and what is there is not run again (default: runs/bench/PLAN.json)",
     )
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="where pictures go (default: beside the results)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
@@ -42,8 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(word.partition("=")[0] == "--probe" for word in words):
         return _probe(words)
     options = make_parser().parse_args(words)
+    options.json = options.json or Path("runs/bench") / f"{Path(options.plan).stem}.json"
     try:
-        trials = trials_of(load_plan(), options.tasks, options.seeds, peers=not options.no_peers)
+        seeds = range(options.first_seed, options.first_seed + options.seeds)
+        trials = trials_of(load_plan(options.plan), options.tasks, seeds, peers=not options.no_peers)
         results = Results(options.json)
         check_packages(trials)
     except ConfigError as error:

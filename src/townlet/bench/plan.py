@@ -1,6 +1,7 @@
 """What a benchmark of public tasks consists of: rows, the bar of each, and who tries. It is read from YAML."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -65,12 +66,18 @@ class Trial(NamedTuple):
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def load_plan(path: Path | None = None) -> Plan:
-    """Read a benchmark (default: the shipped one of memory). Raises ConfigError."""
-    return load(Plan, path or configs_directory() / "bench" / "memory.yaml")
+def load_plan(reference: str = "memory") -> Plan:
+    """Read a benchmark: a shipped one by name, or a path to a .yaml. Raises ConfigError."""
+    if reference.endswith((".yaml", ".yml")):
+        return load(Plan, Path(reference))
+    shipped = {path.stem: path for path in sorted((configs_directory() / "bench").glob("*.yaml"))}
+    if reference not in shipped:
+        expected = f"expected one of {', '.join(shipped)} or a path to a .yaml file"
+        raise ConfigError([f"--plan: {expected}, got {reference}{suggestion(reference, shipped)}"])
+    return load(Plan, shipped[reference])
 
 
-def trials_of(plan: Plan, rows: list[str] | None, seeds: int, peers: bool) -> list[Trial]:
+def trials_of(plan: Plan, rows: list[str] | None, seeds: Sequence[int], peers: bool) -> list[Trial]:
     """List the trials of some rows (default: all), all rows with one seed before any with the next.
 
     Raises ConfigError for an unknown row, and for a task that is wrong or none of Gymnasium.
@@ -82,10 +89,10 @@ def trials_of(plan: Plan, rows: list[str] | None, seeds: int, peers: bool) -> li
             raise ConfigError([f"--tasks: expected some of {known}, got {name}{suggestion(name, plan.rows)}"])
     return [
         _trial(plan, name, agent, seed)
-        for seed in range(seeds)
+        for number, seed in enumerate(seeds)
         for name in chosen
         for agent in plan.rows[name].agents
-        if agent != "peer" or (peers and seed < plan.peer_seeds)
+        if agent != "peer" or (peers and number < plan.peer_seeds)
     ]
 
 

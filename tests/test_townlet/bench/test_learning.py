@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.slow]
 def outcome(row, agent="recurrent", budget=None):
     """The record of one shipped row, seed 0."""
     pytest.importorskip("popgym" if row.startswith("repeat") else "bsuite", reason="it is in the bench extra")
-    trial = next(one for one in trials_of(load_plan(), [row], 1, peers=False) if one.agent == agent)
+    trial = next(one for one in trials_of(load_plan(), [row], range(1), peers=False) if one.agent == agent)
     return run_trial(trial._replace(budget=budget or trial.budget), lambda standing: None)
 
 
