@@ -32,12 +32,6 @@ class SequenceBatch(NamedTuple):
         picked = {name: getattr(self, name)[index] for name in self._fields if isinstance(getattr(self, name), Tensor)}
         return self._replace(hidden=tuple(part[:, index] for part in self.hidden), **picked)
 
-    def without_idle_flags(self) -> "SequenceBatch":
-        """Drop reset flags of which none is set, on the CPU, where asking waits for nothing: cells are faster then."""
-        if self.reset is None or self.reset.device.type != "cpu" or bool(self.reset.any()):
-            return self
-        return self._replace(reset=None)
-
     def to_tensordict(self) -> "TensorDict":
         """Return the windows as TorchRL keeps trajectories: [batch, time], the second dimension named "time".
 

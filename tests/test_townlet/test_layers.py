@@ -178,7 +178,7 @@ STEP_PATH = {
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
         "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._previous",
     ),
-    "agent.cells": ("LSTM.forward", "GRU.forward", "_unroll_with_resets"),
+    "agent.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
     "agent.acting": ("q_values", "carry_on"),
     "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
     "masking": ("masked_argmax", "masked_max"),

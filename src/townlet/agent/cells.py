@@ -1,6 +1,4 @@
-"""Recurrent cells over a window: PyTorch's fused calls where memory is never reset, a loop over the same parameters
-where it is.
-"""
+"""Recurrent cells over a window: PyTorch's fused calls where they can be used, else loops over the same parameters."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from townlet.sequences import Hidden
+
+SHUT = -1e4  # what shuts a gate: its sigmoid is 0 in float32, whatever else comes in
 
 
 def make_cell(kind: Literal["lstm", "gru"], input_size: int, hidden_size: int, span: int | None = None) -> "LSTM | GRU":
@@ -56,6 +56,35 @@ class LSTM(nn.LSTM):
         if reset is None:
             h, c = hidden
             return super().forward(inputs, (h, c))
+        # Pieces are about twice as fast, and there are as many as there are flags, for which a GPU would have to wait.
+        by = self.unroll_by_pieces if inputs.device.type == "cpu" else self.unroll_by_steps
+        return by(inputs, hidden, reset)
+
+    def unroll_by_pieces(self, inputs: Tensor, hidden: Hidden, reset: Tensor) -> tuple[Tensor, Hidden]:
+        """Unroll with PyTorch's fused call: each piece of a window that begins at a flag is a row of its own.
+
+        That row has the whole window's inputs. Until its piece begins, one more input of great negative weight shuts
+        its input and forget gates, so that its memory is still zero then.
+        """
+        batch, time, _ = inputs.shape
+        row, start = reset.nonzero(as_tuple=True)  # of each piece
+        step = torch.arange(time, device=inputs.device)
+        shut = torch.cat([torch.zeros_like(reset), step < start.unsqueeze(1)]).to(inputs.dtype)  # [rows, time]
+        rows = torch.cat([torch.cat([inputs, inputs[row]]), shut.unsqueeze(-1)], dim=-1)
+        begun = tuple(torch.cat([part, part.new_zeros(1, len(row), self.hidden_size)], dim=1) for part in hidden)
+        gates = self.bias_ih_l0.new_zeros(4, self.hidden_size)  # input, forget, cell, output
+        gates[:2] = SHUT
+        widened = torch.cat([self.weight_ih_l0, gates.view(-1, 1)], dim=1)
+        weights = [widened, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0]
+        outputs, h, c = torch.lstm(rows, begun, weights, True, 1, 0.0, self.training, False, True)
+        within = reset.cumsum(1) > 0  # [batch, time]: steps that are no more of the window's first piece
+        piece = batch - 1 + reset.flatten().cumsum(0).view(batch, time)  # row of the newest piece
+        where = within.nonzero(as_tuple=True)
+        last = torch.where(within[:, -1], piece[:, -1], torch.arange(batch, device=inputs.device))
+        return outputs[:batch].index_put(where, outputs[piece[where], where[1]]), (h[:, last], c[:, last])
+
+    def unroll_by_steps(self, inputs: Tensor, hidden: Hidden, reset: Tensor) -> tuple[Tensor, Hidden]:
+        """Unroll step by step, in operations whose number and shapes do not depend on the flags."""
         projected = nn.functional.linear(inputs, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)
         recurrent = self.weight_hh_l0.t()
 

@@ -60,7 +60,7 @@ class FreshLearning:
         windows = self.buffer.newest_sequences(self.seq_len)
         order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
         for rows in order.chunk(self.mode.minibatches):
-            metrics = self.learner.update(windows.rows(rows).without_idle_flags()).metrics
+            metrics = self.learner.update(windows.rows(rows)).metrics
         return metrics
 
 

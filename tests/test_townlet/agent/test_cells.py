@@ -74,8 +74,19 @@ def test_initial_memory_is_zero_with_a_row_for_each_agent_and_parts_of_its_own(k
 # --- the loop with resets against PyTorch's cell ------------------------------------------------------------------
 
 
-@CELLS
-def test_the_loop_without_a_flag_equals_pytorchs_cell_values_and_gradients(kind, theirs):
+UNROLLS = pytest.mark.parametrize(
+    ("kind", "theirs", "unroll"),
+    [
+        ("lstm", nn.LSTM, LSTM.unroll_by_pieces),
+        ("lstm", nn.LSTM, LSTM.unroll_by_steps),
+        ("gru", nn.GRU, GRU.forward),
+    ],
+    ids=["lstm-pieces", "lstm-steps", "gru"],
+)
+
+
+@UNROLLS
+def test_the_loop_without_a_flag_equals_pytorchs_cell_values_and_gradients(kind, theirs, unroll):
     ours, other = pair(kind, theirs)
     results = []
     for way in ("loop", "fused", "theirs"):
@@ -84,7 +95,8 @@ def test_the_loop_without_a_flag_equals_pytorchs_cell_values_and_gradients(kind,
         if way == "theirs":
             outputs, after = run(other, features, start)
         else:
-            outputs, after = ours(features, start, torch.zeros(3, 6, dtype=torch.bool) if way == "loop" else None)
+            flags = torch.zeros(3, 6, dtype=torch.bool)
+            outputs, after = unroll(ours, features, start, flags) if way == "loop" else ours(features, start)
         weighting = torch.arange(outputs.numel()).view_as(outputs) / 10
         loss = (outputs * weighting).sum() + after[0].sum() - after[-1].square().sum()
         found = gradients(other if way == "theirs" else ours, loss)
@@ -93,8 +105,8 @@ def test_the_loop_without_a_flag_equals_pytorchs_cell_values_and_gradients(kind,
         torch.testing.assert_close(one, results[0], rtol=1e-4, atol=1e-5)
 
 
-@CELLS
-def test_the_loop_with_flags_equals_fresh_starts_of_each_row_values_and_gradients(kind, theirs):
+@UNROLLS
+def test_the_loop_with_flags_equals_fresh_starts_of_each_row_values_and_gradients(kind, theirs, unroll):
     """Each row cut by hand at its flags, each piece through PyTorch's cell from zero."""
     ours, other = pair(kind, theirs)
     features, hidden = random_inputs(), memory_of(ours, 3)
@@ -102,7 +114,7 @@ def test_the_loop_with_flags_equals_fresh_starts_of_each_row_values_and_gradient
     reset = torch.zeros(3, 6, dtype=torch.bool)
     for row, at in flags.items():
         reset[row, at] = True
-    outputs, after = ours(features, hidden, reset)
+    outputs, after = unroll(ours, features, hidden, reset)
     expected, last = [], []
     for row, at in flags.items():
         start = tuple(part[:, row : row + 1] for part in hidden)
