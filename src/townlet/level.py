@@ -172,7 +172,7 @@ class Recurrent(Part):
     """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell.
 
     `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
-    `sightings`: beside the cell, so many numbers for each kind of place, written when one was last underfoot.
+    `sightings`: beside the cell, a memory of where each kind of place was last underfoot.
     """
 
     kind: Literal["recurrent"]
@@ -181,7 +181,7 @@ class Recurrent(Part):
     hidden: Positive
     head: Positive
     memory_span: Annotated[int, Field(ge=2)] | None = None
-    sightings: Positive | None = None
+    sightings: bool = False
     skip: bool = False
     layer_norm: bool = False
     dueling: bool = False

@@ -41,8 +41,7 @@ def gym_problems(task: GymTask) -> list[Problem]:
         key = ("training", "exploration", "action_weights")
         problems.append(Problem(key, "nothing, since a Gymnasium action has no name", ", ".join(weights)))
     if isinstance(task.network, Recurrent) and task.network.sightings:
-        expected = "null, since only a town tells what is underfoot"
-        problems.append(Problem(("network", "sightings"), expected, str(task.network.sightings)))
+        problems.append(Problem(("network", "sightings"), "false, since only a town tells what is underfoot", "true"))
     return problems
 
 
@@ -222,6 +221,10 @@ def _network_problems(level: Task) -> list[Problem]:
     network, mode, problems = level.network, level.training.mode, []
     if isinstance(network, Recurrent) and isinstance(network.encoder, SpatialEncoder) and not level.window:
         problems.append(Problem(("network", "encoder", "kind"), "joint, since no window is observed", "'spatial'"))
+    position = level.observation.position if isinstance(level, Level) else None
+    if isinstance(level, Level) and isinstance(network, Recurrent) and network.sightings and position != "normalised":
+        expected = "false, since it takes a normalised position"
+        problems.append(Problem(("network", "sightings"), expected, "true"))
     if isinstance(network, FeedForward) and isinstance(mode, Replay):
         for name, value, none in (("burn_in", mode.burn_in, 0), ("stored_every", mode.stored_every, 1)):
             if value != none:

@@ -273,6 +273,11 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "training: {target_rate: 0.01}",
         ["2: training.target_rate: expected null beside target_every: copies are hard or soft, got 0.01"],
     ),
+    "sightings without a position to note": (
+        "2",
+        "observation: {position: one_hot}\nnetwork: {sightings: true}",
+        ["3: network.sightings: expected false, since it takes a normalised position, got true"],
+    ),
     "memories stored where windows do not begin": (
         "2-reference",
         "training:\n  mode: {stored_every: 3, burn_in: 4}",

@@ -139,7 +139,7 @@ def spoilt():
         (["--gym", "CartPole-v1", "--set", "grid.width=3"], "grid"),
         (["--gym", "CartPole-v1", "--set", "network.encoder={kind: spatial, window: 4, part: 4}"], "joint"),
         (["--gym", "CartPole-v1", "--set", "training.exploration.action_weights.UP=2"], "action_weights"),
-        (["--gym", "CartPole-v1", "--set", "network.sightings=4"], "network.sightings: expected null"),
+        (["--gym", "CartPole-v1", "--set", "network.sightings=true"], "network.sightings: expected false"),
         (["--gym", "CartPole-v1", "--set", "max_steps=0"], "max_steps"),
         (["--gym", ""], "gym"),
     ],

@@ -84,7 +84,7 @@ class RecurrentSpatialQNetwork(QNetwork):
         else:
             self.encoder = WholeEncoder(layout, extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
-        self.sightings = LastSightings(layout, config.sightings) if config.sightings else None
+        self.sightings = LastSightings(layout) if config.sightings else None
         width += self.sightings.size if self.sightings else 0
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
         self.skip = config.skip

@@ -1,30 +1,28 @@
-"""A memory that nothing but a new sight overwrites: a row for each kind of place, written when one is underfoot."""
+"""A memory that nothing but a new sight overwrites: where each kind of place was when it was last underfoot."""
 
 import torch
 from torch import Tensor, nn
 
 from townlet.environment.types import ObservationLayout
 
-PART = "underfoot"  # the one-hot part of an observation whose values have a row each, but for the last, "none"
+KIND, PLACE = (
+    "underfoot",
+    "position",
+)  # the parts of an observation that say what is there (the last: nothing), and where
 
 
 class LastSightings(nn.Module):
-    """What was written when each kind of place was last underfoot, `width` numbers a kind, zero for those not seen yet.
+    """Where each kind of place was last underfoot; nothing to learn, and as clear after a hundred steps as after one.
 
-    A recurrent cell has to learn to hold what it saw against all that comes after. Here holding needs no learning: a
-    sight of a hundred steps ago is as clear as one of now. Gradients flow to what was written within the window.
+    Memory holds 1 and the position, x and y, of each kind, zeros for those not seen yet. What is read is 1 and how far
+    the place lies to the right and below, in shares of the map.
     """
 
-    def __init__(self, layout: ObservationLayout, width: int) -> None:
+    def __init__(self, layout: ObservationLayout) -> None:
         super().__init__()
-        self.part = layout.slices[PART]
-        self.kinds, self.width = layout.width(PART) - 1, width
-        self.write = nn.Linear(layout.obs_dim, width)
-
-    @property
-    def size(self) -> int:
-        """Numbers in the memory of one agent."""
-        return self.kinds * self.width
+        self.kind, self.place = layout.slices[KIND], layout.slices[PLACE]
+        self.kinds = layout.width(KIND) - 1
+        self.size = 3 * self.kinds  # numbers in the memory of one agent
 
     def forward(self, features: Tensor, memory: Tensor, reset: Tensor | None) -> tuple[Tensor, Tensor]:
         """Write and read at each step of a window.
@@ -34,16 +32,18 @@ class LastSightings(nn.Module):
         """
         batch, time, _ = features.shape
         number = torch.arange(1, time + 1, device=features.device).view(1, -1, 1)
-        seen = features[..., self.part][..., : self.kinds] > 0.5  # [batch, time, kinds]
+        seen = features[..., self.kind][..., : self.kinds] > 0.5  # [batch, time, kinds]
         last = (seen * number).cummax(dim=1).values  # number of the last step that saw the kind, 0 for none
-        kept = memory[0].view(batch, 1, self.kinds, self.width)
+        held = memory[0].view(batch, 1, self.kinds, 3)
         if reset is not None:
             begun = (reset.unsqueeze(-1) * number).cummax(dim=1).values  # [batch, time, 1], number of the last reset
             last = torch.where(last >= begun, last, 0)
-            kept = torch.where((begun == 0).unsqueeze(-1), kept, 0.0)  # [batch, time, kinds, width]
-        written = torch.tanh(self.write(features))  # [batch, time, width]
+            held = torch.where((begun == 0).unsqueeze(-1), held, 0.0)  # [batch, time, kinds, 3]
+        here = features[..., self.place]  # [batch, time, 2]
+        written = torch.cat([torch.ones_like(here[..., :1]), here], dim=-1)  # [batch, time, 3]
         index = (last - 1).clamp(min=0).flatten(1)  # [batch, time * kinds]
-        found = written.gather(1, index.unsqueeze(-1).expand(-1, -1, self.width))
-        found = found.view(batch, time, self.kinds, self.width)
-        now = torch.where((last > 0).unsqueeze(-1), found, kept).flatten(2)  # [batch, time, size]
-        return now, now[:, -1].unsqueeze(0)
+        found = written.gather(1, index.unsqueeze(-1).expand(-1, -1, 3)).view(batch, time, self.kinds, 3)
+        now = torch.where((last > 0).unsqueeze(-1), found, held)  # [batch, time, kinds, 3]
+        known = now[..., :1]
+        read = torch.cat([known, (now[..., 1:] - here.unsqueeze(2)) * known], dim=-1).flatten(2)
+        return read, now[:, -1].flatten(1).unsqueeze(0)
