@@ -5,10 +5,7 @@ from torch import Tensor, nn
 
 from townlet.environment.types import ObservationLayout
 
-KIND, PLACE = (
-    "underfoot",
-    "position",
-)  # the parts of an observation that say what is there (the last: nothing), and where
+KIND, PLACE = "underfoot", "position"  # parts of an observation: what is there, its last value for nothing; and where
 
 
 class LastSightings(nn.Module):
