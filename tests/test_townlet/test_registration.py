@@ -20,9 +20,9 @@ def said_by(code: str) -> str:
 
 def test_each_shipped_level_has_an_id_and_is_that_level() -> None:
     ids = {"0": "Level0", "0.5": "Level0.5", "1": "Level1", "2": "Level2", "2-reference": "Level2-reference"}
-    ids |= {"3": "Level3", "station": "LevelStation"}
+    ids |= {"2.5": "Level2.5", "3": "Level3", "station": "LevelStation"}
     assert ids.keys() <= shipped_levels().keys()
-    known = [name for name in gymnasium.registry if name.startswith("Townlet/")]
+    known = [name for name in gymnasium.registry if name.startswith("Townlet/Level")]
     assert len(known) == len(shipped_levels()) + 1 and "Townlet/Level-v0" in known
     for level, name in ids.items():
         single, several = gymnasium.make(f"Townlet/{name}-v0"), gymnasium.make_vec(f"Townlet/{name}-v0", num_envs=2)
