@@ -16,19 +16,25 @@ class ResultsError(Exception):
 
 
 class Results:
-    """Records by trial in a JSON file. Each is on the disk before the next comes, so that a stop loses none."""
+    """Records by trial in a JSON file. Each is on the disk before the next comes, so that a stop loses none.
+
+    What another process has put there in the meantime is kept.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self.records, self.machine = path, dict[str, Record](), dict[str, Any]()
+        self._read()
+
+    def _read(self) -> None:
         try:
-            if path.exists():
-                found = json.loads(path.read_text())
-                self.records, self.machine = dict(found["trials"]), dict(found["machine"])
+            if self.path.exists():
+                found = json.loads(self.path.read_text())
+                self.records, self.machine = self.records | found["trials"], dict(found["machine"])
         except OSError as error:
-            raise ResultsError(f"{path}: expected a file that can be read, got {error.strerror}") from error
+            raise ResultsError(f"{self.path}: expected a file that can be read, got {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise ResultsError(f"{path}: expected the results of a benchmark, got {reason}") from error
+            raise ResultsError(f"{self.path}: expected the results of a benchmark, got {reason}") from error
 
     def has(self, trial: Trial) -> bool:
         """Whether a trial is done, and was done as it would be now."""
@@ -36,6 +42,7 @@ class Results:
 
     def keep(self, trial: Trial, record: Record) -> None:
         """Add a record and write the file. Raises ResultsError."""
+        self._read()
         self.records[trial.key] = record
         self.machine = self.machine or describe_machine()
         text = json.dumps({"machine": self.machine, "trials": self.records}, indent=1)

@@ -40,6 +40,14 @@ def test_what_was_done_with_another_recipe_is_done_again(path, other):
     assert not results.has(other)
 
 
+def test_two_processes_keep_each_others_results(path):
+    one, other = make_trial(seed=1), make_trial(seed=2)
+    first, second = Results(path), Results(path)
+    first.keep(one, make_record(one, [1.0]))
+    second.keep(other, make_record(other, [2.0]))
+    assert Results(path).has(one) and Results(path).has(other)
+
+
 def test_settings_of_the_peer_matter_to_the_peer_alone(path):
     results, faster = Results(path), PEER.model_copy(update={"learning_rate": 0.1})
     for agent in ("peer", "control"):
