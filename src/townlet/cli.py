@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive, run_word
 from townlet.config import ConfigError, Score, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
@@ -46,15 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "check-env": check_env,
         "bench": bench.main,
     }
-    if words and words[0] in ("-h", "--help"):
-        print(USAGE)
-        return DONE
-    if not words or words[0] not in commands:
-        got = repr(words[0]) if words else "nothing"
-        print(f"townlet: expected one of {', '.join(commands)}, got {got} (see townlet --help)", file=sys.stderr)
-        return WRONG_USE
     try:
-        return commands[words[0]](words[1:])
+        return run_word(words, commands, USAGE, "townlet", "townlet --help")
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE

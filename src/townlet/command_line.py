@@ -1,6 +1,8 @@
 """What the commands share: exit codes, errors of one line, and the types of arguments."""
 
 import argparse
+import sys
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 import torch
@@ -42,3 +44,20 @@ def device_named(text: str) -> torch.device:
     if text == "cuda" and not torch.cuda.is_available():
         raise argparse.ArgumentTypeError("expected a CUDA device, got a machine without one")
     return torch.device("cuda" if text != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def run_word(
+    words: list[str], commands: Mapping[str, Callable[[list[str]], int]], usage: str, program: str, see: str
+) -> int:
+    """Hand the words after the first to the command that it names; returns its exit code, 2 where there is none.
+
+    `see` is what shows the usage, told to those who name none.
+    """
+    if words and words[0] in ("-h", "--help"):
+        print(usage)
+        return DONE
+    if not words or words[0] not in commands:
+        got = repr(words[0]) if words else "nothing"
+        print(f"{program}: expected one of {', '.join(commands)}, got {got} (see {see})", file=sys.stderr)
+        return WRONG_USE
+    return commands[words[0]](words[1:])

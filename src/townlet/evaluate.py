@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from townlet.agent.networks import make_network
+import torch
+
+from townlet.agent.networks import QNetwork, make_network
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive
 from townlet.config import ConfigError, Task, load_task
 from townlet.environment.make import make_env
@@ -41,9 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = resolve_run(options.run, options.runs_dir)
         task = load_task(run / "config.yaml")
         found = find_checkpoint(run / "checkpoints", options.checkpoint)
-        with closing(make_env(task, 1, options.device, compile=False)) as env:
-            network = make_network(task.network, env.observation_layout, env.num_actions).to(options.device)
-        network.load_state_dict(found.model)
+        network = trained_network(task, found, options.device)
         seed = stream_seed(task.training.seed, "evaluation") if options.seed is None else options.seed
         result = evaluate(task, network, options.episodes, seed, options.device, options.forget_every)
         result |= {"checkpoint": found.path.name, "level": task.id}
@@ -59,6 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"townlet evaluate: {error}", file=sys.stderr)
         return FAILED
     return DONE
+
+
+def trained_network(task: Task, found: checkpoint.Checkpoint, device: torch.device) -> QNetwork:
+    """Return a task's network with the weights of a checkpoint of it."""
+    with closing(make_env(task, 1, device, compile=False)) as env:
+        network = make_network(task.network, env.observation_layout, env.num_actions).to(device)
+    network.load_state_dict(found.model)
+    return network
 
 
 def find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:

@@ -8,14 +8,13 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from townlet.agent.networks import QNetwork, make_network
+from townlet.agent.networks import QNetwork
 from townlet.bench.probe import ProbeError, probe
 from townlet.bench.probe_report import draw, tables, to_json
 from townlet.bench.sights import Sampling
 from townlet.command_line import DONE, FAILED, WRONG_USE, device_named, positive
 from townlet.config import ConfigError, Level, load_level
-from townlet.environment.types import ObservationLayout
-from townlet.evaluate import find_checkpoint
+from townlet.evaluate import find_checkpoint, trained_network
 from townlet.training import checkpoint
 from townlet.training.run_directory import RunError, resolve_run, write_atomically
 
@@ -76,6 +75,4 @@ def _find(reference: str, name: str, runs_dir: Path) -> tuple[Path, str]:
 
 def _load(run: Path, name: str, device: torch.device) -> tuple[Level, QNetwork]:
     level = load_level(run / "config.yaml")
-    network = make_network(level.network, ObservationLayout.of(level), len(level.actions)).to(device)
-    network.load_state_dict(find_checkpoint(run / "checkpoints", name).model)
-    return level, network
+    return level, trained_network(level, find_checkpoint(run / "checkpoints", name), device)
