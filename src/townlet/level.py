@@ -144,13 +144,17 @@ class Reward(Part):
 
 
 class FeedForward(Part):
-    """Layers of `hidden` units, without memory."""
+    """Layers of `hidden` units, without memory.
+
+    `directions`: offsets in view are taken in as directions too, which way and how far.
+    """
 
     kind: Literal["feed_forward"]
     hidden: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
     layer_norm: bool = False
     dueling: bool = False
     previous_action: bool = False
+    directions: bool = False
 
 
 class SpatialEncoder(Part):
@@ -172,7 +176,8 @@ class Recurrent(Part):
     """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell.
 
     `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
-    `sightings`: beside the cell, a memory of where each kind of place was last underfoot.
+    `sightings`: beside the cell, a memory of where each kind of place was last underfoot. `directions`: as without
+    memory.
     """
 
     kind: Literal["recurrent"]
@@ -186,6 +191,7 @@ class Recurrent(Part):
     layer_norm: bool = False
     dueling: bool = False
     previous_action: bool = False
+    directions: bool = False
 
 
 class Fresh(Part):

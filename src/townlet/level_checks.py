@@ -221,6 +221,8 @@ def _network_problems(level: Task) -> list[Problem]:
     network, mode, problems = level.network, level.training.mode, []
     if isinstance(network, Recurrent) and isinstance(network.encoder, SpatialEncoder) and not level.window:
         problems.append(Problem(("network", "encoder", "kind"), "joint, since no window is observed", "'spatial'"))
+    if network.directions and not (isinstance(level, Level) and level.observation.offsets):
+        problems.append(Problem(("network", "directions"), "false, since no offsets are observed", "true"))
     position = level.observation.position if isinstance(level, Level) else None
     if isinstance(level, Level) and isinstance(network, Recurrent) and network.sightings and position != "normalised":
         expected = "false, since it takes a normalised position"

@@ -273,6 +273,11 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "training: {target_rate: 0.01}",
         ["2: training.target_rate: expected null beside target_every: copies are hard or soft, got 0.01"],
     ),
+    "directions without offsets to read them from": (
+        "2",
+        "network: {directions: true}",
+        ["2: network.directions: expected false, since no offsets are observed, got true"],
+    ),
     "sightings without a position to note": (
         "2",
         "observation: {position: one_hot}\nnetwork: {sightings: true}",

@@ -176,9 +176,11 @@ STEP_PATH = {
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
-        "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._previous",
+        "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._inputs",
     ),
     "agent.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
+    "agent.sightings": ("LastSightings.forward",),
+    "agent.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
     "masking": ("masked_argmax", "masked_max"),

@@ -154,6 +154,8 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<feed_forward>.layer_norm": ("plain", {"network.layer_norm": False}),
         "network<feed_forward>.dueling": ("plain", {"network.dueling": False}),
         "network<feed_forward>.previous_action": ("plain", {"network.previous_action": False}),
+        "network<feed_forward>.directions": ("plain", {"network.directions": True}),
+        "network<recurrent>.directions": ("town", {"network.directions": True}),
         "network<recurrent>.encoder": ("town", {"network.encoder": SPATIAL}),
         "network<recurrent>.encoder<spatial>.window": ("replay", {"network.encoder.window": 7}),
         "network<recurrent>.encoder<spatial>.part": ("replay", {"network.encoder.part": 5}),

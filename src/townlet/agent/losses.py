@@ -26,13 +26,12 @@ def lambda_returns(
     """
     bootstrap = gamma * (~terminated).to(rewards.dtype)
     decay = trace_decay * continues.to(rewards.dtype)
-    returns = torch.empty_like(rewards)
-    following = next_values[:, -1]
-    for t in range(rewards.shape[1] - 1, -1, -1):
-        mixed = next_values[:, t] + decay[:, t] * (following - next_values[:, t])
-        following = rewards[:, t] + bootstrap[:, t] * mixed
-        returns[:, t] = following
-    return returns
+    known = rewards + bootstrap * (1.0 - decay) * next_values  # what does not depend on G_{t+1}
+    slope = bootstrap * decay
+    returns = [known[:, -1]]
+    for t in range(rewards.shape[1] - 2, -1, -1):
+        returns.append(torch.addcmul(known[:, t], slope[:, t], returns[-1]))
+    return torch.stack(returns[::-1], dim=1)
 
 
 def n_step_returns(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from townlet.agent.cells import make_cell
+from townlet.agent.directions import DIRECTIONS, directions
 from townlet.agent.sightings import LastSightings
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
@@ -28,32 +29,44 @@ def make_network(config: FeedForward | Recurrent, layout: ObservationLayout, num
 
 
 class QNetwork(nn.Module):
-    """What all networks share: how they are called, their memory, and the input of the previous action."""
+    """What all networks share: how they are called, their memory, and what they take in beside the observation."""
 
-    def __init__(self, layout: ObservationLayout, num_actions: int, previous_action: bool) -> None:
+    def __init__(
+        self, layout: ObservationLayout, num_actions: int, previous_action: bool, directions: bool = False
+    ) -> None:
         super().__init__()
         self.obs_dim, self.num_actions, self.takes_previous_action = layout.obs_dim, num_actions, previous_action
+        self.offsets = layout.slices["offsets"] if directions else None
+        places = layout.width("offsets") // 2 if directions else 0
+        self.extra = num_actions * previous_action + DIRECTIONS * places  # width of what `_inputs` adds
 
     def initial_hidden(self, batch: int) -> Hidden:
         """Return the memory at an episode's start for `batch` rows."""
         raise NotImplementedError
 
-    def _previous(self, features: Tensor, previous_actions: Tensor | None) -> Tensor:
-        """One-hot previous actions, [batch, time, num_actions], zero for none; of width 0 where they are not taken."""
-        if not self.takes_previous_action:
-            return features[..., :0]
-        if previous_actions is None:
-            raise ValueError("previous_actions: expected [batch, time] int64 for this network, got None")
-        actions = torch.arange(self.num_actions, device=features.device)
-        return (previous_actions.unsqueeze(-1) == actions).to(features.dtype)  # num_actions stands for none
+    def _inputs(self, features: Tensor, previous_actions: Tensor | None) -> Tensor:
+        """The observation, previous actions and directions where they are taken, [batch, time, obs_dim + extra].
+
+        Previous actions are one-hot, zero for none.
+        """
+        parts = [features]
+        if self.takes_previous_action:
+            if previous_actions is None:
+                raise ValueError("previous_actions: expected [batch, time] int64 for this network, got None")
+            actions = torch.arange(self.num_actions, device=features.device)
+            parts.append((previous_actions.unsqueeze(-1) == actions).to(features.dtype))  # num_actions stands for none
+        if self.offsets is not None:
+            offset = features[..., self.offsets].unflatten(-1, (2, -1)).transpose(-1, -2)  # [batch, time, places, 2]
+            parts.append(directions(offset).flatten(-2))
+        return torch.cat(parts, dim=-1)
 
 
 class SimpleQNetwork(QNetwork):
     """A feed-forward network over single observations."""
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: FeedForward) -> None:
-        super().__init__(layout, num_actions, config.previous_action)
-        widths = [layout.obs_dim + num_actions * config.previous_action, *config.hidden]
+        super().__init__(layout, num_actions, config.previous_action, config.directions)
+        widths = [layout.obs_dim + self.extra, *config.hidden]
         self.body = nn.Sequential(*(_layer(before, after, config.layer_norm) for before, after in pairwise(widths)))
         self.value = QHead(widths[-1], num_actions, config.dueling)
 
@@ -69,26 +82,28 @@ class SimpleQNetwork(QNetwork):
         reset: Tensor | None = None,
     ) -> tuple[Tensor, Hidden]:
         """Map features [batch, time, obs_dim] to q [batch, time, num_actions]; `reset` has nothing to forget."""
-        return self.value(self.body(torch.cat([features, self._previous(features, previous_actions)], dim=-1))), hidden
+        return self.value(self.body(self._inputs(features, previous_actions))), hidden
 
 
 class RecurrentSpatialQNetwork(QNetwork):
-    """An encoder over all timesteps at once, one recurrent cell over the window, and a head."""
+    """An encoder over all timesteps at once, one recurrent cell over the window, and a head.
+
+    Beside the cell, where the task asks for it, a memory of sightings that the head reads.
+    """
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:
-        super().__init__(layout, num_actions, config.previous_action)
-        extra = num_actions * config.previous_action
+        super().__init__(layout, num_actions, config.previous_action, config.directions)
         self.encoder: PartwiseEncoder | WholeEncoder
         if isinstance(config.encoder, SpatialEncoder):
-            self.encoder = PartwiseEncoder(layout, extra, config.encoder)
+            self.encoder = PartwiseEncoder(layout, self.extra, config.encoder)
         else:
-            self.encoder = WholeEncoder(layout, extra, config.encoder, config.layer_norm)
+            self.encoder = WholeEncoder(layout, self.extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
-        self.sightings = LastSightings(layout) if config.sightings else None
-        width += self.sightings.size if self.sightings else 0
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
+        self.sightings = LastSightings(layout) if config.sightings else None
         self.skip = config.skip
-        self.head = _layer(config.hidden + width * config.skip, config.head, config.layer_norm)
+        read = self.sightings.width if self.sightings else 0
+        self.head = _layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
         self.value = QHead(config.head, num_actions, config.dueling)
 
     def initial_hidden(self, batch: int) -> Hidden:
@@ -112,17 +127,14 @@ class RecurrentSpatialQNetwork(QNetwork):
         num_actions for none, where the network takes them; reset [batch, time] bool: memory is zero before that step.
         Returns q [batch, time, num_actions] and the memory after the last step.
         """
-        encoded = self.encoder(torch.cat([features, self._previous(features, previous_actions)], dim=-1))
+        encoded = self.encoder(self._inputs(features, previous_actions))
+        remembered, carried = self.cell(encoded, hidden[:-1] if self.sightings else hidden, reset)
+        parts = [remembered, encoded] if self.skip else [remembered]
         if self.sightings:
             read, sightings = self.sightings(features, hidden[-1], reset)
-            encoded = torch.cat([encoded, read], dim=-1)
-            remembered, hidden = self.cell(encoded, hidden[:-1], reset)
-            hidden = (*hidden, sightings)
-        else:
-            remembered, hidden = self.cell(encoded, hidden, reset)
-        if self.skip:
-            remembered = torch.cat([remembered, encoded], dim=-1)
-        return self.value(self.head(remembered)), hidden
+            parts.append(read)
+            carried = (*carried, sightings)
+        return self.value(self.head(torch.cat(parts, dim=-1))), carried
 
 
 class WholeEncoder(nn.Module):

@@ -12,7 +12,7 @@ from townlet.environment.types import ObservationLayout
 LAYOUT = ObservationLayout({"meters": slice(0, 1), "position": slice(1, 3), "underfoot": slice(3, 6)})
 A, B, NOTHING = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 F, T = False, True
-UNSEEN = (0.0, 0.0, 0.0)
+UNSEEN, UNREAD = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)
 
 
 def walk(*steps):
@@ -28,21 +28,21 @@ def read(steps, memory=(*UNSEEN, *UNSEEN), reset=None):
     return [pytest.approx(one) for one in found[0].tolist()], after[0, 0].tolist()
 
 
-def test_what_is_read_is_how_far_the_last_place_of_each_kind_lies_by_hand():
+def test_what_is_read_is_which_way_and_how_far_the_last_place_of_each_kind_lies_by_hand():
     found, after = read([(0.25, 0.5, NOTHING), (0.5, 0.5, A), (0.75, 0.5, NOTHING), (0.75, 0.25, B), (1.0, 0.0, A)])
     assert found == [
-        [*UNSEEN, *UNSEEN],
-        [1, 0, 0, *UNSEEN],
-        [1, -0.25, 0, *UNSEEN],
-        [1, -0.25, 0.25, 1, 0, 0],
-        [1, 0, 0, 1, -0.25, 0.25],
+        [*UNREAD, *UNREAD],
+        [1, 0, 0, 0, *UNREAD],
+        [1, -1, 0, 0.25, *UNREAD],
+        [1, -1, 1, 0.5, 1, 0, 0, 0],
+        [1, 0, 0, 0, 1, -1, 1, 0.5],
     ]
     assert after == [1, 1.0, 0.0, 1, 0.75, 0.25]  # places, not distances
 
 
 def test_what_was_held_before_the_window_stays_until_its_kind_is_seen_again():
     found, after = read([(0.5, 0.5, NOTHING), (0.75, 0.5, B)], memory=(1, 0.25, 0.5, 1, 0.0, 0.0))
-    assert found == [[1, -0.25, 0, 1, -0.5, -0.5], [1, -0.5, 0, 1, 0, 0]]
+    assert found == [[1, -1, 0, 0.25, 1, -1, -1, 1.0], [1, -1, 0, 0.5, 1, 0, 0, 0]]
     assert after == [1, 0.25, 0.5, 1, 0.75, 0.5]
 
 
@@ -52,10 +52,15 @@ def test_a_reset_forgets_all_that_was_seen_before_it_and_nothing_after():
         [(0.0, 0.0, A), (0.25, 0.0, NOTHING), (0.5, 0.0, B), (0.5, 0.25, NOTHING)],
     )
     found, after = read(steps, before, [F, T, F, F])
-    assert found == [[1, 0, 0, 1, 0.5, 0.5], [*UNSEEN, *UNSEEN], [*UNSEEN, 1, 0, 0], [*UNSEEN, 1, 0, -0.25]]
+    assert found == [
+        [1, 0, 0, 0, 1, 1, 1, 1.0],
+        [*UNREAD, *UNREAD],
+        [*UNREAD, 1, 0, 0, 0],
+        [*UNREAD, 1, 0, -1, 0.25],
+    ]
     assert after == [*UNSEEN, 1, 0.5, 0.0]
     found, _ = read(steps, before, [F, F, T, F])
-    assert found[2] == [*UNSEEN, 1, 0, 0]  # what an episode's first step sees is its own
+    assert found[2] == [*UNREAD, 1, 0, 0, 0]  # what an episode's first step sees is its own
 
 
 def test_a_window_equals_single_steps_and_rows_stay_apart():
