@@ -6,9 +6,10 @@ from torch import Tensor
 DIRECTIONS = 3  # numbers for a place
 
 
-def directions(offset: Tensor) -> Tensor:
-    """Map offsets to the right and below, [..., 2], to their signs and the sum of their sizes, [..., 3].
+def directions(right: Tensor, below: Tensor) -> Tensor:
+    """Map how far places lie to the right and below, [..., places] each, to [..., 3 * places].
 
-    A policy needs the way to a place more than the distance, and a network is slow to learn a sign from a small number.
+    First the signs of the one, then of the other, then the sums of both distances. A policy needs the way to a place
+    more than the distance, and a network is slow to learn a sign from a small number.
     """
-    return torch.cat([offset.sign(), offset.abs().sum(dim=-1, keepdim=True)], dim=-1)
+    return torch.cat([right.sign(), below.sign(), right.abs() + below.abs()], dim=-1)

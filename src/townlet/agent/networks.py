@@ -56,8 +56,7 @@ class QNetwork(nn.Module):
             actions = torch.arange(self.num_actions, device=features.device)
             parts.append((previous_actions.unsqueeze(-1) == actions).to(features.dtype))  # num_actions stands for none
         if self.offsets is not None:
-            offset = features[..., self.offsets].unflatten(-1, (2, -1)).transpose(-1, -2)  # [batch, time, places, 2]
-            parts.append(directions(offset).flatten(-2))
+            parts.append(directions(*features[..., self.offsets].chunk(2, dim=-1)))
         return torch.cat(parts, dim=-1)
 
 

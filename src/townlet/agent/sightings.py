@@ -12,8 +12,8 @@ KIND, PLACE = "underfoot", "position"  # parts of an observation: what is there,
 class LastSightings(nn.Module):
     """Where each kind of place was last underfoot; nothing to learn, and as clear after a hundred steps as after one.
 
-    Memory holds 1 and the position, x and y, of each kind, zeros for those not seen yet. What is read is 1, and which
-    way and how far the place lies from here: see `directions`.
+    Memory holds three numbers of each kind, ones first, then all x, then all y; zeros for kinds not seen yet. What is
+    read is the ones, and which way and how far the places lie from here: see `directions`.
     """
 
     def __init__(self, layout: ObservationLayout) -> None:
@@ -29,16 +29,15 @@ class LastSightings(nn.Module):
         features [batch, time, obs_dim]; memory [1, batch, size] before it; reset [batch, time] bool or None. Returns
         what each step reads, its own sight included, [batch, time, width], and the memory after the last.
         """
-        batch = len(features)
-        seen = (features[..., self.kind] > 0.5)[..., : self.kinds, None]  # [batch, time, kinds, 1]
-        here = features[..., None, self.place]  # [batch, time, 1, 2]
-        written = torch.cat([torch.ones_like(here[..., :1]), here], dim=-1)  # [batch, time, 1, 3]
-        held, steps = memory[0].view(batch, self.kinds, 3), []
+        seen = (features[..., self.kind] > 0.5)[..., None, : self.kinds]  # [batch, time, 1, kinds]
+        here = features[..., self.place].unsqueeze(-1)  # [batch, time, 2, 1]
+        written = torch.cat([torch.ones_like(here[..., :1, :]), here], dim=-2)  # [batch, time, 3, 1]
+        held, steps = memory[0].view(-1, 3, self.kinds), []
         for step in range(features.shape[1]):
             if reset is not None:
                 held = held.masked_fill(reset[:, step, None, None], 0.0)
             held = torch.where(seen[:, step], written[:, step], held)
             steps.append(held)
-        now = torch.stack(steps, dim=1)  # [batch, time, kinds, 3]
-        known, offset = now[..., :1], (now[..., 1:] - here) * now[..., :1]
-        return torch.cat([known, directions(offset)], dim=-1).flatten(2), held.flatten(1).unsqueeze(0)
+        known, x, y = torch.stack(steps, dim=1).unbind(-2)  # [batch, time, kinds] each
+        ways = directions((x - here[..., 0, :]) * known, (y - here[..., 1, :]) * known)
+        return torch.cat([known, ways], dim=-1), held.flatten(1).unsqueeze(0)

@@ -10,8 +10,8 @@ from townlet.environment.types import ObservationLayout
 
 
 def test_a_direction_is_two_signs_and_a_distance_by_hand():
-    offsets = torch.tensor([[0.25, -0.5], [0.0, 0.125], [-0.75, 0.0], [0.0, 0.0]])  # to the right, below
-    assert directions(offsets).tolist() == [[1, -1, 0.75], [0, 1, 0.125], [-1, 0, 0.75], [0, 0, 0]]
+    right, below = torch.tensor([0.25, 0.0, -0.75, 0.0]), torch.tensor([-0.5, 0.125, 0.0, 0.0])  # of four places
+    assert directions(right, below).tolist() == [1, 0, -1, 0, -1, 1, 0, 0, 0.75, 0.125, 0.75, 0]
 
 
 @pytest.mark.parametrize("kind", ["feed_forward", "recurrent"])
@@ -28,5 +28,5 @@ def test_a_network_takes_in_the_directions_of_the_offsets_that_it_observes(kind)
     first.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     features = torch.tensor([[[0.9, 0.25, -0.5, -0.5, 0.0]]])  # right of both, then below of both
     network(features, network.initial_hidden(1), torch.tensor([[2]]))
-    previous, directed = [0, 0, 1], [1, -1, 0.75, -1, 0, 0.5]
+    previous, directed = [0, 0, 1], [1, -1, -1, 0, 0.75, 0.5]
     assert seen[0].flatten().tolist() == pytest.approx([*features.flatten().tolist(), *previous, *directed])

@@ -12,7 +12,6 @@ from townlet.environment.types import ObservationLayout
 LAYOUT = ObservationLayout({"meters": slice(0, 1), "position": slice(1, 3), "underfoot": slice(3, 6)})
 A, B, NOTHING = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 F, T = False, True
-UNSEEN, UNREAD = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)
 
 
 def walk(*steps):
@@ -20,47 +19,48 @@ def walk(*steps):
     return torch.tensor([[[0.5, x, y, *underfoot] for x, y, underfoot in steps]])
 
 
-def read(steps, memory=(*UNSEEN, *UNSEEN), reset=None):
+def read(steps, memory=(0, 0, 0, 0, 0, 0), reset=None):
     """What each step reads, and the memory after the last, as plain numbers."""
     sightings = LastSightings(LAYOUT)
     flags = None if reset is None else torch.tensor([reset])
-    found, after = sightings(walk(*steps), torch.tensor([[memory]]), flags)
+    found, after = sightings(walk(*steps), torch.tensor([[memory]], dtype=torch.float32), flags)
     return [pytest.approx(one) for one in found[0].tolist()], after[0, 0].tolist()
 
 
 def test_what_is_read_is_which_way_and_how_far_the_last_place_of_each_kind_lies_by_hand():
+    """Of the two kinds: known, right or left of here, below or above, how far."""
     found, after = read([(0.25, 0.5, NOTHING), (0.5, 0.5, A), (0.75, 0.5, NOTHING), (0.75, 0.25, B), (1.0, 0.0, A)])
     assert found == [
-        [*UNREAD, *UNREAD],
-        [1, 0, 0, 0, *UNREAD],
-        [1, -1, 0, 0.25, *UNREAD],
-        [1, -1, 1, 0.5, 1, 0, 0, 0],
-        [1, 0, 0, 0, 1, -1, 1, 0.5],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0, 0, 0, 0],
+        [1, 0, -1, 0, 0, 0, 0.25, 0],
+        [1, 1, -1, 0, 1, 0, 0.5, 0],
+        [1, 1, 0, -1, 0, 1, 0, 0.5],
     ]
-    assert after == [1, 1.0, 0.0, 1, 0.75, 0.25]  # places, not distances
+    assert after == [1, 1, 1.0, 0.75, 0.0, 0.25]  # places, not distances: known, x, y
 
 
 def test_what_was_held_before_the_window_stays_until_its_kind_is_seen_again():
-    found, after = read([(0.5, 0.5, NOTHING), (0.75, 0.5, B)], memory=(1, 0.25, 0.5, 1, 0.0, 0.0))
-    assert found == [[1, -1, 0, 0.25, 1, -1, -1, 1.0], [1, -1, 0, 0.5, 1, 0, 0, 0]]
-    assert after == [1, 0.25, 0.5, 1, 0.75, 0.5]
+    found, after = read([(0.5, 0.5, NOTHING), (0.75, 0.5, B)], memory=(1, 1, 0.25, 0.0, 0.5, 0.0))
+    assert found == [[1, 1, -1, -1, 0, -1, 0.25, 1.0], [1, 1, -1, 0, 0, 0, 0.5, 0]]
+    assert after == [1, 1, 0.25, 0.75, 0.5, 0.5]
 
 
 def test_a_reset_forgets_all_that_was_seen_before_it_and_nothing_after():
     before, steps = (
-        (1, 0.5, 0.5, 1, 0.5, 0.5),
+        (1, 1, 0.5, 0.5, 0.5, 0.5),
         [(0.0, 0.0, A), (0.25, 0.0, NOTHING), (0.5, 0.0, B), (0.5, 0.25, NOTHING)],
     )
     found, after = read(steps, before, [F, T, F, F])
     assert found == [
-        [1, 0, 0, 0, 1, 1, 1, 1.0],
-        [*UNREAD, *UNREAD],
-        [*UNREAD, 1, 0, 0, 0],
-        [*UNREAD, 1, 0, -1, 0.25],
+        [1, 1, 0, 1, 0, 1, 0, 1.0],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0, -1, 0, 0.25],
     ]
-    assert after == [*UNSEEN, 1, 0.5, 0.0]
+    assert after == [0, 1, 0, 0.5, 0, 0.0]
     found, _ = read(steps, before, [F, F, T, F])
-    assert found[2] == [*UNREAD, 1, 0, 0, 0]  # what an episode's first step sees is its own
+    assert found[2] == [0, 1, 0, 0, 0, 0, 0, 0]  # what an episode's first step sees is its own
 
 
 def test_a_window_equals_single_steps_and_rows_stay_apart():
@@ -87,5 +87,5 @@ def test_a_network_with_sightings_carries_them_behind_the_cells_memory():
     previous = torch.zeros(5, 4, dtype=torch.int64)
     q, after = network(features, hidden, previous)
     assert q.shape == (5, 4, 5) and [part.shape for part in after] == [part.shape for part in hidden]
-    known = torch.tensor([1.0, 0.5, 0.5]).repeat(14).expand(1, 5, 42)
+    known = torch.tensor([1.0, 0.5, 0.5]).repeat_interleave(14).expand(1, 5, 42)
     assert not torch.equal(network(features, (*hidden[:2], known), previous)[0], q)
