@@ -202,7 +202,7 @@ class Fresh(Part):
 
 
 class Priority(Part):
-    """Windows are drawn as priority ** exponent, and weighted by (number * chance) ** -importance over the largest.
+    """Windows are drawn as priority ** exponent, and weighted by chance ** -importance over the largest.
 
     A window's priority is `largest` times its greatest absolute TD error plus the rest times the mean (Kapturowski et
     al., 2019; Schaul et al., 2016).

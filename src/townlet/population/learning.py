@@ -42,8 +42,9 @@ class FreshLearning:
         self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
 
     def note(self, observation: Observation, memory: Memory) -> None:
-        """Note a step of the few agents whose drift is measured."""
-        self.past.add(observation, memory)
+        """Note a step of the few agents whose drift is measured, where there is memory to drift."""
+        if memory.hidden:
+            self.past.add(observation, memory)
 
     def drift(self) -> float | None:
         """Drift of the acting memory, with which windows begin."""

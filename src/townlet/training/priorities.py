@@ -26,9 +26,9 @@ class Priorities:
         """priority ** exponent of each row, [rows] float64: in proportion to the chance of a window there."""
         return self.values.clamp(min=LEAST) ** self.config.exponent
 
-    def weights(self, chance: Tensor, number: Tensor) -> Tensor:
-        """Importance weights [batch] of windows drawn with `chance` [batch] among `number`, the largest of them 1."""
-        weights = (number * chance) ** -self.config.importance
+    def weights(self, chance: Tensor) -> Tensor:
+        """Importance weights [batch] of windows drawn with `chance` [batch], the largest of them 1."""
+        weights = chance**-self.config.importance  # the number of windows would cancel
         return (weights / weights.max()).float()
 
     def update(self, rows: Tensor, td_error: Tensor, valid: Tensor) -> None:

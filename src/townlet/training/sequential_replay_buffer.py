@@ -82,7 +82,7 @@ class SequentialReplayBuffer(ReplayTape):
         lost = first % self.stored_every + self.stored_every * which.clamp(max=windows[first] - 1)
         if not self.priorities:
             return first, seq_len - lost, torch.ones(batch_size, device=self.device)
-        return first, seq_len - lost, self.priorities.weights(mass / total[-1], windows.sum())
+        return first, seq_len - lost, self.priorities.weights(mass / total[-1])
 
     def _windows_beginning(self, seq_len: int) -> Tensor:
         """How many windows begin in each row, those that begin before its episode included, [rows] int64."""

@@ -70,7 +70,7 @@ def test_memory_can_be_saved_put_back_and_reset_for_chosen_agents():
 
 
 def test_memory_that_does_not_fit_is_refused_with_both_shapes():
-    population = make_population("fresh")
+    population = make_population("fresh", network__sightings=False)
     shapes = "[[1, 8, 8], [1, 8, 8]]"
     with pytest.raises(ValueError, match="hidden: expected " + shapes.replace("[", r"\[") + r", got \[\[1, 8, 8\]\]"):
         population.hidden = population.hidden[:1]

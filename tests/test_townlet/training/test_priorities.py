@@ -208,9 +208,9 @@ def test_each_of_the_windows_that_share_a_row_has_a_chance_and_weight_of_its_own
     assert weights == pytest.approx({(0, 2): 0.5, (0, 4): 0.5, (2, 3): 1.0, (4, 1): 1.0})
 
 
-def test_the_number_and_chance_of_windows_are_those_of_the_whole_buffer():
+def test_importance_weights_are_powers_of_the_chance_over_the_largest():
     priorities = Priorities(8, ranking(importance=0.5), CPU)
-    weights = priorities.weights(torch.tensor([0.02, 0.08], dtype=torch.float64), torch.tensor(100))
+    weights = priorities.weights(torch.tensor([0.02, 0.08], dtype=torch.float64))
     assert weights.dtype == torch.float32
     assert weights.tolist() == pytest.approx([1.0, 0.5])  # 2 ** -0.5 and 8 ** -0.5
 
