@@ -3,16 +3,17 @@
 import sys
 from collections.abc import Sequence
 
-from townlet.bench import memory
+from townlet.bench import env, memory
 from townlet.command_line import run_word
 
 USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
 
+  env        the world's step, beside a C kernel, NumPy and Gymnasium
   memory     public tasks of memory, beside a control and a peer
 
 townlet bench BENCHMARK --help says more."""
 
-BENCHMARKS = {"memory": memory.main}
+BENCHMARKS = {"env": env.main, "memory": memory.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
