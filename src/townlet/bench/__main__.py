@@ -3,17 +3,18 @@
 import sys
 from collections.abc import Sequence
 
-from townlet.bench import env, memory
+from townlet.bench import env, learner, memory
 from townlet.command_line import run_word
 
 USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
 
   env        the world's step, beside a C kernel, NumPy and Gymnasium
+  learner    updates of networks, beside a matrix product
   memory     public tasks of memory, beside a control and a peer
 
 townlet bench BENCHMARK --help says more."""
 
-BENCHMARKS = {"env": env.main, "memory": memory.main}
+BENCHMARKS = {"env": env.main, "learner": learner.main, "memory": memory.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,57 @@
+"""`python -m townlet.bench learner`, in this process, at tiny sizes."""
+
+import json
+
+import pytest
+import torch
+
+from townlet.bench import __main__ as command
+from townlet.bench import learner
+
+QUICK = ["--seconds", "0.001", "--repeats", "2"]
+
+
+@pytest.fixture
+def bench(tmp_path, capsys, monkeypatch):
+    """Run the command; returns its exit code, what it said, and what it kept."""
+    monkeypatch.setitem(learner.MATRIX, "cpu", 64)
+
+    def run(*arguments):
+        path = tmp_path / "learner.json"
+        try:
+            code = command.main(["learner", *QUICK, "--json", str(path), *arguments])
+        except SystemExit as stopped:
+            code = stopped.code
+        return code, capsys.readouterr(), json.loads(path.read_text()) if path.exists() else {}
+
+    return run
+
+
+def test_networks_are_measured_at_each_number_of_windows(bench):
+    code, said, kept = bench("--windows", "4,16", "--level", "2,2-reference")
+    assert code == 0, said.err
+    found = {(row["name"], row["size"]): row for row in kept["rows"]}
+    names = ("2, 54.5k parameters", "2-reference, 635k parameters")
+    assert set(found) == {(name, size) for name in names for size in (4, 16)}
+    row = found["2, 54.5k parameters", 16]
+    facts, forward = row["facts"], 53_440  # a hand count, see test_arithmetic
+    assert facts["parameters"] == 54_534
+    assert facts["multiply_adds_of_an_update"] == 16 * 9 * (3 * forward - 55 * 64)
+    each = facts["multiply_adds_of_an_update"] / (16 * 8)
+    assert facts["multiply_adds_a_second"] == pytest.approx(row["median"] * each)
+    assert facts["share_of_matrix_product"] > 0.0 and kept["facts"]["matrix_product_multiply_adds_a_second"] > 0.0
+    assert "share of matrix product" in said.out and "float32: " in said.out
+
+
+@pytest.mark.parametrize("reference", ["2", "2-reference"])
+def test_windows_are_real_ones(reference):
+    subject = learner.make_subject(reference, 8, torch.device("cpu"))
+    batch = subject.batch
+    assert batch.actions.shape == (8, 8) and batch.observations.shape == (8, 9, 50) and subject.timesteps == 64
+    assert batch.hidden[0].abs().sum() > 0.0  # of agents that have lived
+    assert subject.learner.updates > 0
+
+
+def test_an_unknown_level_is_one_line(bench):
+    code, said, _ = bench("--level", "2,17")
+    assert code == 2 and said.err.count("\n") == 1 and "17" in said.err
