@@ -26,14 +26,14 @@ def numbers(text: str) -> list[int]:
     return [positive(part) for part in text.split(",")]
 
 
-def seconds(text: str) -> float:
+def above_zero(text: str) -> float:
     """Read a number above 0."""
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
     if not 0.0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
     return value
 
 
@@ -43,7 +43,7 @@ def add_speed_arguments(parser: Parser, pace: Pace) -> None:
     parser.add_argument("--threads", type=positive, help="for PyTorch and the C kernel (default: PyTorch's own)")
     parser.add_argument("--repeats", type=positive, default=pace.repeats, help=f"samples (default: {pace.repeats})")
     parser.add_argument(
-        "--seconds", type=seconds, default=pace.seconds, help=f"of a sample, about (default: {pace.seconds:g})"
+        "--seconds", type=above_zero, default=pace.seconds, help=f"of a sample, about (default: {pace.seconds:g})"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was found there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves into a PNG there")

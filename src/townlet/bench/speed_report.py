@@ -134,7 +134,7 @@ def deliver(
     """Show the table, and write what was asked for. Raises OSError."""
     console.print(screen_table(report, lines))
     for note in report.notes:
-        console.print(f"{note}.", style="dim", highlight=False)
+        console.print(f"{note}.", style="dim", highlight=False, markup=False)
     for path in filter(None, (json_path, plot, page)):
         path.parent.mkdir(parents=True, exist_ok=True)
     if json_path:
