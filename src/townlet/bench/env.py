@@ -20,7 +20,7 @@ from townlet.bench.env_worlds import KernelSteps, NumpySteps, OneByOne, OurSteps
 from townlet.bench.kernel_world import KernelWorld, NoCompilerError
 from townlet.bench.numpy_world import NumpyWorld
 from townlet.bench.plain_rules import NotPlainError, PlainRules, PlainWorld, plain_rules
-from townlet.bench.speed_options import BenchError, Tell, add_speed_arguments, numbers, run_benchmark
+from townlet.bench.speed_options import BenchError, Tell, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed_report import Lines, Report, Row, by_size
 from townlet.bench.timing import Entry, Pace, measure_in_turn
 from townlet.command_line import Parser
@@ -59,10 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     """Measure every contestant at every number of agents. Raises ConfigError, and BenchError where peers disagree."""
-    level, wanted, pace = load_level(options.level), options.contestants, Pace(options.repeats, options.seconds)
-    asked = {name: getattr(options, name) for name in ("level", "agents", "contestants", "repeats", "seconds")}
+    level, wanted = load_level(options.level, dict(options.set)), options.contestants
+    pace, asked = Pace(options.repeats, options.seconds), asked_for(options, "level", "agents", "contestants")
     title = f"Level {level.id} on {options.device}: random allowed actions"
-    report = Report("env", title, "agent-steps/s", "agents", asked | {"device": str(options.device)})
+    report = Report("env", title, "agent-steps/s", "agents", asked)
     tell("whether the peers live our lives")
     peers = _peers(level, wanted, report.notes)
     for index, agents in enumerate(options.agents):
@@ -74,7 +74,7 @@ def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
             for name, step in steps.items()
         ]
         if "gymnasium" in wanted and not index:
-            entries.append(Entry(CONTESTANTS["gymnasium"], OneByOne(options.level), 1))
+            entries.append(Entry(CONTESTANTS["gymnasium"], OneByOne(options.level, dict(options.set)), 1))
         timings = measure_in_turn(entries, pace, partial(_tell_size, tell, agents))
         report.rows += [
             Row(entry.name, int(entry.work), timing.samples) for entry, timing in zip(entries, timings, strict=True)
@@ -120,6 +120,8 @@ def _peers(level: Level, wanted: Sequence[str], notes: list[str]) -> Mapping[str
                 world: PlainWorld = (KernelWorld if name == "c" else NumpyWorld)(rules, CHECKED_AGENTS, CHECKED_SEED)
                 check_agreement(CONTESTANTS[name], world, level, CHECKED_AGENTS, CHECKED_SEED, CHECKED_STEPS)
                 found[name] = partial(make, rules)
+                if isinstance(world, KernelWorld) and not world.openmp:
+                    notes.append(f"{CONTESTANTS[name]} runs on one thread: its compiler has no OpenMP")
             except NoCompilerError as error:
                 notes.append(f"{CONTESTANTS[name]} is left out: {error}")
             except DisagreementError as error:
@@ -128,12 +130,13 @@ def _peers(level: Level, wanted: Sequence[str], notes: list[str]) -> Mapping[str
 
 
 def _add_compile_time(options: Namespace, report: Report, tell: Tell) -> None:
-    """Make a compiled world in two new processes, the first with an empty cache."""
+    """Make a compiled world and take a few steps in two new processes, the first with an empty cache."""
     code = (
-        "import time; from townlet.config import load_level\n"
+        "import time, torch; from townlet.config import load_level\n"
         "from townlet.environment.vectorized_env import VectorizedEnv\n"
-        f"level = load_level({options.level!r}); begun = time.perf_counter()\n"
-        f"VectorizedEnv(level, {options.agents[0]}, {str(options.device)!r}, compile=True)\n"
+        f"level = load_level({options.level!r}, {dict(options.set)!r}); begun = time.perf_counter()\n"
+        f"env = VectorizedEnv(level, {options.agents[0]}, {str(options.device)!r}, compile=True)\n"
+        "for _ in range(3): env.step(torch.zeros(env.num_agents, dtype=torch.int64, device=env.device))\n"
         "print(time.perf_counter() - begun)"
     )
     with tempfile.TemporaryDirectory() as cache:

@@ -1,5 +1,8 @@
 """Contestants of `bench env`: each call is one step of all agents under random allowed actions."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import gymnasium
 import numpy as np
 import torch
@@ -34,7 +37,7 @@ class NumpySteps:
     """The same rules in NumPy."""
 
     def __init__(self, rules: PlainRules, num_agents: int) -> None:
-        self.world, self.steps = NumpyWorld(rules, num_agents, seed=0), 0
+        self.world, self.steps = NumpyWorld(rules, num_agents, rules.level.training.seed), 0
         _, self.mask = self.world.reset()
         self.table = choices(self.mask.shape[1])
         self.draws = draw(DRAWN_STEPS, *self.mask.shape)
@@ -50,7 +53,7 @@ class KernelSteps:
     """The same rules in C, on as many threads as PyTorch has."""
 
     def __init__(self, rules: PlainRules, num_agents: int) -> None:
-        self.world, self.steps = KernelWorld(rules, num_agents, 0, torch.get_num_threads()), 0
+        self.world, self.steps = KernelWorld(rules, num_agents, rules.level.training.seed, torch.get_num_threads()), 0
         _, mask = self.world.reset()
         self.draws = draw(DRAWN_STEPS, *mask.shape)
 
@@ -63,8 +66,8 @@ class KernelSteps:
 class OneByOne:
     """One agent, by Gymnasium's own interface."""
 
-    def __init__(self, level: str) -> None:
-        self.env, self.steps = gymnasium.make("Townlet/Level-v0", level=level), 0
+    def __init__(self, level: str, settings: Mapping[str, Any]) -> None:
+        self.env, self.steps = gymnasium.make("Townlet/Level-v0", level=level, overrides=settings), 0
         _, info = self.env.reset(seed=0)
         self.mask = info["action_mask"]
         self.table = choices(len(self.mask))

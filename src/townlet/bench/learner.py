@@ -8,16 +8,16 @@ over that product's.
 
 import statistics
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from townlet.agent.learner import QLearner
 from townlet.bench.arithmetic import update_products
 from townlet.bench.contestants import count_parameters
-from townlet.bench.speed_options import Tell, add_speed_arguments, numbers, run_benchmark
+from townlet.bench.speed_options import Tell, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed_report import Lines, Report, Row, short
 from townlet.bench.timing import Entry, Pace, measure_in_turn
 from townlet.command_line import Parser
@@ -54,13 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     """Measure all networks at each number of windows. Raises ConfigError."""
-    asked = {name: getattr(options, name) for name in ("level", "windows", "repeats", "seconds")}
     title = f"Updates on {options.device}: trained timesteps, and their share of a float32 matrix product's rate"
-    report = Report("learner", title, "sequence-timesteps/s", "windows", asked | {"device": str(options.device)})
-    pace, products = Pace(options.repeats, options.seconds), list[float]()
+    report = Report("learner", title, "sequence-timesteps/s", "windows", asked_for(options, "level", "windows"))
+    pace, settings, products = Pace(options.repeats, options.seconds), dict(options.set), list[float]()
     for windows in options.windows:
         tell(f"{windows} windows: living them")
-        subjects = [make_subject(reference, windows, options.device) for reference in options.level]
+        subjects = [make_subject(reference, settings, windows, options.device) for reference in options.level]
         entries = [
             Entry(one.name, partial(one.learner.update, one.batch), one.timesteps, options.device) for one in subjects
         ]
@@ -88,14 +87,15 @@ def _tell_size(tell: Tell, windows: int, name: str) -> None:
     tell(f"{windows} windows: {name}")
 
 
-def make_subject(reference: str, windows: int, device: torch.device) -> Subject:
+def make_subject(reference: str, settings: Mapping[str, Any], windows: int, device: torch.device) -> Subject:
     """Make the learner of a level, and a batch of so many windows of agents that have lived some while.
 
     Raises ConfigError.
     """
-    level = load_level(reference)
+    level = load_level(reference, settings)
     if isinstance(level.training.mode, Fresh):
-        level = load_level(reference, {"training.num_agents": windows, "training.mode.minibatches": 1})
+        once = {"training.num_agents": windows, "training.mode.minibatches": 1}
+        level = load_level(reference, {**settings, **once})
     population = VectorizedPopulation(level, VectorizedEnv(level, level.training.num_agents, device, compile=False))
     while population.steps < LIVED_TICKS or not population.learner.updates:
         population.step()

@@ -5,13 +5,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 
 from townlet.bench.speed_report import Lines, Report, deliver
 from townlet.bench.timing import Pace
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting
 from townlet.config import ConfigError
 
 Tell = Callable[[str], None]
@@ -39,6 +40,9 @@ def above_zero(text: str) -> float:
 
 def add_speed_arguments(parser: Parser, pace: Pace) -> None:
     """Add what all of them have; `pace` is how they measure unless told."""
+    parser.add_argument(
+        "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level"
+    )
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=positive, help="for PyTorch and the C kernel (default: PyTorch's own)")
     parser.add_argument("--repeats", type=positive, default=pace.repeats, help=f"samples (default: {pace.repeats})")
@@ -48,6 +52,12 @@ def add_speed_arguments(parser: Parser, pace: Pace) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was found there")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves into a PNG there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
+
+
+def asked_for(options: Namespace, *names: str) -> dict[str, Any]:
+    """Return plain values of the named options and of those that all have, for the JSON."""
+    shared = {"set": dict(options.set), "device": str(options.device)}
+    return {name: getattr(options, name) for name in (*names, "repeats", "seconds")} | shared
 
 
 def run_benchmark(program: str, options: Namespace, measure: Callable[[Namespace, Tell], tuple[Report, Lines]]) -> int:

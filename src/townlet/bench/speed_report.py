@@ -107,18 +107,24 @@ def markdown(report: Report, lines: Lines) -> str:
 
 
 def draw(report: Report, path: Path) -> None:
-    """Draw a curve for each name against size, both axes in logarithms, into a PNG. Raises OSError."""
+    """Draw a curve for each name against size, both axes in logarithms, into a PNG. Raises OSError.
+
+    Bands reach from the least to the greatest sample. What was measured at one size alone is a line across.
+    """
     figure = Figure(figsize=(8.0, 5.0), dpi=110, layout="constrained")
-    axes = figure.subplots()
+    axes, sizes = figure.subplots(), sorted({row.size for row in report.rows})
     for index, name in enumerate(dict.fromkeys(row.name for row in report.rows)):
         rows = sorted((row for row in report.rows if row.name == name), key=lambda row: row.size)
-        sizes, colour = [row.size for row in rows], COLOURS[index % len(COLOURS)]
-        axes.plot(sizes, [row.median for row in rows], color=colour, marker="o", markersize=3.5, label=name)
+        places, colour = [row.size for row in rows], COLOURS[index % len(COLOURS)]
+        if len(rows) == 1 < len(sizes):
+            axes.axhline(rows[0].median, color=colour, linestyle=":", label=name)
+            continue
+        axes.plot(places, [row.median for row in rows], color=colour, marker="o", markersize=3.5, label=name)
         low, high = [min(row.samples) for row in rows], [max(row.samples) for row in rows]
-        axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.xaxis.set_major_formatter(format_steps)
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.yaxis.set_major_formatter(format_steps)
     axes.set_xlabel(report.size)
     axes.set_ylabel(report.unit)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import torch
 
+FIRST_CALLS = 3  # they compile, some of them twice, allocate, and fill caches
+
 
 class Entry(NamedTuple):
     """What is measured: a call, and how much work it does."""
@@ -70,12 +72,14 @@ def measure_in_turn(entries: Sequence[Entry], pace: Pace, look: Callable[[str], 
 
 
 def _warm_up(entry: Entry, seconds: float) -> int:
-    """Run an entry for about so long, and return how many calls fill as long again."""
-    seconds_of(entry, 1)  # the first call compiles, allocates and fills caches
-    spent, calls = 0.0, 1
+    """Run an entry until it is warm, and return how many calls fill a sample.
+
+    The better of two looks counts: a pause of the machine must not make a sample of one call.
+    """
+    seconds_of(entry, FIRST_CALLS)
+    calls = 1
     while True:
-        took = seconds_of(entry, calls)
-        spent += took
-        if took >= 0.25 * seconds or spent >= seconds:
-            return max(1, round(calls * seconds / max(took, 1e-9)))
+        took = max(min(seconds_of(entry, calls), seconds_of(entry, calls)), 1e-9)
+        if took >= 0.25 * seconds:
+            return max(1, round(calls * seconds / took))
         calls *= 2

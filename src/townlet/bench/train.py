@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import torch
 
-from townlet.bench.speed_options import Tell, above_zero, add_speed_arguments, numbers, run_benchmark
+from townlet.bench.speed_options import Tell, above_zero, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed_report import Lines, Report, Row, short
 from townlet.bench.timing import Pace, synchronise
 from townlet.bench.trainees import PEER_ENVS, OurTrainee, PeerTrainee, Progress, Trainee
-from townlet.command_line import Parser, positive, setting
+from townlet.command_line import Parser, positive
 from townlet.config import Level, load_level
 from townlet.population.evaluation import evaluate
 from townlet.seeding import stream_seed
@@ -40,9 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="townlet bench train", description="Measure training as a whole beside its peers.")
     parser.add_argument("--level", default="2", help="a level's id, name or file (default: 2)")
     parser.add_argument("--agents", type=numbers, metavar="N,N", help="how many, in turn (default: as the level says)")
-    parser.add_argument(
-        "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level"
-    )
     parser.add_argument("--no-peers", action="store_true", help=f"leave {' and '.join(PEERS)} out")
     parser.add_argument("--until", type=above_zero, metavar="SURVIVAL", help="train until greedy survival is there")
     parser.add_argument(
@@ -58,8 +55,7 @@ def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     level = load_level(options.level, settings)
     sizes = options.agents or [level.training.num_agents]
     levels = [load_level(options.level, settings | {"training.num_agents": size}) for size in sizes]
-    names = ("level", "set", "until", "repeats", "seconds")
-    asked = {name: getattr(options, name) for name in names} | {"agents": sizes, "device": str(options.device)}
+    asked = asked_for(options, "level", "until", "evaluate_every") | {"agents": sizes}
     title = f"Level {level.id} on {options.device}: environment steps a second, acted and trained on"
     report = Report("train", title, "env steps/s", "agents", asked)
     tell("the agents: making them")

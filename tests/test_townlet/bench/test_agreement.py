@@ -1,21 +1,18 @@
 """Worlds that are written without PyTorch live our lives, and a wrong rule in one is told."""
 
-import shutil
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from support.benchmarks import needs_compiler
 from townlet.bench.agreement import DisagreementError, check_agreement
-from townlet.bench.kernel_world import COMPILERS, KernelWorld
+from townlet.bench.kernel_world import KernelWorld
 from townlet.bench.numpy_world import NumpyWorld
 from townlet.bench.plain_rules import PlainRules, PlainWorld, plain_rules
 from townlet.config import load_level
 
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, COMPILERS)), reason="needs a C compiler: cc, gcc or clang"
-)
 WORLDS = [pytest.param(NumpyWorld, id="numpy"), pytest.param(KernelWorld, id="c", marks=needs_compiler)]
 
 Make = Callable[[PlainRules, int, int], PlainWorld]

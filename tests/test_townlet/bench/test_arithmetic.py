@@ -48,7 +48,7 @@ def test_a_gru_has_three_gates():
 @pytest.mark.parametrize("reference", ["2", "2-reference"])
 def test_pytorch_counts_as_many(reference):
     """PyTorch counts products where an LSTM is made of them; the gradient of the first memory is what it saves."""
-    subject = make_subject(reference, 16, torch.device("cpu"))
+    subject = make_subject(reference, {}, 16, torch.device("cpu"))
     with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
         subject.learner.update(subject.batch._replace(reset=None))
     hidden = subject.learner.network.cell.hidden_size

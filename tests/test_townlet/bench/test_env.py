@@ -73,6 +73,25 @@ def test_on_levels_with_more_rules_our_step_alone_is_measured(bench, level):
     assert f"C kernel and NumPy are left out: level {level}: expected the rules" in " ".join(said.out.split())
 
 
+def test_any_key_of_the_level_may_be_changed(bench):
+    settings = ("--set", "grid.width=12", "--set", "observation.window=3")
+    code, said, rows = bench("--agents", "4", "--contestants", "eager,numpy,gymnasium", *settings)
+    assert code == 0 and len(rows) == 3, said.err
+
+
+def test_without_openmp_the_kernel_says_so(bench, monkeypatch):
+    real = kernel_world.subprocess.run
+
+    def without(command, **options):
+        return real([*command, "--no-such-flag"] if "-fopenmp" in command else command, **options)
+
+    monkeypatch.setattr(kernel_world.subprocess, "run", without)
+    code, said, rows = bench("--agents", "4", "--contestants", "c")
+    if not rows:
+        pytest.skip("needs a C compiler")
+    assert code == 0 and "C kernel runs on one thread: its compiler has no OpenMP." in " ".join(said.out.split())
+
+
 def test_a_peer_that_lives_otherwise_stops_the_benchmark(bench, monkeypatch):
     def differs(name, *_):
         raise DisagreementError(f"{name}: reward of agent 3 after step 8: expected 1, got 2")

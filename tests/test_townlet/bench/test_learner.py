@@ -45,11 +45,27 @@ def test_networks_are_measured_at_each_number_of_windows(bench):
 
 @pytest.mark.parametrize("reference", ["2", "2-reference"])
 def test_windows_are_real_ones(reference):
-    subject = learner.make_subject(reference, 8, torch.device("cpu"))
+    subject = learner.make_subject(reference, {}, 8, torch.device("cpu"))
     batch = subject.batch
     assert batch.actions.shape == (8, 8) and batch.observations.shape == (8, 9, 50) and subject.timesteps == 64
     assert batch.hidden[0].abs().sum() > 0.0  # of agents that have lived
     assert subject.learner.updates > 0
+
+
+def test_any_key_of_the_level_may_be_changed(bench):
+    code, said, kept = bench(
+        "--windows", "4", "--level", "2", "--set", "network.hidden=8", "--set", "training.seq_len=4"
+    )
+    assert code == 0, said.err
+    forward = 55 * 64 + 4 * 8 * (64 + 8) + (8 + 64) * 128 + 128 * 6
+    (row,) = kept["rows"]
+    assert row["facts"]["multiply_adds_of_an_update"] == 4 * 5 * (3 * forward - 55 * 64)
+    assert kept["options"]["set"] == {"network.hidden": "8", "training.seq_len": "4"}
+
+
+def test_a_network_without_memory_is_measured_too(bench):
+    code, said, kept = bench("--windows", "4", "--level", "1")
+    assert code == 0 and len(kept["rows"]) == 1, said.err
 
 
 def test_an_unknown_level_is_one_line(bench):

@@ -41,13 +41,16 @@ def test_contestants_take_turns_and_fill_a_sample(clock):
     assert (a, b, c, d) == ("aaaa", "bb", "aaaa", "bb") and told == ["a", "b", "a", "b"]
 
 
-def test_the_first_calls_are_not_measured(clock):
+@pytest.mark.parametrize("slow", [0, 1, 2, 4])
+def test_slow_calls_before_all_is_warm_neither_count_nor_shorten_the_samples(clock, slow):
     def run():
-        clock.now += 100.0 if not clock.calls else 0.5
+        clock.now += 100.0 if len(clock.calls) == slow else 0.01
         clock.calls.append("call")
 
-    (only,) = measure_in_turn([Entry("compiles first", run, 1.0)], Pace(repeats=1, seconds=1.0))
-    assert only.samples == [pytest.approx(2.0)]
+    told = []
+    entries = [Entry("compiles", run, 1.0)]
+    (only,) = measure_in_turn(entries, Pace(repeats=1, seconds=1.0), lambda _: told.append(len(clock.calls)))
+    assert only.samples == [pytest.approx(100.0)] and len(clock.calls) - told[0] == 100
 
 
 def test_the_median_is_the_sample_in_the_middle():
