@@ -27,6 +27,7 @@ from townlet.population.vectorized import VectorizedPopulation
 from townlet.sequences import SequenceBatch
 
 LIVED_TICKS = 128  # before windows are taken: agents without skill live about 100
+STILL = 1e-12  # learning rate: thousands of updates from the same windows lead nowhere, and all cost the same
 MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the product that shares are told of
 
 
@@ -92,6 +93,7 @@ def make_subject(reference: str, settings: Mapping[str, Any], windows: int, devi
 
     Raises ConfigError.
     """
+    settings = {**settings, "training.learning_rate": STILL, "training.final_learning_rate": STILL}
     level = load_level(reference, settings)
     if isinstance(level.training.mode, Fresh):
         once = {"training.num_agents": windows, "training.mode.minibatches": 1}

@@ -52,6 +52,17 @@ def test_windows_are_real_ones(reference):
     assert subject.learner.updates > 0
 
 
+def test_updates_leave_the_weights_where_they_are():
+    subject = learner.make_subject("2", {}, 8, torch.device("cpu"))
+    before = {name: value.clone() for name, value in subject.learner.network.state_dict().items()}
+    updates = subject.learner.updates
+    for _ in range(20):
+        update = subject.learner.update(subject.batch)
+    assert subject.learner.updates == updates + 20 and update.metrics["train/grad_norm"] > 0.0
+    after = subject.learner.network.state_dict()
+    assert all(torch.allclose(value, before[name], rtol=0.0, atol=1e-9) for name, value in after.items())
+
+
 def test_any_key_of_the_level_may_be_changed(bench):
     code, said, kept = bench(
         "--windows", "4", "--level", "2", "--set", "network.hidden=8", "--set", "training.seq_len=4"

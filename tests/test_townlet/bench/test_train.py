@@ -88,6 +88,37 @@ def test_until_stops_at_the_first_evaluation_that_is_good_enough(bench):
     assert "greedy survival reached " in said.out and "after 64 steps" in " ".join(said.out.split())
 
 
+def test_until_tells_seconds_of_training_apart_from_all_else(monkeypatch):
+    """Making takes 7 s, a step of 10 agents 0.5 s, an evaluation 100 s; the third one is good enough."""
+    clock, scores = [0.0], [100.0, 200.0, 300.0]
+
+    def takes(seconds):
+        clock[0] += seconds
+
+    class Population:
+        env_steps = 0
+
+        def step(self):
+            takes(0.5)
+            self.env_steps += 10
+
+    class Trainee:
+        def __init__(self, level, device):
+            takes(7.0)
+            self.population = Population()
+            self.population.network = None
+
+    def evaluate(*_):
+        takes(100.0)
+        return {"mean_ep_length": scores.pop(0)}
+
+    monkeypatch.setattr(train.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(train, "OurTrainee", Trainee)
+    monkeypatch.setattr(train, "evaluate", evaluate)
+    until = train.train_until(load_level("2"), 300.0, 100, torch.device("cpu"), lambda _: None)
+    assert until == (300.0, 300, pytest.approx(15.0), pytest.approx(7.0 + 15.0 + 300.0))
+
+
 def test_until_gives_up_where_the_steps_of_the_level_end(bench):
     settings = ("--set", "training.total_steps=128")
     code, said, kept = bench("--no-peers", "--until", "21", "--evaluate-every", "100", *settings)
