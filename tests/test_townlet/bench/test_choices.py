@@ -11,6 +11,7 @@ def test_each_allowed_action_is_picked_by_as_many_draws():
     table = choices(5)
     assert table.shape == (32, 60)
     assert sorted(table[0b10110].tolist()) == [1] * 20 + [2] * 20 + [4] * 20
+    assert sorted(table[0b00011].tolist()) == [0] * 30 + [1] * 30
     assert table[0b01000].tolist() == [3] * 60
 
 

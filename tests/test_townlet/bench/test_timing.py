@@ -41,10 +41,10 @@ def test_contestants_take_turns_and_fill_a_sample(clock):
     assert (a, b, c, d) == ("aaaa", "bb", "aaaa", "bb") and told == ["a", "b", "a", "b"]
 
 
-@pytest.mark.parametrize("slow", [0, 1, 2, 4])
+@pytest.mark.parametrize("slow", [{0}, {0, 1}, {0, 2}, {4}])
 def test_slow_calls_before_all_is_warm_neither_count_nor_shorten_the_samples(clock, slow):
     def run():
-        clock.now += 100.0 if len(clock.calls) == slow else 0.01
+        clock.now += 100.0 if len(clock.calls) in slow else 0.01
         clock.calls.append("call")
 
     told = []
