@@ -27,6 +27,19 @@ LEVELS: dict[str, tuple[str, dict[str, Any]]] = {
         "0.5",
         {"observation.window": 3, "observation.position": "normalised", "observation.offsets": False},
     ),
+    "losses that feed each other, within a group and between two": ("2", {
+        "cascades": {"threshold": 0.9, "groups": [
+            {"name": "first", "pulls": [
+                {"source": "satiation", "target": "mood", "strength": 0.02},
+                {"source": "mood", "target": "energy", "strength": 0.02},
+            ]},
+            {"name": "second", "pulls": [{"source": "mood", "target": "satiation", "strength": 0.02}]},
+        ]},
+        "drains": [
+            {"meter": "fitness", "by": "mood", "rate": 0.01, "at_full": 0.5, "at_empty": 3.0},
+            {"meter": "health", "by": "fitness", "rate": 0.01, "at_full": 0.5, "at_empty": 3.0},
+        ],
+    }),
     "no cascades": ("2", {"cascades": None, "drains": []}),
     "fixed places": ("2", {"layout": {"kind": "fixed", "training_maps": None, "evaluation_maps": None}}),
 }  # fmt: skip
