@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants lint clean
+.PHONY: help train test mutants bench-gpu lint clean
 
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds flags
 	$(BIN)/python -m townlet.train --level 2 $(ARGS)
@@ -25,6 +25,9 @@ endif
 
 mutants: $(VENV)/.installed-dev ## install, then make each known mistake in a copy and see a test fail; ARGS="--only NAME"
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
+
+bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
+	$(BIN)/python -m townlet.bench gpu $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style and types
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from townlet import cli, evaluate, train
+from townlet.bench import __main__ as bench
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -22,6 +23,14 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[list[str]]:
     lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
     return [shlex.split(line) for line in lines if line]
+
+
+QUICK = ["--seconds", "0.001", "--repeats", "1"]
+TINY = {  # what makes a benchmark take a moment
+    "env": [*QUICK, "--agents", "4", "--contestants", "eager,numpy,gymnasium"],
+    "learner": [*QUICK, "--windows", "4"],
+    "train": [*QUICK, "--agents", "8", "--no-peers", "--set", "training.total_steps=1000"],
+}
 
 
 @pytest.fixture
@@ -48,6 +57,8 @@ def test_every_command_is_one_that_works(folder, capsys):
                 assert train.main([*flags, "--dry-run"]) == 0, words
             case ["python", "-m", "townlet.evaluate", *flags]:
                 assert evaluate.main([*flags, "--episodes", "4"]) == 0, words
+            case ["python", "-m", "townlet.bench", word, *flags]:
+                assert bench.main([word, *flags, *TINY[word]]) == 0, words
             case ["townlet", *rest]:
                 assert cli.main(rest) == 0, words
             case ["python", "-m", "townlet.train", "--help"]:

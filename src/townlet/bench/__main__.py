@@ -3,16 +3,26 @@
 import sys
 from collections.abc import Sequence
 
-from townlet.bench import memory
+from townlet.bench import env, gpu, learner, memory, train
 from townlet.command_line import run_word
 
 USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
 
+  env        the world's step, beside a C kernel, NumPy and Gymnasium
+  learner    updates of networks, beside a matrix product
+  train      the whole loop of a level, beside learners of Stable-Baselines3
+  gpu        those three on a CUDA device, into docs/results
   memory     public tasks of memory, beside a control and a peer
 
 townlet bench BENCHMARK --help says more."""
 
-BENCHMARKS = {"memory": memory.main}
+BENCHMARKS = {
+    "env": env.main,
+    "learner": learner.main,
+    "train": train.main,
+    "gpu": gpu.main,
+    "memory": memory.main,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,5 +1,10 @@
 """Small trials of a benchmark, and records as trials leave them."""
 
+import shutil
+
+import pytest
+
+from townlet.bench.kernel_world import COMPILERS
 from townlet.bench.plan import Peer, Trial
 from townlet.config import load_gym_task
 
@@ -8,6 +13,10 @@ SMALL = {
     "network.encoder.width": 8, "network.hidden": 8, "network.head": 8, "training.num_agents": 4,
     "training.seq_len": 4, "evaluation.episodes": 3, "evaluation.every": 64,
 }  # fmt: skip
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, COMPILERS)), reason="needs a C compiler: cc, gcc or clang"
+)
 
 
 def make_trial(row="balance", agent="recurrent", seed=0, bar=1000.0, budget=128, peer=PEER, **settings):
