@@ -88,7 +88,8 @@ class Level(Task):
     @property
     def score(self) -> Score:
         """Survival, in steps."""
-        return Score("survival", "mean_ep_length", "rollout/ep_len_mean", "unseen maps", self.max_steps)
+        played = "unseen maps" if self.layout.kind == "random" else "the one map"
+        return Score("survival", "mean_ep_length", "rollout/ep_len_mean", played, self.max_steps)
 
     @property
     def window(self) -> int | None:

@@ -80,7 +80,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "bench": (*UP_TO_POPULATION, "command_line", "evaluate", "level_file"),
     "training_run": (*UP_TO_POPULATION, "terminal"),
     "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run"),
-    "evaluate": (*UP_TO_POPULATION, "command_line"),
+    "fit": ("config", "environment"),
+    "evaluate": (*UP_TO_POPULATION, "command_line", "fit"),
     "cli": (*UP_TO_POPULATION, "command_line", "level_file", "train", "evaluate", "viewer", "bench"),
 }
 
