@@ -8,15 +8,16 @@ from pathlib import Path
 
 import gymnasium
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive, run_word
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive, run_word, setting
 from townlet.config import ConfigError, Score, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
+from townlet.level_picture import level_picture, levels_table
 from townlet.training.curves import draw_comparison
 from townlet.training.metrics import MetricsStore
 from townlet.training.run_directory import RunError, resolve_run
@@ -26,7 +27,7 @@ USAGE = """usage: townlet COMMAND ...
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
   compare    draw the greedy survival of several runs into one picture
-  levels     list the shipped levels
+  levels     list the shipped levels, or draw one
   validate   check level files
   check-env  check a vector environment of Gymnasium, by its id
   bench      benchmarks, as python -m townlet.bench
@@ -107,14 +108,23 @@ def _last_scores(stores: Mapping[str, Sequence[MetricsStore]], score: Score) -> 
 
 
 def levels(arguments: Sequence[str]) -> int:
-    """List the shipped levels."""
-    Parser(prog="townlet levels", description="List the shipped levels.").parse_args(arguments)
-    table = Table(Column("id", no_wrap=True), Column("level", overflow="fold"), "map", "network", padding=(0, 1, 1, 0))
-    for path in shipped_levels().values():
-        level = load_level(path)
-        size = f"{level.grid.width}x{level.grid.height} {level.layout.kind}"
-        table.add_row(level.id, f"{level.name}\n{level.description}", size, level.network.kind)
-    Console().print(table)
+    """List the shipped levels, or draw one."""
+    parser = Parser(prog="townlet levels", description="List the shipped levels, or draw one level.")
+    parser.add_argument("level", nargs="?", help="a level's id, name or file, to draw it (default: list all)")
+    parser.add_argument("--map", type=int, default=0, metavar="N", help="which of its maps (default: 0)")
+    parser.add_argument("--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of it")
+    options = parser.parse_args(arguments)
+    if options.level is None:
+        if options.map or options.set:
+            parser.error("--map and --set: expected a level to draw, got none")
+        Console().print(levels_table(load_level(path) for path in shipped_levels().values()))
+        return DONE
+    level = load_level(options.level, dict(options.set))
+    try:
+        picture = level_picture(level, options.map)
+    except ValueError as error:
+        parser.error(f"--map: {error}")
+    Console().print(picture)
     return DONE
 
 

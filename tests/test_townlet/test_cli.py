@@ -60,7 +60,14 @@ def test_words_come_from_the_command_line_where_none_are_given(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("levels", "2"), ("validate",), ("validate", "2", "--strict"), ("evaluate",), ("train", "--levle", "2")],
+    [
+        ("levels", "--map", "1"),
+        ("levels", "0", "--map", "1"),
+        ("validate",),
+        ("validate", "2", "--strict"),
+        ("evaluate",),
+        ("train", "--levle", "2"),
+    ],
 )
 def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str, ...], capsys: Capture) -> None:
     assert exit_code(*arguments) == 2
@@ -77,20 +84,37 @@ def test_levels_lists_every_shipped_level_in_the_order_of_the_ladder(
     assert exit_code("levels") == 0
     rows = [line.strip("│").split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
     said = [[cell.strip() for cell in row] for row in rows]
+    first = [row for row in said if row[0]]
     levels = [load_level(path) for path in shipped_levels().values()]
-    for level, first, second in zip(levels, said[::3], said[1::3], strict=True):  # two lines each, and an empty one
-        size = f"{level.grid.width}x{level.grid.height} {level.layout.kind}"
-        assert first == [level.id, level.name, size, level.network.kind]
-        assert second == ["", level.description, "", ""]
-    assert [row[0] for row in said[::3]][:4] == ["0", "0.5", "1", "2"]
+    assert [row[0] for row in first] == [level.id for level in levels]
+    assert [row[0] for row in first][:4] == ["0", "0.5", "1", "2"]
+    assert [row[1] for row in first] == [level.name for level in levels]
+    assert {level.description for level in levels} <= {row[1] for row in said}
+    at = said.index(next(row for row in said if row[0] == "3"))
+    assert [row[2:] for row in said[at : at + 5]] == [
+        ["8x8 random", "5x5 cells", "recurrent"], ["14 places", "position", "256 agents"], ["", "clock", "20M steps"],
+        ["", "progress", ""], ["", "age", ""],
+    ]  # fmt: skip
 
 
-def test_levels_is_whole_on_a_narrow_screen(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    assert exit_code("levels") == 0
+def test_levels_draws_the_level_that_is_named(capsys: Capture, tmp_path: Path) -> None:
+    assert exit_code("levels", "2", "--map", "7", "--set", "grid.width=9") == 0
     out = capsys.readouterr().out
-    assert "partial_observability_reference" in out and "…" not in out
-    assert max(map(len, out.splitlines())) <= 80
+    assert "2 partial_observability" in out and "map 7 of 4,096" in out and "9x8 cells" in out
+    assert exit_code("levels", "0", "--set", "max_steps=none") == 2
+    assert capsys.readouterr().err == "--set max_steps: expected an integer, at least 1, below 2147483648, got 'none'\n"
+
+
+@pytest.mark.parametrize("level", [None, *shipped_levels()])
+def test_levels_is_whole_on_a_narrow_screen(
+    level: str | None, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert exit_code("levels", *([level] if level else [])) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80 and "…" not in out
+    names = [load_level(path).id for path in shipped_levels().values()] if level is None else [load_level(level).name]
+    assert all(name in out for name in names)
 
 
 def test_validate_looks_at_every_level_named_and_fails_if_one_is_wrong(capsys: Capture, tmp_path: Path) -> None:
