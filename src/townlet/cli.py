@@ -14,10 +14,10 @@ from townlet import evaluate, train
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive, run_word, setting
-from townlet.config import ConfigError, Score, load_level, load_task
+from townlet.config import ConfigError, Level, Score, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
-from townlet.level_picture import level_picture, levels_table
+from townlet.level_picture import level_picture, levels_table, summary
 from townlet.training.curves import draw_comparison
 from townlet.training.metrics import MetricsStore
 from townlet.training.run_directory import RunError, resolve_run
@@ -135,8 +135,9 @@ def validate(arguments: Sequence[str]) -> int:
     wrong = False
     for reference in parser.parse_args(arguments).level:
         try:
-            level = load_task(reference)
-            print(f"{reference}: level {level.id}, {level.name}, is right")
+            task = load_task(reference)
+            about = summary(task) if isinstance(task, Level) else f"Gymnasium's {task.gym}"
+            print(f"{reference}: level {task.id}, {task.name}, is right: {about}")
         except ConfigError as error:
             wrong = True
             print(error, file=sys.stderr)

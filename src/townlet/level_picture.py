@@ -31,12 +31,19 @@ def levels_table(levels: Iterable[Level]) -> Table:
     table = Table(Column("id", no_wrap=True), "level", "map", "seen", "learned", padding=(0, 1, 1, 0))
     for level in levels:
         training, grid = level.training, level.grid
-        placed = len(level.placed_affordances)
-        world = f"{grid.width}x{grid.height} {level.layout.kind}\n{placed} place{'s' * (placed != 1)}"
+        world = f"{grid.width}x{grid.height} {level.layout.kind}\n{_count(len(level.placed_affordances), 'place')}"
         steps = f"{training.num_agents:,} agents\n{format_count(training.total_steps)} steps"
         about = Text(f"{level.name}\n{level.description}", overflow="fold")
         table.add_row(Text(level.id), about, world, "\n".join(_sights(level)), f"{level.network.kind}\n{steps}")
     return table
+
+
+def summary(level: Level) -> str:
+    """Tell a level's size in one line."""
+    counts = {"place": len(level.placed_affordances), "meter": len(level.present_meters), "action": len(level.actions)}
+    told = [_count(count, word) for word, count in counts.items()]
+    seen = _count(ObservationLayout.of(level).obs_dim, "number")
+    return ", ".join([f"{level.grid.width}x{level.grid.height} {level.layout.kind}", *told, f"{seen} seen"])
 
 
 def level_picture(level: Level, map_number: int = 0) -> Group:
@@ -84,6 +91,10 @@ def draw_map(level: Level, cells: Mapping[int, str]) -> Text:
             line.append(gap).append(sign or "·", style="bold cyan" if sign else "dim")
         lines.append(line)
     return Text("\n").join(lines)
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _section(title: str, *content: RenderableType) -> list[RenderableType]:

@@ -25,6 +25,9 @@ from townlet.level import (
     Training,
 )
 
+WORD = "at most 64 letters, digits, dots, dashes and underscores, a letter or digit first"
+Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64, description=WORD)]
+
 
 class Score(NamedTuple):
     """What says how well agents do."""
@@ -43,8 +46,8 @@ class Score(NamedTuple):
 class Task(Part):
     """What every run has: a name, a network, and how it learns. The world is that of a Level or of a GymTask."""
 
-    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
-    name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
+    id: Word
+    name: Word
     description: str
     max_steps: Ticks | None
     yardsticks: dict[Name, float] = Field(default_factory=dict)  # scores that are known, by name

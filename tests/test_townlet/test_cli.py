@@ -7,6 +7,7 @@ import pytest
 from townlet import cli
 from townlet.config import load_level
 from townlet.level_file import shipped_levels
+from townlet.task import WORD
 
 Capture = pytest.CaptureFixture[str]
 
@@ -55,7 +56,10 @@ def test_words_come_from_the_command_line_where_none_are_given(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["townlet", "validate", "0"])
     assert cli.main() == 0
-    assert capsys.readouterr().out == "0: level 0, minimal, is right\n"
+    assert (
+        capsys.readouterr().out
+        == "0: level 0, minimal, is right: 3x3 fixed, 1 place, 1 meter, 5 actions, 43 numbers seen\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,8 @@ def test_validate_looks_at_every_level_named_and_fails_if_one_is_wrong(capsys: C
     wrong.write_text(f"extends: {shipped_levels()['0']}\nmax_steps: 0\nactions: []\n")
     assert exit_code("validate", "0", str(wrong), "no-such-level", str(absent), "minimal") == 2
     said = capsys.readouterr()
-    assert said.out.splitlines() == ["0: level 0, minimal, is right", "minimal: level 0, minimal, is right"]
+    right = "level 0, minimal, is right: 3x3 fixed, 1 place, "
+    assert [line.startswith((f"0: {right}", f"minimal: {right}")) for line in said.out.splitlines()] == [True, True]
     first, second, third, fourth = said.err.splitlines()
     assert first.startswith(f"{wrong}:2: max_steps: expected ") and second.startswith(f"{wrong}:3: actions: expected ")
     assert third.startswith("level: expected one of 0, 0.5, 1, 2, ") and third.endswith("got 'no-such-level'")
@@ -132,7 +137,22 @@ def test_validate_looks_at_every_level_named_and_fails_if_one_is_wrong(capsys: C
 def test_validate_passes_where_all_are_right(capsys: Capture) -> None:
     assert exit_code("validate", *shipped_levels()) == 0
     said = capsys.readouterr()
-    assert said.err == "" and said.out.count("is right\n") == len(shipped_levels())
+    assert said.err == "" and said.out.count("is right: ") == len(shipped_levels())
+
+
+def test_validate_tells_which_environment_a_gymnasium_task_is_of(capsys: Capture) -> None:
+    assert exit_code("validate", "cartpole-without-velocities") == 0
+    assert "is right: Gymnasium's " in capsys.readouterr().out
+
+
+def test_validate_knows_what_was_meant(capsys: Capture, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(f"extends: {shipped_levels()['0']}\nid: my town\nextend: world.yaml\n")
+    assert exit_code("validate", str(wrong)) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"{wrong}:2: id: expected {WORD}, got 'my town'"
+    assert second.startswith(f"{wrong}:3: extend: expected one of extends, id, ")
+    assert second.endswith("got 'extend'; did you mean 'extends'?")
 
 
 def test_train_and_evaluate_are_the_commands_of_their_modules(capsys: Capture, tmp_path: Path) -> None:
