@@ -18,6 +18,7 @@ from townlet.config import ConfigError, Level, Score, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
 from townlet.level_picture import level_picture, levels_table, summary
+from townlet.level_schema import schema_text
 from townlet.training.curves import draw_comparison
 from townlet.training.metrics import MetricsStore
 from townlet.training.run_directory import RunError, resolve_run
@@ -29,6 +30,7 @@ USAGE = """usage: townlet COMMAND ...
   compare    draw the greedy survival of several runs into one picture
   levels     list the shipped levels, or draw one
   validate   check level files
+  schema     print the JSON Schema of level files, for editors
   check-env  check a vector environment of Gymnasium, by its id
   bench      benchmarks, as python -m townlet.bench
 
@@ -44,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "compare": compare,
         "levels": levels,
         "validate": validate,
+        "schema": schema,
         "check-env": check_env,
         "bench": bench.main,
     }
@@ -142,6 +145,23 @@ def validate(arguments: Sequence[str]) -> int:
             wrong = True
             print(error, file=sys.stderr)
     return WRONG_USE if wrong else DONE
+
+
+def schema(arguments: Sequence[str]) -> int:
+    """Print the JSON Schema of level files, for editors."""
+    parser = Parser(prog="townlet schema", description="Print the JSON Schema of level files, for editors.")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write it there")
+    options = parser.parse_args(arguments)
+    if options.out is None:
+        print(schema_text(), end="")
+        return DONE
+    try:
+        options.out.write_text(schema_text(), encoding="utf-8")
+    except OSError as error:
+        print(f"townlet schema: cannot write {options.out}: {error.strerror}", file=sys.stderr)
+        return FAILED
+    print(f"written into {options.out}; the first line of a level: # yaml-language-server: $schema={options.out}")
+    return DONE
 
 
 def check_env(arguments: Sequence[str]) -> int:

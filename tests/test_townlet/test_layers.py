@@ -77,13 +77,24 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "terminal_picture": ("terminal_facts",),
     "terminal": ("terminal_facts", "terminal_picture"),
     "level_picture": ("config", "environment", "terminal_facts"),
+    "level_schema": ("config",),
     "viewer": UP_TO_POPULATION,
     "bench": (*UP_TO_POPULATION, "command_line", "evaluate", "level_file"),
     "training_run": (*UP_TO_POPULATION, "terminal"),
     "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run"),
     "fit": ("config", "environment"),
     "evaluate": (*UP_TO_POPULATION, "command_line", "fit"),
-    "cli": (*UP_TO_POPULATION, "command_line", "level_file", "level_picture", "train", "evaluate", "viewer", "bench"),
+    "cli": (
+        *UP_TO_POPULATION,
+        "command_line",
+        "level_file",
+        "level_picture",
+        "level_schema",
+        "train",
+        "evaluate",
+        "viewer",
+        "bench",
+    ),
 }
 
 # Imports that go against that, each with its reason. An entry that is no longer needed must go.

@@ -311,8 +311,8 @@ def test_all_mistakes_are_told_in_the_order_of_lines(write: Write) -> None:
         "house.yaml:7: meters.energy: expected the key once, as in line 5, got it again",
         "house.yaml:8: meters.mood: expected a plain value, got the tag !x",
         "house.yaml:11: actions[1]: expected one of UP, DOWN, WAIT, got 'SIDEWAYS'",
-        "house.yaml:12: color: expected one of extends, seed, rate, name, meters, size, actions, network, batch, either, "
-        "got 'color'",
+        "house.yaml:12: color: expected one of extends, seed, rate, name, meters, size, actions, network, batch, "
+        "either, got 'color'",
     ]
 
 
