@@ -10,10 +10,10 @@ import gymnasium
 from rich.console import Console
 from rich.table import Table
 
-from townlet import evaluate, train
+from townlet import evaluate, train, transfer
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive, run_word, setting
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, labelled, positive, run_word, setting
 from townlet.config import ConfigError, Level, Score, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
@@ -27,6 +27,7 @@ USAGE = """usage: townlet COMMAND ...
 
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
+  transfer   play trained agents in other levels, all in one table
   compare    draw the greedy survival of several runs into one picture
   levels     list the shipped levels, or draw one
   validate   check level files
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = {
         "train": train.main,
         "evaluate": evaluate.main,
+        "transfer": transfer.main,
         "compare": compare,
         "levels": levels,
         "validate": validate,
@@ -60,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compare(arguments: Sequence[str]) -> int:
     """Draw the greedy survival, or return, of several runs into one picture."""
     parser = Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
-    parser.add_argument("runs", nargs="+", metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing")
+    parser.add_argument(
+        "runs", nargs="+", type=labelled, metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
     )
@@ -74,13 +78,12 @@ def compare(arguments: Sequence[str]) -> int:
     task = None
     try:
         with ExitStack() as opened:
-            for word in options.runs:
-                label, equals, reference = word.partition("=")
-                run = resolve_run(reference if equals else word, options.runs_dir)
+            for label, reference in options.runs:
+                run = resolve_run(reference, options.runs_dir)
                 task = task or load_task(run / "config.yaml")
                 store = MetricsStore(run / "metrics.sqlite", read_only=True)
                 opened.callback(store.close)
-                stores.setdefault(label if equals else run.name, []).append(store)
+                stores.setdefault(label or run.name, []).append(store)
             assert task is not None  # there is at least one run
             title = options.title or f"Level {task.id}, {task.name}"
             draw_comparison(

@@ -84,9 +84,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run"),
     "fit": ("config", "environment"),
     "evaluate": (*UP_TO_POPULATION, "command_line", "fit"),
+    "transfer": (*UP_TO_POPULATION, "bench", "command_line", "evaluate", "level_file"),
     "cli": (
         *UP_TO_POPULATION,
         "command_line",
+        "transfer",
         "level_file",
         "level_picture",
         "level_schema",
