@@ -8,15 +8,17 @@ from pathlib import Path
 
 import gymnasium
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
-from townlet import evaluate, train
+from townlet import evaluate, train, transfer
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive, run_word
-from townlet.config import ConfigError, Score, load_level, load_task
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, labelled, positive, run_word, setting
+from townlet.config import ConfigError, Level, Score, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
+from townlet.level_picture import level_picture, levels_table, summary
+from townlet.level_schema import schema_text
 from townlet.training.curves import draw_comparison
 from townlet.training.metrics import MetricsStore
 from townlet.training.run_directory import RunError, resolve_run
@@ -25,9 +27,11 @@ USAGE = """usage: townlet COMMAND ...
 
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
+  transfer   play trained agents in other levels, all in one table
   compare    draw the greedy survival of several runs into one picture
-  levels     list the shipped levels
+  levels     list the shipped levels, or draw one
   validate   check level files
+  schema     print the JSON Schema of level files, for editors
   check-env  check a vector environment of Gymnasium, by its id
   bench      benchmarks, as python -m townlet.bench
 
@@ -40,9 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = {
         "train": train.main,
         "evaluate": evaluate.main,
+        "transfer": transfer.main,
         "compare": compare,
         "levels": levels,
         "validate": validate,
+        "schema": schema,
         "check-env": check_env,
         "bench": bench.main,
     }
@@ -56,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def compare(arguments: Sequence[str]) -> int:
     """Draw the greedy survival, or return, of several runs into one picture."""
     parser = Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
-    parser.add_argument("runs", nargs="+", metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing")
+    parser.add_argument(
+        "runs", nargs="+", type=labelled, metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
     )
@@ -70,13 +78,12 @@ def compare(arguments: Sequence[str]) -> int:
     task = None
     try:
         with ExitStack() as opened:
-            for word in options.runs:
-                label, equals, reference = word.partition("=")
-                run = resolve_run(reference if equals else word, options.runs_dir)
+            for label, reference in options.runs:
+                run = resolve_run(reference, options.runs_dir)
                 task = task or load_task(run / "config.yaml")
                 store = MetricsStore(run / "metrics.sqlite", read_only=True)
                 opened.callback(store.close)
-                stores.setdefault(label if equals else run.name, []).append(store)
+                stores.setdefault(label or run.name, []).append(store)
             assert task is not None  # there is at least one run
             title = options.title or f"Level {task.id}, {task.name}"
             draw_comparison(
@@ -107,14 +114,23 @@ def _last_scores(stores: Mapping[str, Sequence[MetricsStore]], score: Score) -> 
 
 
 def levels(arguments: Sequence[str]) -> int:
-    """List the shipped levels."""
-    Parser(prog="townlet levels", description="List the shipped levels.").parse_args(arguments)
-    table = Table(Column("id", no_wrap=True), Column("level", overflow="fold"), "map", "network", padding=(0, 1, 1, 0))
-    for path in shipped_levels().values():
-        level = load_level(path)
-        size = f"{level.grid.width}x{level.grid.height} {level.layout.kind}"
-        table.add_row(level.id, f"{level.name}\n{level.description}", size, level.network.kind)
-    Console().print(table)
+    """List the shipped levels, or draw one."""
+    parser = Parser(prog="townlet levels", description="List the shipped levels, or draw one level.")
+    parser.add_argument("level", nargs="?", help="a level's id, name or file, to draw it (default: list all)")
+    parser.add_argument("--map", type=int, default=0, metavar="N", help="which of its maps (default: 0)")
+    parser.add_argument("--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of it")
+    options = parser.parse_args(arguments)
+    if options.level is None:
+        if options.map or options.set:
+            parser.error("--map and --set: expected a level to draw, got none")
+        Console().print(levels_table(load_level(path) for path in shipped_levels().values()))
+        return DONE
+    level = load_level(options.level, dict(options.set))
+    try:
+        picture = level_picture(level, options.map)
+    except ValueError as error:
+        parser.error(f"--map: {error}")
+    Console().print(picture)
     return DONE
 
 
@@ -125,12 +141,30 @@ def validate(arguments: Sequence[str]) -> int:
     wrong = False
     for reference in parser.parse_args(arguments).level:
         try:
-            level = load_task(reference)
-            print(f"{reference}: level {level.id}, {level.name}, is right")
+            task = load_task(reference)
+            about = summary(task) if isinstance(task, Level) else f"Gymnasium's {task.gym}"
+            print(f"{reference}: level {task.id}, {task.name}, is right: {about}")
         except ConfigError as error:
             wrong = True
             print(error, file=sys.stderr)
     return WRONG_USE if wrong else DONE
+
+
+def schema(arguments: Sequence[str]) -> int:
+    """Print the JSON Schema of level files, for editors."""
+    parser = Parser(prog="townlet schema", description="Print the JSON Schema of level files, for editors.")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write it there")
+    options = parser.parse_args(arguments)
+    if options.out is None:
+        print(schema_text(), end="")
+        return DONE
+    try:
+        options.out.write_text(schema_text(), encoding="utf-8")
+    except OSError as error:
+        print(f"townlet schema: cannot write {options.out}: {error.strerror}", file=sys.stderr)
+        return FAILED
+    print(f"written into {options.out}; the first line of a level: # yaml-language-server: $schema={options.out}")
+    return DONE
 
 
 def check_env(arguments: Sequence[str]) -> int:

@@ -37,6 +37,12 @@ def setting(text: str) -> tuple[str, str]:
     return key, value
 
 
+def labelled(text: str) -> tuple[str, str]:
+    """Read `LABEL=RUN`; the label is empty where there is none."""
+    label, equals, run = text.partition("=")
+    return (label, run) if equals else ("", text)
+
+
 def device_named(text: str) -> torch.device:
     """Read `auto`, `cpu` or `cuda`."""
     if text not in ("auto", "cpu", "cuda"):

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,27 @@ from typing import Any
 import torch
 
 from townlet.agent.networks import QNetwork, make_network
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive
-from townlet.config import ConfigError, Task, load_task
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting
+from townlet.config import ConfigError, Level, Task, load_task
 from townlet.environment.make import make_env
 from townlet.environment.types import WorldError
+from townlet.fit import misfit
 from townlet.population.evaluation import RandomPolicy, evaluate, play
 from townlet.seeding import stream_seed
 from townlet.training import checkpoint
 from townlet.training.run_directory import RunError, resolve_run
+
+OF_LEARNING = ("network", "training", "evaluation")  # keys of a task that say nothing of its world
 
 
 def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet evaluate", description="Play greedy episodes on maps that training never saw.")
     parser.add_argument("run", metavar="RUN", help="a run's folder or name, or latest")
+    parser.add_argument("--level", help="another level to play in: an id, a name or a file (default: the run's own)")
+    parser.add_argument(
+        "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level's world"
+    )
     parser.add_argument("--episodes", type=positive, default=512, help="how many (default: 512)")
     parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--seed", type=int, help="which maps and starts (default: those of the run's own evaluations)")
@@ -41,17 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         run = resolve_run(options.run, options.runs_dir)
-        task = load_task(run / "config.yaml")
+        learned, overrides = load_task(run / "config.yaml"), dict(options.set)
+        world = load_world(learned, options.level or run / "config.yaml", overrides)
         found = find_checkpoint(run / "checkpoints", options.checkpoint)
-        network = trained_network(task, found, options.device)
-        seed = stream_seed(task.training.seed, "evaluation") if options.seed is None else options.seed
-        result = evaluate(task, network, options.episodes, seed, options.device, options.forget_every)
-        result |= {"checkpoint": found.path.name, "level": task.id}
+        network = trained_network(learned, found, options.device)
+        seed = evaluation_seed(learned) if options.seed is None else options.seed
+        result = evaluate(world, network, options.episodes, seed, options.device, options.forget_every)
+        result |= {"checkpoint": found.path.name, "level": world.id, "learned": learned.id, "set": overrides}
         if options.json:
             print(json.dumps(result))
         else:
-            random = play(task, RandomPolicy(seed, options.device), options.episodes, seed, options.device)
-            print(describe(task, result, random[task.score.key]))
+            random = play(world, RandomPolicy(seed, options.device), options.episodes, seed, options.device)
+            print(describe(world, result, random[world.score.key]))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
@@ -59,6 +67,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"townlet evaluate: {error}", file=sys.stderr)
         return FAILED
     return DONE
+
+
+def load_world(learned: Task, reference: str | Path, overrides: Mapping[str, Any] | None = None) -> Task:
+    """Load the task that an agent of `learned` is to play: its world alone matters, how it would be learned does not.
+
+    `overrides` are dotted keys of that world. Its maps are drawn from the seed of `learned`, so that those of
+    evaluation stay unseen. Raises ConfigError where the world is wrong, where the network of `learned` does not fit it,
+    and where its maps may be ones that were trained on.
+    """
+    overrides = dict(overrides or {})
+    for key in overrides:
+        if key.partition(".")[0] in OF_LEARNING:
+            raise ConfigError([f"--set {key}: expected a key of the world, got one of how agents learn in it"])
+    world = load_task(reference, overrides | {"training.seed": learned.training.seed})
+    if problem := misfit(learned, world):
+        raise ConfigError([f"level {world.id}: the network of level {learned.id} does not fit: {problem}"])
+    if isinstance(learned, Level) and isinstance(world, Level) and learned.grid == world.grid:
+        # Maps of one seed and size come in one order; those of evaluation come after those of training.
+        trained, kept = learned.layout.training_maps or 0, world.layout.training_maps
+        if kept is not None and kept < trained:
+            expected = f"at least {trained}, since the first {trained} maps were trained on"
+            raise ConfigError([f"level {world.id}: layout.training_maps: expected {expected}, got {kept}"])
+    return world
+
+
+def evaluation_seed(task: Task) -> int:
+    """Return the seed of a run's own evaluations."""
+    return stream_seed(task.training.seed, "evaluation")
 
 
 def trained_network(task: Task, found: checkpoint.Checkpoint, device: torch.device) -> QNetwork:
@@ -85,12 +121,15 @@ def find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
 
 def describe(task: Task, result: dict[str, Any], random: float) -> str:
     """The result for a person, beside what random actions reach in the same episodes, measured now."""
-    score, known = task.score, {name: value for name, value in task.yardsticks.items() if name != "random"}
+    score, changed = task.score, result["set"]
+    known = {} if changed else {name: value for name, value in task.yardsticks.items() if name != "random"}
     length, reward = ("survival", "reward") if score.key == "mean_ep_length" else ("length", "return")
     limit = f" of {task.max_steps}" if task.max_steps else ""
     deaths = ", ".join(f"{count} of {cause}" for cause, count in result["deaths"].items() if count) or "none"
+    learned = "" if result["learned"] == result["level"] else f" learned in level {result['learned']}"
+    where = ", ".join([f"level {result['level']}", *(f"{key}={value}" for key, value in changed.items())])
     lines = [
-        f"level {result['level']}, {result['checkpoint']}: {result['episodes']} greedy episodes on {score.unseen}",
+        f"{where}, {result['checkpoint']}{learned}: {result['episodes']} greedy episodes on {score.unseen}",
         f"{length:9} {result['mean_ep_length']:.1f}{limit} steps (standard deviation {result['std_ep_length']:.1f})",
         f"{reward:9} {result['mean_reward']:.2f} (standard deviation {result['std_reward']:.2f})",
         f"reached the limit  {result['survival_rate']:.1%}",

@@ -175,7 +175,8 @@ _LIMITS = {
 def _problem(details: ErrorDetails, spot: _Spot, values: object) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
-        names = [name for _, schema in spot.parents for name in schema.get("properties", {})]
+        names = ["extends"] if len(spot.key) == 1 else []  # which a file may have, and a level has not
+        names += [name for _, schema in spot.parents for name in schema.get("properties", {})]
         return Problem(spot.key, *_one_of(names, spot.key[-1]))
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         key = (*spot.key, context["discriminator"].strip("'"))
@@ -229,6 +230,8 @@ def _describe(schemas: list[Schema]) -> str:
 
 def _describe_kind(schema: Schema) -> str:
     kind = _KINDS.get(schema.get("type", ""), "a value")
+    if "pattern" in schema and "description" in schema:
+        return str(schema["description"])
     if "minItems" in schema and schema["minItems"] == schema.get("maxItems"):
         return f"{kind} of {schema['minItems']}"
     return ", ".join([kind, *(words.format(schema[limit]) for limit, words in _LIMITS.items() if limit in schema)])

@@ -25,6 +25,11 @@ from townlet.level import (
     Training,
 )
 
+PRESENT = "The meters that the level has, in observation order."
+VOCABULARY = "The kinds of places that agents know, by name, in observation order."
+WORD = "at most 64 letters, digits, dots, dashes and underscores, a letter or digit first"
+Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64, description=WORD)]
+
 
 class Score(NamedTuple):
     """What says how well agents do."""
@@ -43,11 +48,11 @@ class Score(NamedTuple):
 class Task(Part):
     """What every run has: a name, a network, and how it learns. The world is that of a Level or of a GymTask."""
 
-    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
-    name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64)]
-    description: str
+    id: Word
+    name: Word
+    description: Annotated[str, Field(description="What the level is and teaches, in a line or two.")]
     max_steps: Ticks | None
-    yardsticks: dict[Name, float] = Field(default_factory=dict)  # scores that are known, by name
+    yardsticks: dict[Name, float] = Field(default_factory=dict, description="Scores that are known, by name.")
     network: Annotated[FeedForward | Recurrent, Field(discriminator="kind")]
     training: Training
     evaluation: Evaluation
@@ -71,16 +76,16 @@ class Level(Task):
     """A whole level: the world, what agents see and are rewarded for, and how they learn."""
 
     grid: Grid
-    meters: Annotated[dict[Name, Meter], Field(min_length=1)]
-    present_meters: Annotated[tuple[Name, ...], Field(strict=False, min_length=1)]  # in observation order
+    meters: Annotated[dict[Name, Meter], Field(min_length=1, description="The needs that there are, by name.")]
+    present_meters: Annotated[tuple[Name, ...], Field(strict=False, min_length=1, description=PRESENT)]
     drains: Annotated[tuple[Drain, ...], Field(strict=False)] = ()
     cascades: Cascades | None = None
-    affordances: Annotated[dict[Name, Affordance], Field(min_length=1)]  # the vocabulary, in observation order
-    placed_affordances: Annotated[tuple[Name, ...], Field(strict=False)]
+    affordances: Annotated[dict[Name, Affordance], Field(min_length=1, description=VOCABULARY)]
+    placed_affordances: Annotated[tuple[Name, ...], Field(strict=False, description="Those that stand on the map.")]
     layout: Layout
-    actions: Annotated[tuple[Action, ...], Field(strict=False, min_length=1)]
-    max_steps: Ticks
-    day_ticks: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    actions: Annotated[tuple[Action, ...], Field(strict=False, min_length=1, description="What agents can do.")]
+    max_steps: Annotated[Ticks, Field(description="Ticks after which an episode is cut off.")]
+    day_ticks: Annotated[int, Field(ge=1, le=10_000, description="Ticks of a day; null: no hours.")] | None = None
     multi_tick: MultiTick | None = None
     observation: Observation
     reward: Reward
@@ -88,7 +93,8 @@ class Level(Task):
     @property
     def score(self) -> Score:
         """Survival, in steps."""
-        return Score("survival", "mean_ep_length", "rollout/ep_len_mean", "unseen maps", self.max_steps)
+        played = "unseen maps" if self.layout.kind == "random" else "the one map"
+        return Score("survival", "mean_ep_length", "rollout/ep_len_mean", played, self.max_steps)
 
     @property
     def window(self) -> int | None:

@@ -7,6 +7,7 @@ import pytest
 from townlet import cli
 from townlet.config import load_level
 from townlet.level_file import shipped_levels
+from townlet.task import WORD
 
 Capture = pytest.CaptureFixture[str]
 
@@ -55,12 +56,22 @@ def test_words_come_from_the_command_line_where_none_are_given(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["townlet", "validate", "0"])
     assert cli.main() == 0
-    assert capsys.readouterr().out == "0: level 0, minimal, is right\n"
+    assert (
+        capsys.readouterr().out
+        == "0: level 0, minimal, is right: 3x3 fixed, 1 place, 1 meter, 5 actions, 43 numbers seen\n"
+    )
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("levels", "2"), ("validate",), ("validate", "2", "--strict"), ("evaluate",), ("train", "--levle", "2")],
+    [
+        ("levels", "--map", "1"),
+        ("levels", "0", "--map", "1"),
+        ("validate",),
+        ("validate", "2", "--strict"),
+        ("evaluate",),
+        ("train", "--levle", "2"),
+    ],
 )
 def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str, ...], capsys: Capture) -> None:
     assert exit_code(*arguments) == 2
@@ -77,20 +88,37 @@ def test_levels_lists_every_shipped_level_in_the_order_of_the_ladder(
     assert exit_code("levels") == 0
     rows = [line.strip("│").split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
     said = [[cell.strip() for cell in row] for row in rows]
+    first = [row for row in said if row[0]]
     levels = [load_level(path) for path in shipped_levels().values()]
-    for level, first, second in zip(levels, said[::3], said[1::3], strict=True):  # two lines each, and an empty one
-        size = f"{level.grid.width}x{level.grid.height} {level.layout.kind}"
-        assert first == [level.id, level.name, size, level.network.kind]
-        assert second == ["", level.description, "", ""]
-    assert [row[0] for row in said[::3]][:4] == ["0", "0.5", "1", "2"]
+    assert [row[0] for row in first] == [level.id for level in levels]
+    assert [row[0] for row in first][:4] == ["0", "0.5", "1", "2"]
+    assert [row[1] for row in first] == [level.name for level in levels]
+    assert {level.description for level in levels} <= {row[1] for row in said}
+    at = said.index(next(row for row in said if row[0] == "3"))
+    assert [row[2:] for row in said[at : at + 5]] == [
+        ["8x8 random", "5x5 cells", "recurrent"], ["14 places", "position", "256 agents"], ["", "clock", "20M steps"],
+        ["", "progress", ""], ["", "age", ""],
+    ]  # fmt: skip
 
 
-def test_levels_is_whole_on_a_narrow_screen(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    assert exit_code("levels") == 0
+def test_levels_draws_the_level_that_is_named(capsys: Capture, tmp_path: Path) -> None:
+    assert exit_code("levels", "2", "--map", "7", "--set", "grid.width=9") == 0
     out = capsys.readouterr().out
-    assert "partial_observability_reference" in out and "…" not in out
-    assert max(map(len, out.splitlines())) <= 80
+    assert "2 partial_observability" in out and "map 7 of 4,096" in out and "9x8 cells" in out
+    assert exit_code("levels", "0", "--set", "max_steps=none") == 2
+    assert capsys.readouterr().err == "--set max_steps: expected an integer, at least 1, below 2147483648, got 'none'\n"
+
+
+@pytest.mark.parametrize("level", [None, *shipped_levels()])
+def test_levels_is_whole_on_a_narrow_screen(
+    level: str | None, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert exit_code("levels", *([level] if level else [])) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80 and "…" not in out
+    names = [load_level(path).id for path in shipped_levels().values()] if level is None else [load_level(level).name]
+    assert all(name in out for name in names)
 
 
 def test_validate_looks_at_every_level_named_and_fails_if_one_is_wrong(capsys: Capture, tmp_path: Path) -> None:
@@ -98,7 +126,8 @@ def test_validate_looks_at_every_level_named_and_fails_if_one_is_wrong(capsys: C
     wrong.write_text(f"extends: {shipped_levels()['0']}\nmax_steps: 0\nactions: []\n")
     assert exit_code("validate", "0", str(wrong), "no-such-level", str(absent), "minimal") == 2
     said = capsys.readouterr()
-    assert said.out.splitlines() == ["0: level 0, minimal, is right", "minimal: level 0, minimal, is right"]
+    right = "level 0, minimal, is right: 3x3 fixed, 1 place, "
+    assert [line.startswith((f"0: {right}", f"minimal: {right}")) for line in said.out.splitlines()] == [True, True]
     first, second, third, fourth = said.err.splitlines()
     assert first.startswith(f"{wrong}:2: max_steps: expected ") and second.startswith(f"{wrong}:3: actions: expected ")
     assert third.startswith("level: expected one of 0, 0.5, 1, 2, ") and third.endswith("got 'no-such-level'")
@@ -108,7 +137,22 @@ def test_validate_looks_at_every_level_named_and_fails_if_one_is_wrong(capsys: C
 def test_validate_passes_where_all_are_right(capsys: Capture) -> None:
     assert exit_code("validate", *shipped_levels()) == 0
     said = capsys.readouterr()
-    assert said.err == "" and said.out.count("is right\n") == len(shipped_levels())
+    assert said.err == "" and said.out.count("is right: ") == len(shipped_levels())
+
+
+def test_validate_tells_which_environment_a_gymnasium_task_is_of(capsys: Capture) -> None:
+    assert exit_code("validate", "cartpole-without-velocities") == 0
+    assert "is right: Gymnasium's " in capsys.readouterr().out
+
+
+def test_validate_knows_what_was_meant(capsys: Capture, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(f"extends: {shipped_levels()['0']}\nid: my town\nextend: world.yaml\n")
+    assert exit_code("validate", str(wrong)) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"{wrong}:2: id: expected {WORD}, got 'my town'"
+    assert second.startswith(f"{wrong}:3: extend: expected one of extends, id, ")
+    assert second.endswith("got 'extend'; did you mean 'extends'?")
 
 
 def test_train_and_evaluate_are_the_commands_of_their_modules(capsys: Capture, tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def test_a_key_that_an_overridden_mapping_lacks_is_missing_from_the_file(write: 
     ],
 )
 def test_a_mistake_is_one_line_with_file_line_key_expected_and_got(write: Write, text: str, line: str) -> None:
-    keys = "seed, rate, name, meters, size, actions, network, batch, either"
+    keys = "extends, seed, rate, name, meters, size, actions, network, batch, either"
     at = 3 if text.startswith("rate: 1\n") else 2
     assert errors(write(f"seed: 1\n{text}\n")) == [f"house.yaml:{at}: {line.replace('{keys}', keys)}"]
 
@@ -311,8 +311,8 @@ def test_all_mistakes_are_told_in_the_order_of_lines(write: Write) -> None:
         "house.yaml:7: meters.energy: expected the key once, as in line 5, got it again",
         "house.yaml:8: meters.mood: expected a plain value, got the tag !x",
         "house.yaml:11: actions[1]: expected one of UP, DOWN, WAIT, got 'SIDEWAYS'",
-        "house.yaml:12: color: expected one of seed, rate, name, meters, size, actions, network, batch, either, "
-        "got 'color'",
+        "house.yaml:12: color: expected one of extends, seed, rate, name, meters, size, actions, network, batch, "
+        "either, got 'color'",
     ]
 
 

@@ -1,0 +1,63 @@
+"""Whether what a network learned to see and to do in one task means the same in another."""
+
+from contextlib import closing
+from typing import NamedTuple
+
+from townlet.config import Level, Task
+from townlet.environment.make import make_env
+from townlet.environment.types import ObservationLayout
+
+
+class _Face(NamedTuple):
+    """What a network meets of a task: widths, and what each number of them stands for, where it has a name."""
+
+    widths: dict[str, int]  # of the parts of the observation, then of the actions
+    names: dict[str, tuple[str, ...]]
+
+
+def misfit(learned: Task, other: Task) -> str | None:
+    """Say where a network of `learned` cannot act in `other`, in one line; None where it can.
+
+    It can where each part of the observation is as wide and names the same meters and affordances in the same order,
+    and the actions are the same. Grid, map, rules, rewards and time limit may differ. Raises ConfigError where an
+    environment of Gymnasium cannot be made.
+    """
+    was, now = _face(learned), _face(other)
+    wrong = [
+        f"{part}: expected {_tell(was, part)}, got {_tell(now, part)}"
+        for part in dict.fromkeys([*was.widths, *now.widths])
+        if was.widths.get(part) != now.widths.get(part)
+    ]
+    renamed = (_renamed(part, names, now.names[part]) for part, names in was.names.items() if part in now.names)
+    return "; ".join([*wrong, *filter(None, renamed)]) or None
+
+
+def _face(task: Task) -> _Face:
+    if not isinstance(task, Level):
+        with closing(make_env(task, 1, compile=False)) as env:
+            return _Face(_widths(env.observation_layout, env.num_actions), {})
+    places, grid = tuple(task.affordances), task.grid
+    names = {"meters": task.present_meters, "underfoot": places, "offsets": places, "actions": tuple(task.actions)}
+    if task.observation.position == "one_hot":
+        names["position"] = (f"cells of {grid.width}x{grid.height}",)
+    widths = _widths(ObservationLayout.of(task), len(task.actions))
+    return _Face(widths, {part: names[part] for part in widths if part in names})
+
+
+def _widths(layout: ObservationLayout, num_actions: int) -> dict[str, int]:
+    return {**{part: layout.width(part) for part in layout.slices}, "actions": num_actions}
+
+
+def _tell(face: _Face, part: str) -> str:
+    if part not in face.widths:
+        return "none"
+    listed = f" ({', '.join(face.names[part])})" if part == "actions" and part in face.names else ""
+    return f"{face.widths[part]}{listed}"
+
+
+def _renamed(part: str, before: tuple[str, ...], after: tuple[str, ...]) -> str | None:
+    """The first name that stands for something else now; lists of different length are told by their widths."""
+    if len(before) != len(after):
+        return None
+    pairs = enumerate(zip(before, after, strict=True), start=1)
+    return next((f"{part}: expected {old} as number {at}, got {new}" for at, (old, new) in pairs if old != new), None)
