@@ -173,14 +173,13 @@ def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -
     """The first state of the given episode of each agent; `key` and `episode` are [num_agents] int32."""
     hashed = mix(key ^ episode)
     initial = [torch.full_like(key, level.meters[name].initial, dtype=torch.float32) for name in level.present_meters]
-    zero = torch.zeros_like(key)
     return EnvState(
         meters=torch.stack(initial),
         x=draw_below(mix(hashed ^ X_STREAM), level.grid.width),
         y=draw_below(mix(hashed ^ Y_STREAM), level.grid.height),
         map_index=draw_below(mix(hashed ^ MAP_STREAM), tables.num_maps),
-        progress=zero,
-        tick=zero,
+        progress=torch.zeros_like(key),  # no tensor twice: dynamo would compile once more where they part
+        tick=torch.zeros_like(key),
         episode=episode,
     )
 
