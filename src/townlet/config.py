@@ -69,6 +69,7 @@ __all__ = [
     "SpatialEncoder",
     "Task",
     "Training",
+    "level_problems",
     "load_level",
     "load_task",
 ]

@@ -79,7 +79,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "viewer": UP_TO_POPULATION,
     "bench": (*UP_TO_POPULATION, "command_line", "evaluate", "level_file"),
     "training_run": (*UP_TO_POPULATION, "terminal"),
-    "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run"),
+    "ladder": (*UP_TO_POPULATION, "training_run"),
+    "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run", "ladder"),
     "evaluate": (*UP_TO_POPULATION, "command_line"),
     "cli": (*UP_TO_POPULATION, "command_line", "level_file", "train", "evaluate", "viewer", "bench"),
 }
