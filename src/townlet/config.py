@@ -8,6 +8,7 @@ from typing import Any
 
 from townlet import level_file
 from townlet.level import (
+    Adversarial,
     Affordance,
     CascadeGroup,
     Cascades,
@@ -32,6 +33,7 @@ from townlet.level import (
     Replay,
     Reward,
     SpatialEncoder,
+    Static,
     Training,
 )
 from townlet.level_checks import gym_problems, level_problems, name_problems
@@ -39,6 +41,7 @@ from townlet.level_file import ConfigError
 from townlet.task import GymTask, Level, Score, Task
 
 __all__ = [
+    "Adversarial",
     "Affordance",
     "CascadeGroup",
     "Cascades",
@@ -67,6 +70,7 @@ __all__ = [
     "Reward",
     "Score",
     "SpatialEncoder",
+    "Static",
     "Task",
     "Training",
     "level_problems",

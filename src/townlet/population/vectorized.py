@@ -11,6 +11,7 @@ from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import Task
+from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
 from townlet.population.learning import make_learning
@@ -35,6 +36,7 @@ class VectorizedPopulation:
         self.learner = QLearner(self.network, task.training)
         weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
+        self.curriculum = make_curriculum(task, env)
         self._learning = make_learning(task.training, env, self.learner)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
@@ -71,11 +73,12 @@ class VectorizedPopulation:
     def step(self) -> dict[str, Tensor]:
         """Advance every agent by one tick; return the metrics of the updates made, if any, on the device."""
         started = time.perf_counter()
-        actions, hidden = self.act()
+        actions, hidden, q = self._choose()
         acted = time.perf_counter()
-        result = self.env.step(actions)
+        result = self.env.step(actions, self.curriculum.difficulty())
         stepped = time.perf_counter()
         self._record(actions, result)
+        self.curriculum.record(q, self.observation.action_mask, result)
         self._carry_on(actions, result, hidden)
         stored = time.perf_counter()
         metrics = self._learning.learn(self.env_steps) if self._learning.due(self.steps) else {}
@@ -86,8 +89,11 @@ class VectorizedPopulation:
 
     def act(self) -> tuple[Tensor, Hidden]:
         """Choose the next actions [num_agents] and return the memory after them; changes nothing but random streams."""
+        return self._choose()[:2]
+
+    def _choose(self) -> tuple[Tensor, Hidden, Tensor]:
         q, hidden = q_values(self.network, self.observation, self.memory)
-        return self.exploration.select(q, self.observation.action_mask, self.env_steps), hidden
+        return self.exploration.select(q, self.observation.action_mask, self.env_steps), hidden, q
 
     def _record(self, actions: Tensor, result: StepResult) -> None:
         self.buffer.append(
@@ -111,7 +117,7 @@ class VectorizedPopulation:
 
     def read_metrics(self) -> dict[str, float]:
         """What happened since the last call, by metric name; one synchronisation with the device."""
-        metrics = self.episodes.read() | self.env.read_metrics()
+        metrics = self.episodes.read() | self.env.read_metrics() | self.curriculum.read_metrics()
         metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
         if self.hidden:
             metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
@@ -132,6 +138,7 @@ class VectorizedPopulation:
             "previous_actions": self.memory.previous_actions,
             "steps": self.steps,
             "episodes": self.episodes.state_dict(),
+            "curriculum": self.curriculum.state_dict(),
             "random": {name: stream.get_state() for name, stream in self._streams().items()},
         }
 
@@ -146,6 +153,7 @@ class VectorizedPopulation:
         self.buffer.load_state_dict(state["buffer"])
         self.steps = state["steps"]
         self.episodes.load_state_dict(state["episodes"])
+        self.curriculum.load_state_dict(state["curriculum"])
         if self.env.resumes:
             observed = {name: part.to(self.device) for name, part in state["observation"].items()}
             self.observation = Observation(**observed)

@@ -1,4 +1,4 @@
-"""Weights carried to another level: what is known stays known, what is new begins at nothing, what differs is refused."""
+"""Weights carried to another level: what is known stays, what is new begins at nothing, what differs is refused."""
 
 import pytest
 import torch
@@ -111,10 +111,7 @@ def test_the_previous_action_is_matched_by_its_name():
 )
 def test_another_network_is_refused_in_one_line_and_left_as_it_is(change, said):
     old = load_level("2", JOINT)
-    if "network" in change:
-        new = with_network_of(old, load_level("1"))
-    else:
-        new = load_level("2", JOINT | change)
+    new = with_network_of(old, load_level("1")) if "network" in change else load_level("2", JOINT | change)
     one, other = network_of(old), network_of(new)
     kept = {name: value.clone() for name, value in other.state_dict().items()}
     with pytest.raises(CarryError, match=said) as refused:
