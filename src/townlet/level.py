@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from townlet.level_course import Adversarial, Static
+from townlet.level_course import Adversarial, Curiosity, Static
 from townlet.level_part import Count, Name, Part, Positive, Rate, Ticks, Unit
 
 Action = Literal["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
@@ -253,6 +253,7 @@ class Training(Part):
     max_grad_norm: Annotated[float, Field(gt=0.0)]
     exploration: Exploration
     curriculum: Annotated[Static | Adversarial, Field(discriminator="kind")] | None = None  # null: static
+    curiosity: Curiosity | None = None
 
 
 class Evaluation(Part):

@@ -44,6 +44,10 @@ def gym_problems(task: GymTask) -> list[Problem]:
     if weights := task.training.exploration.action_weights:
         key = ("training", "exploration", "action_weights")
         problems.append(Problem(key, "nothing, since a Gymnasium action has no name", ", ".join(weights)))
+    curiosity = task.training.curiosity
+    if curiosity and curiosity.anneal and task.max_steps is None:
+        key = ("training", "curiosity", "anneal")
+        problems.append(Problem(key, "null without max_steps, of which survival is a share", "a rule"))
     if isinstance(task.training.curriculum, Adversarial):
         key = ("training", "curriculum", "kind")
         problems.append(Problem(key, "static, since only a town can be made easier", "adversarial"))

@@ -1,10 +1,10 @@
-"""The parts of a level that say how its difficulty grows."""
+"""The parts of a level that say how its difficulty grows, and the worth of what is new."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from townlet.level_part import Name, Part, Rate, Ticks, Unit
+from townlet.level_part import Name, Part, Positive, Rate, Ticks, Unit
 
 
 class Static(Part):
@@ -36,3 +36,25 @@ class Adversarial(Part):
     least_progress: Rate = 0.0  # survival in the later half of the episodes less that in the earlier one
     entropy_below: Unit
     temperature: Annotated[float, Field(gt=0.0)]
+
+
+class Anneal(Part):
+    """When the weight of curiosity is multiplied by `factor`: see `exploration.annealing` for the rule."""
+
+    episodes: Annotated[int, Field(ge=1, le=1000)]  # of each agent, that are looked at
+    survival: Unit  # their mean survival, in shares of the time limit, is at least this
+    spread: Unit  # and its standard deviation at most this
+    factor: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Curiosity(Part):
+    """What is new is worth `weight`: the error of a network that predicts a frozen one (Burda et al., 2018).
+
+    Both have `hidden` layers and answer with `embedding` numbers. anneal null: the weight stays.
+    """
+
+    weight: Annotated[float, Field(gt=0.0)]
+    hidden: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
+    embedding: Positive
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
+    anneal: Anneal | None = None

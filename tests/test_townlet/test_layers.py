@@ -189,6 +189,11 @@ STEP_PATH = {
     "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
     "masking": ("masked_argmax", "masked_max"),
     "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
+    "exploration.rnd": (
+        "RandomNetworkDistillation.reward", "RandomNetworkDistillation.novelty", "RandomNetworkDistillation.update",
+        "RunningMoments.update", "RunningMoments.deviation",
+    ),
+    "exploration.annealing": ("NoveltyWeight.record",),
     "curriculum.adversarial": (
         "AdversarialCurriculum.difficulty", "AdversarialCurriculum.record", "AdversarialCurriculum._move",
         "policy_entropy",

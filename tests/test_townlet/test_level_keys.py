@@ -100,6 +100,9 @@ ADVERSARIAL = {
     "least_progress": -0.4, "entropy_below": 0.97, "temperature": 0.1,
 }  # fmt: skip
 
+ANNEAL = {"episodes": 1, "survival": 0.2, "spread": 0.4, "factor": 0.5}
+CURIOSITY = {"weight": 0.5, "hidden": [8], "embedding": 4, "learning_rate": 0.01, "anneal": ANNEAL}
+HUNGRY = TOWN["meters"] | {"food": TOWN["meters"]["food"] | {"initial": 0.15}}  # lives of some ticks
 EASIER = ADVERSARIAL | {"stages": [{"meters": ["food"], "passive": 0.5}, {"passive": 1.0}]}
 
 BASES: dict[str, Content] = {
@@ -110,10 +113,11 @@ BASES: dict[str, Content] = {
     "plain": {**TOWN, "network": FEED_FORWARD},
     "graded": {
         **TOWN,
-        "meters": TOWN["meters"] | {"food": TOWN["meters"]["food"] | {"initial": 0.15}},
+        "meters": HUNGRY,
         "training": FRESH | {"curriculum": ADVERSARIAL},
         "sparse_reward": SPARSE,
     },
+    "curious": {**TOWN, "meters": HUNGRY, "training": FRESH | {"curiosity": CURIOSITY}},
     "sparse": {
         **TOWN,
         "training": FRESH | {"curriculum": ADVERSARIAL | {"stages": STAGES[::-1]}},
@@ -229,6 +233,19 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.adam_epsilon": ("town", {"training.adam_epsilon": 1e-4}),
         "training.max_grad_norm": ("town", {"training.max_grad_norm": 0.05}),
         "training.curriculum": ("town", {"training.curriculum": EASIER}),
+        **{
+            f"training.curiosity.{key}": ("curious", {f"training.curiosity.{key}": value})
+            for key, value in (
+                ("weight", 0.6),
+                ("hidden", [9]),
+                ("embedding", 5),
+                ("learning_rate", 0.02),
+                ("anneal.episodes", 2),
+                ("anneal.survival", 0.9),
+                ("anneal.spread", 0.0),
+                ("anneal.factor", 0.4),
+            )
+        },
         **{
             f"training.curriculum<adversarial>.{key}": ("graded", {f"training.curriculum.{path or key}": value})
             for key, path, value in (

@@ -184,7 +184,7 @@ def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -
         y=draw_below(mix(hashed ^ Y_STREAM), level.grid.height),
         map_index=draw_below(mix(hashed ^ MAP_STREAM), tables.num_maps),
         progress=zero,
-        tick=zero,
+        tick=torch.zeros_like(key),  # not the tensor of progress: a compiled step would be compiled again without that
         episode=episode,
     )
 

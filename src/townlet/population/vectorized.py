@@ -14,6 +14,7 @@ from townlet.config import Task
 from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
+from townlet.exploration.rnd import make_curiosity
 from townlet.population.learning import make_learning
 from townlet.seeding import generator, stream_seed
 from townlet.sequences import Hidden
@@ -37,7 +38,8 @@ class VectorizedPopulation:
         weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
         self.curriculum = make_curriculum(task, env)
-        self._learning = make_learning(task.training, env, self.learner)
+        self.curiosity = make_curiosity(task, env)
+        self._learning = make_learning(task.training, env, self.learner, self.curiosity)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)
@@ -105,6 +107,7 @@ class VectorizedPopulation:
             result.final_features,
             result.final_action_mask,
             self.hidden,
+            rewards_intrinsic=self.curiosity.reward(result) if self.curiosity else None,
             skipped=result.skipped,
         )
         self._learning.note(self.observation, self.memory)
@@ -118,6 +121,7 @@ class VectorizedPopulation:
     def read_metrics(self) -> dict[str, float]:
         """What happened since the last call, by metric name; one synchronisation with the device."""
         metrics = self.episodes.read() | self.env.read_metrics() | self.curriculum.read_metrics()
+        metrics |= self.curiosity.read_metrics() if self.curiosity else {}
         metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
         if self.hidden:
             metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
@@ -139,6 +143,7 @@ class VectorizedPopulation:
             "steps": self.steps,
             "episodes": self.episodes.state_dict(),
             "curriculum": self.curriculum.state_dict(),
+            "curiosity": self.curiosity.state_dict() if self.curiosity else None,
             "random": {name: stream.get_state() for name, stream in self._streams().items()},
         }
 
@@ -154,6 +159,11 @@ class VectorizedPopulation:
         self.steps = state["steps"]
         self.episodes.load_state_dict(state["episodes"])
         self.curriculum.load_state_dict(state["curriculum"])
+        if (self.curiosity is None) != (state["curiosity"] is None):
+            expected, got = ("none", "with some") if self.curiosity is None else ("some", "without")
+            raise ValueError(f"curiosity: expected {expected}, got a state {got}")
+        if self.curiosity:
+            self.curiosity.load_state_dict(state["curiosity"])
         if self.env.resumes:
             observed = {name: part.to(self.device) for name, part in state["observation"].items()}
             self.observation = Observation(**observed)
