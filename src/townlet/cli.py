@@ -10,7 +10,7 @@ import gymnasium
 from rich.console import Console
 from rich.table import Column, Table
 
-from townlet import evaluate, train
+from townlet import evaluate, novelty, train
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, positive, run_word
@@ -25,6 +25,7 @@ USAGE = """usage: townlet COMMAND ...
 
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
+  novelty    draw how new each cell of a town is to a curious agent
   compare    draw the greedy survival of several runs into one picture
   levels     list the shipped levels
   validate   check level files
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = {
         "train": train.main,
         "evaluate": evaluate.main,
+        "novelty": novelty.main,
         "compare": compare,
         "levels": levels,
         "validate": validate,

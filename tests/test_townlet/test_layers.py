@@ -85,7 +85,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ladder": (*UP_TO_POPULATION, "training_run"),
     "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run", "ladder"),
     "evaluate": (*UP_TO_POPULATION, "command_line"),
-    "cli": (*UP_TO_POPULATION, "command_line", "level_file", "train", "evaluate", "viewer", "bench"),
+    "novelty": (*UP_TO_POPULATION, "command_line", "evaluate"),
+    "cli": (*UP_TO_POPULATION, "command_line", "level_file", "train", "evaluate", "novelty", "viewer", "bench"),
 }
 
 # Imports that go against that, each with its reason. An entry that is no longer needed must go.
