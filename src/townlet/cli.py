@@ -10,7 +10,7 @@ import gymnasium
 from rich.console import Console
 from rich.table import Table
 
-from townlet import evaluate, train, transfer
+from townlet import evaluate, novelty, train, transfer
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, labelled, positive, run_word, setting
@@ -28,6 +28,7 @@ USAGE = """usage: townlet COMMAND ...
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
   transfer   play trained agents in other levels, all in one table
+  novelty    draw how new each cell of a town is to a curious agent
   compare    draw the greedy survival of several runs into one picture
   levels     list the shipped levels, or draw one
   validate   check level files
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "train": train.main,
         "evaluate": evaluate.main,
         "transfer": transfer.main,
+        "novelty": novelty.main,
         "compare": compare,
         "levels": levels,
         "validate": validate,

@@ -29,6 +29,17 @@ def positive(text: str) -> int:
     return value
 
 
+def share(text: str) -> float:
+    """Read a number above 0 and up to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value <= 1.0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and up to 1, got {text!r}")
+    return value
+
+
 def setting(text: str) -> tuple[str, str]:
     """Read `a.b=c`."""
     key, equals, value = text.partition("=")

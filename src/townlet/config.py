@@ -8,9 +8,11 @@ from typing import Any
 
 from townlet import level_file
 from townlet.level import (
+    Adversarial,
     Affordance,
     CascadeGroup,
     Cascades,
+    Curiosity,
     Drain,
     Evaluation,
     Exploration,
@@ -32,6 +34,7 @@ from townlet.level import (
     Replay,
     Reward,
     SpatialEncoder,
+    Static,
     Training,
 )
 from townlet.level_checks import gym_problems, level_problems, name_problems
@@ -39,10 +42,12 @@ from townlet.level_file import ConfigError
 from townlet.task import GymTask, Level, Score, Task
 
 __all__ = [
+    "Adversarial",
     "Affordance",
     "CascadeGroup",
     "Cascades",
     "ConfigError",
+    "Curiosity",
     "Drain",
     "Evaluation",
     "Exploration",
@@ -67,8 +72,10 @@ __all__ = [
     "Reward",
     "Score",
     "SpatialEncoder",
+    "Static",
     "Task",
     "Training",
+    "level_problems",
     "load_level",
     "load_task",
 ]

@@ -2,22 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-Rate = Annotated[float, Field(ge=-1.0, le=1.0)]
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
-Ticks = Annotated[int, Field(ge=1, lt=2**31)]  # what the world counts in int32
-Name = Annotated[str, Field(min_length=1, max_length=64)]
+from townlet.level_course import Adversarial, Curiosity, Static
+from townlet.level_part import Count, Name, Part, Positive, Rate, Ticks, Unit
+
 Action = Literal["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
-
-
-class Part(BaseModel):
-    """Base of all parts of a level: no unknown keys, no conversions, no changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
 
 # --- the world ---------------------------------------------------------------------------------------------------
 
@@ -74,8 +64,8 @@ class Affordance(Part):
     """What INTERACT does in one place: costs (negative: earnings) and effects of one whole interaction, by meter."""
 
     ticks: Ticks = 1
-    costs: dict[Name, Rate] = {}
-    effects: dict[Name, Rate] = {}
+    costs: dict[Name, Rate] = Field(default_factory=dict)
+    effects: dict[Name, Rate] = Field(default_factory=dict)
     hours: Annotated[tuple[Count, Count], Field(strict=False)] | None = None  # [open, close), may pass midnight
     place: Annotated[tuple[Count, Count], Field(strict=False)] | None = None  # x, y on a fixed map
 
@@ -135,8 +125,8 @@ class Reward(Part):
     alive: float = 0.0
     death: float = 0.0
     milestones: Annotated[tuple[Milestone, ...], Field(strict=False)] = ()
-    wellbeing: dict[Name, float] = {}
-    interaction: dict[Name, float] = {}
+    wellbeing: dict[Name, float] = Field(default_factory=dict)
+    interaction: dict[Name, float] = Field(default_factory=dict)
     potential: Potential | None = None
 
 
@@ -235,7 +225,7 @@ class Exploration(Part):
     base: Annotated[float, Field(gt=0.0, lt=1.0)]
     alpha: Annotated[float, Field(ge=0.0, le=100.0)]
     warm_up: Positive | None = None
-    action_weights: dict[Action, Annotated[float, Field(gt=0.0)]] = {}
+    action_weights: dict[Action, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
 
 
 class Training(Part):
@@ -262,6 +252,8 @@ class Training(Part):
     adam_epsilon: Annotated[float, Field(gt=0.0, le=1.0)]
     max_grad_norm: Annotated[float, Field(gt=0.0)]
     exploration: Exploration
+    curriculum: Annotated[Static | Adversarial, Field(discriminator="kind")] | None = None  # null: static
+    curiosity: Curiosity | None = None
 
 
 class Evaluation(Part):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from townlet.level import FeedForward, Fresh, Recurrent, Replay, SpatialEncoder
+from townlet.level import Adversarial, FeedForward, Fresh, Recurrent, Replay, Reward, SpatialEncoder
 from townlet.level_errors import Key, Problem
 from townlet.task import GymTask, Level, Task
 
@@ -20,6 +20,10 @@ NAMES: dict[Key, str] = {  # where the name of something stands -> the part of t
     ("reward", "wellbeing", ANY): "present_meters",
     ("reward", "interaction", ANY): "present_meters",
     ("reward", "potential", "meters", ANY): "present_meters",
+    ("sparse_reward", "wellbeing", ANY): "present_meters",
+    ("sparse_reward", "interaction", ANY): "present_meters",
+    ("sparse_reward", "potential", "meters", ANY): "present_meters",
+    ("training", "curriculum", "stages", ANY, "meters", ANY): "present_meters",
     ("placed_affordances", ANY): "affordances",
     ("training", "exploration", "action_weights", ANY): "actions",
 }
@@ -29,7 +33,7 @@ def level_problems(level: Level) -> list[Problem]:
     """Everything wrong between the parts of a level whose structure is right, but for `name_problems`."""
     checks: tuple[Callable[[Level], list[Problem]], ...] = (
         _meter_problems, _reward_problems, _affordance_problems, _layout_problems, _action_problems, _time_problems,
-        _returns_problems, _mode_problems, _network_problems,
+        _returns_problems, _mode_problems, _network_problems, _curriculum_problems,
     )  # fmt: skip
     return [problem for check in checks for problem in check(level)]
 
@@ -40,6 +44,13 @@ def gym_problems(task: GymTask) -> list[Problem]:
     if weights := task.training.exploration.action_weights:
         key = ("training", "exploration", "action_weights")
         problems.append(Problem(key, "nothing, since a Gymnasium action has no name", ", ".join(weights)))
+    curiosity = task.training.curiosity
+    if curiosity and curiosity.anneal and task.max_steps is None:
+        key = ("training", "curiosity", "anneal")
+        problems.append(Problem(key, "null without max_steps, of which survival is a share", "a rule"))
+    if isinstance(task.training.curriculum, Adversarial):
+        key = ("training", "curriculum", "kind")
+        problems.append(Problem(key, "static, since only a town can be made easier", "adversarial"))
     if isinstance(task.network, Recurrent) and task.network.sightings:
         problems.append(Problem(("network", "sightings"), "false, since only a town tells what is underfoot", "true"))
     return problems
@@ -92,11 +103,33 @@ def _meter_problems(level: Level) -> list[Problem]:
 
 
 def _reward_problems(level: Level) -> list[Problem]:
-    terms = level.reward
+    rewards = {"reward": level.reward, "sparse_reward": level.sparse_reward}
+    return [
+        Problem((key,), "at least one term that is not 0", "none")
+        for key, terms in rewards.items()
+        if terms is not None and not _terms(terms)
+    ]
+
+
+def _terms(terms: Reward) -> bool:
+    """Whether any term is not 0."""
     weights = [terms.alive, terms.death, *terms.wellbeing.values(), *terms.interaction.values()]
-    if not any([*weights, *(milestone.value for milestone in terms.milestones), terms.potential]):
-        return [Problem(("reward",), "at least one term that is not 0", "none")]
-    return []
+    return any([*weights, *(milestone.value for milestone in terms.milestones), terms.potential])
+
+
+def _curriculum_problems(level: Level) -> list[Problem]:
+    key, curriculum = ("training", "curriculum"), level.training.curriculum
+    stages = curriculum.stages if isinstance(curriculum, Adversarial) else ()
+    problems = []
+    sparse = any(stage.reward == "sparse" for stage in stages)
+    if sparse and level.sparse_reward is None:
+        problems.append(Problem(("sparse_reward",), "a reward, since a stage of the curriculum counts it", "null"))
+    if level.sparse_reward is not None and not sparse:
+        problems.append(Problem(("sparse_reward",), "null, since no stage of a curriculum counts it", "a reward"))
+    if isinstance(curriculum, Adversarial) and curriculum.retreat_below >= curriculum.advance_above:
+        expected = f"less than advance_above, {curriculum.advance_above}"
+        problems.append(Problem((*key, "retreat_below"), expected, str(curriculum.retreat_below)))
+    return problems
 
 
 def _affordance_problems(level: Level) -> list[Problem]:

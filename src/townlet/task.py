@@ -7,6 +7,7 @@ from pydantic import Field
 
 from townlet.level import (
     Action,
+    Adversarial,
     Affordance,
     Cascades,
     Drain,
@@ -89,6 +90,12 @@ class Level(Task):
     multi_tick: MultiTick | None = None
     observation: Observation
     reward: Reward
+    sparse_reward: Reward | None = None  # what counts for those to whom `Difficulty.sparse` says so
+
+    @property
+    def graded(self) -> bool:
+        """Whether training has agents for whom the world is easier than the level says."""
+        return isinstance(self.training.curriculum, Adversarial)
 
     @property
     def score(self) -> Score:

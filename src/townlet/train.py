@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,18 @@ from typing import Any
 import torch
 
 from townlet.agent.learner import TrainingDivergedError
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting
-from townlet.config import ConfigError, Task, load_gym_task, load_task
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share
+from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
+from townlet.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
 from townlet.terminal import make_reporter
 from townlet.training import checkpoint
 from townlet.training.run_directory import RunDirectory, RunError, describe_machine, resolve_run
 from townlet.training_run import Plan, StopRequest, TrainingRun, resolved_config
 
 CHECKPOINTS_IN_A_RUN = 20
+MASTERY = 0.9  # of the limit
 
 
 def make_parser() -> Parser:
@@ -30,6 +32,10 @@ def make_parser() -> Parser:
     parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
     parser.add_argument("--level", help="a level's id, name or file (default: 2)")
     parser.add_argument("--gym", metavar="ENV_ID", help="an environment of Gymnasium: id, or module:id")
+    parser.add_argument("--curriculum", metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder")
+    parser.add_argument(
+        "--mastery", type=share, help="of the limit, greedy survival that ends a level of a ladder (default: 0.9)"
+    )
     parser.add_argument("--seed", type=int, help="root of all randomness")
     parser.add_argument("--num-agents", type=positive, help="agents in the town")
     parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
@@ -56,8 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = make_parser()
     options = parser.parse_args(arguments)
-    if options.resume and (options.level or options.gym is not None or options.load or options.run_name):
-        parser.error("--resume goes on with a run as it is: --level, --gym, --load and --run-name do not go with it")
+    fixed = options.level or options.gym is not None or options.load
+    if options.resume and (fixed or options.run_name or options.curriculum):
+        parser.error("--resume goes on as it is: --level, --gym, --curriculum, --load and --run-name do not go with it")
+    if options.curriculum and fixed:
+        parser.error("--curriculum begins with its first level: --level, --gym and --load do not go with it")
+    if options.mastery and not options.curriculum:
+        parser.error("--mastery is of a ladder: it goes with --curriculum")
     try:
         return _train(options)
     except ConfigError as error:
@@ -72,6 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    ladder = find_ladder(options.resume, options.runs_dir) if options.resume else None
+    if options.curriculum or ladder:
+        return _climb(options, ladder)
     resumed = resolve_run(options.resume, options.runs_dir) if options.resume else None
     task = _load(options, resumed)
     check_env(task)
@@ -81,20 +95,77 @@ def _train(options: argparse.Namespace) -> int:
         return DONE
     taught = checkpoint.load(options.load) if options.load else None
     run = RunDirectory.open(resumed) if resumed else _new_run(task, options)
-    with (
-        run,
-        _stop_on_signals() as stop,
-        _quiet_writer_threads(),
-        make_reporter(options.plain) as reporter,
-        closing(TrainingRun(task, plan, run, reporter, options.device, stop)) as training,
-    ):
+
+    def begin(training: TrainingRun) -> None:
         if resumed:
             training.resume()
         elif taught:
             training.load_weights(taught)
-        training.train()
-    _say_what_next(run, stop)
+
+    with _stop_on_signals() as stop, _quiet_writer_threads():
+        _live(task, plan, run, options, stop, begin)
+    _say_what_next(run.path, run.path, stop)
     return DONE
+
+
+def _live(
+    task: Task,
+    plan: Plan,
+    run: RunDirectory,
+    options: argparse.Namespace,
+    stop: StopRequest,
+    begin: Callable[[TrainingRun], None],
+) -> TrainingRun:
+    """Train in a run folder to the end, after `begin` has made the run what it begins as."""
+    with (
+        run,
+        make_reporter(options.plain) as reporter,
+        closing(TrainingRun(task, plan, run, reporter, options.device, stop)) as training,
+    ):
+        begin(training)
+        training.train()
+    return training
+
+
+def _climb(options: argparse.Namespace, path: Path | None) -> int:
+    """Train in the levels of a ladder, one after the other, from where it stands."""
+    if path is None:
+        levels = load_levels(options.curriculum.split(","), _overrides(options, budget=False))
+        if options.dry_run:
+            print(_describe_ladder(levels, options))
+            return DONE
+        mastery = options.mastery or MASTERY
+        ladder = Ladder.create(options.runs_dir, options.run_name, levels, mastery, options.total_steps)
+    elif _overrides(options):
+        raise ConfigError([f"--resume {path}: a ladder goes on as it is, without other settings"])
+    else:
+        ladder = Ladder.open(path)
+    with _stop_on_signals() as stop, _quiet_writer_threads():
+        while (rung := ladder.rung()) and not stop.wanted:
+            plan = make_plan(rung.level, options, rung.goal)
+            run = RunDirectory.open(rung.path)
+            run.write_config(resolved_config(rung.level))
+            run.write_meta(_facts(rung.level, options))
+
+            def begin(training: TrainingRun, begun: bool = rung.begun) -> None:
+                if begun:
+                    training.resume()
+                else:
+                    ladder.teach(training.population)
+
+            training = _live(rung.level, plan, run, options, stop, begin)
+            if not stop.wanted:
+                ladder.leave(Outcome(training.population.env_steps, training.score, training.mastered))
+    _say_what_next(ladder.path, ladder.newest(), stop)
+    return DONE
+
+
+def _describe_ladder(levels: Sequence[Level], options: argparse.Namespace) -> str:
+    total = options.total_steps or sum(level.training.total_steps for level in levels)
+    rungs = [with_budget(level, steps) for level, steps in zip(levels, share_out(levels, total), strict=True)]
+    plans = [describe(level, make_plan(level, options), options.device, None) for level in rungs]
+    rule = f"a level is left at {options.mastery or MASTERY:.0%} of its limit, or when its steps are used up"
+    return "\n\n".join([*plans, f"{'ladder':9} {total:,} steps in all; {rule}"])
 
 
 def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
@@ -105,27 +176,31 @@ def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
     return load_task(options.level or "2", _overrides(options))
 
 
-def _overrides(options: argparse.Namespace) -> dict[str, Any]:
+def _overrides(options: argparse.Namespace, budget: bool = True) -> dict[str, Any]:
     flags = {
         "training.seed": options.seed,
         "training.num_agents": options.num_agents,
-        "training.total_steps": options.total_steps,
+        "training.total_steps": options.total_steps if budget else None,
     }
     return dict(options.set) | {key: value for key, value in flags.items() if value is not None}
 
 
-def make_plan(task: Task, options: argparse.Namespace) -> Plan:
-    """Pace a run by its task and the flags."""
+def make_plan(task: Task, options: argparse.Namespace, goal: float | None = None) -> Plan:
+    """Pace a run by its task and the flags; it ends before that where it reaches the goal."""
     total = task.training.total_steps
     every = options.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    return Plan(total, every, options.evaluate_every or task.evaluation.every)
+    return Plan(total, every, options.evaluate_every or task.evaluation.every, goal)
 
 
 def _new_run(task: Task, options: argparse.Namespace) -> RunDirectory:
     run = RunDirectory.create(options.runs_dir, f"{task.id}_{task.name}", task.training.seed, options.run_name)
     run.write_config(resolved_config(task))
-    run.write_meta(describe_machine(level=task.id, seed=task.training.seed, device=str(options.device)))
+    run.write_meta(_facts(task, options))
     return run
+
+
+def _facts(task: Task, options: argparse.Namespace) -> dict[str, object]:
+    return describe_machine(level=task.id, seed=task.training.seed, device=str(options.device))
 
 
 @contextmanager
@@ -173,14 +248,16 @@ def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None)
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
 
 
-def _say_what_next(run: RunDirectory, stop: StopRequest) -> None:
-    print(f"\nThe run lies in {run.path}")
+def _say_what_next(path: Path, newest: Path, stop: StopRequest) -> None:
+    """Say where a run, or the newest one of a ladder, lies, and what can be done with it."""
+    print(f"\nThe run lies in {path}")
     if stop.wanted:
-        print(f"It was stopped and saved. Go on with it:  python -m townlet.train --resume {run.path}")
+        print(f"It was stopped and saved. Go on with it:  python -m townlet.train --resume {path}")
         return
-    print(f"Look at its curves:     {run.curves_path}")
-    print(f"Evaluate it again:      python -m townlet.evaluate {run.path} --episodes 512")
-    print(f"Train it for longer:    python -m townlet.train --resume {run.path} --total-steps N")
+    print(f"Look at its curves:     {newest / 'curves.png'}")
+    print(f"Evaluate it again:      python -m townlet.evaluate {newest} --episodes 512")
+    if newest == path:
+        print(f"Train it for longer:    python -m townlet.train --resume {path} --total-steps N")
 
 
 if __name__ == "__main__":

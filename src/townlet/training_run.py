@@ -41,6 +41,7 @@ class Plan:
     total_steps: int
     checkpoint_every: int
     evaluate_every: int
+    goal: float | None = None  # greedy score at which the run ends before that; None: never
 
 
 class TrainingRun:
@@ -57,6 +58,12 @@ class TrainingRun:
         self.pace = _Pace()
         self.saved_at = -1
         self.resumed_at: int | None = None
+        self.score: float | None = None  # of the newest evaluation
+
+    @property
+    def mastered(self) -> bool:
+        """Whether the newest evaluation reached the plan's goal."""
+        return self.plan.goal is not None and self.score is not None and self.score >= self.plan.goal
 
     def _make_env(self) -> Environment:
         num_agents = self.task.training.num_agents
@@ -84,6 +91,7 @@ class TrainingRun:
                 f"{found.path}: expected a checkpoint of this level, got {reason}"
             ) from error
         self.elapsed_before, self.saved_at, self.resumed_at = found.state["elapsed"], found.step, found.step
+        self.score = found.manifest.get("score")
         self.run.write_config(resolved_config(self.task))  # flags may have changed it, the total steps above all
         self.tell(f"goes on from {found.path.name}")
         if not self.population.env.resumes:
@@ -133,7 +141,7 @@ class TrainingRun:
         size = population.num_agents
         record_every = max(size, plan.total_steps // REPORTS_IN_A_RUN)
         self.pace.begin(population)
-        while population.env_steps < plan.total_steps and not self.stop.wanted:
+        while population.env_steps < plan.total_steps and not self.stop.wanted and not self.mastered:
             self.learned = population.step() or self.learned
             step = population.env_steps
             if _passes(step, record_every, size):
@@ -170,6 +178,7 @@ class TrainingRun:
                 memory["memory/stored_state_drift"] = drift
             self.metrics.write_scalars(step, memory, self.elapsed)
             self.pace.latest |= memory
+        self.score = result[score.key]
         self.metrics.write_evaluation(step, result, self.elapsed)
         self._keep_evaluation(step, result)
         known = ", ".join(f"{name} {value:g}" for name, value in task.yardsticks.items())

@@ -52,7 +52,7 @@ def is_within(module: str, packages: tuple[str, ...]) -> bool:
 
 # --- imports go one way ------------------------------------------------------------------------------------------
 
-BOTTOM = ("config", "seeding", "sequences", "masking")
+BOTTOM = ("config", "seeding", "sequences", "masking", "last_episodes")
 MIDDLE = ("agent", "exploration", "curriculum", "training")
 UP_TO_POPULATION = (*BOTTOM, "environment", *MIDDLE, "population")
 
@@ -62,11 +62,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "seeding": (),
     "sequences": (),
     "masking": (),
+    "last_episodes": (),
     "command_line": (),
     "level_errors": (),
     "yaml_tree": ("level_errors",),
     "level_file": ("level_errors", "yaml_tree"),
-    "level": (),
+    "level_part": (),
+    "level_course": ("level_part",),
+    "level": ("level_course", "level_part"),
     "task": ("level",),
     "level_checks": ("level", "level_errors", "task"),
     "config": ("level", "level_checks", "level_file", "task"),
@@ -81,9 +84,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "viewer": UP_TO_POPULATION,
     "bench": (*UP_TO_POPULATION, "command_line", "evaluate", "level_file"),
     "training_run": (*UP_TO_POPULATION, "terminal"),
-    "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run"),
+    "ladder": (*UP_TO_POPULATION, "training_run"),
+    "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run", "ladder"),
     "fit": ("config", "environment"),
     "evaluate": (*UP_TO_POPULATION, "command_line", "fit"),
+    "novelty": (*UP_TO_POPULATION, "command_line", "evaluate"),
     "transfer": (*UP_TO_POPULATION, "bench", "command_line", "evaluate", "level_file"),
     "cli": (
         *UP_TO_POPULATION,
@@ -94,6 +99,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "level_schema",
         "train",
         "evaluate",
+        "novelty",
         "viewer",
         "bench",
     ),
@@ -184,7 +190,7 @@ STEP_PATH = {
     "environment.observation": (
         "observe", "action_mask", "_features", "_one_hot", "_window", "_position", "_offsets", "_clock",
     ),
-    "environment.rewards": ("reward", "potential"),
+    "environment.rewards": ("reward", "sum_terms", "potential"),
     "environment.vectorized_env": (
         "VectorizedEnv.observe", "VectorizedEnv.step", "begin_episodes", "advance", "_count", "_histogram",
     ),
@@ -200,6 +206,17 @@ STEP_PATH = {
     "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
     "masking": ("masked_argmax", "masked_max"),
     "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
+    "exploration.rnd": (
+        "RandomNetworkDistillation.reward", "RandomNetworkDistillation.novelty", "RandomNetworkDistillation.update",
+        "RunningMoments.update", "RunningMoments.deviation",
+    ),
+    "exploration.annealing": ("NoveltyWeight.record",),
+    "curriculum.adversarial": (
+        "AdversarialCurriculum.difficulty", "AdversarialCurriculum.record", "AdversarialCurriculum._move",
+        "policy_entropy",
+    ),
+    "curriculum.static": ("StaticCurriculum.difficulty", "StaticCurriculum.record"),
+    "last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
     "training.replay_tape": (
         "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._store_hidden",
         "ReplayTape.hidden_before", "ReplayTape.fragment_starts",
@@ -212,7 +229,7 @@ STEP_PATH = {
         "Priorities.add", "Priorities.masses", "Priorities.weights", "Priorities.update", "mixed_error",
     ),
     "population.vectorized": (
-        "VectorizedPopulation.step", "VectorizedPopulation.act", "VectorizedPopulation._record",
+        "VectorizedPopulation.step", "VectorizedPopulation._choose", "VectorizedPopulation._record",
         "VectorizedPopulation._carry_on", "EpisodeTracker.record",
     ),
     "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),

@@ -89,15 +89,55 @@ TOWN: Content = {
     "network": RECURRENT, "training": FRESH, "evaluation": {"episodes": 4, "every": 32},
 }  # fmt: skip
 
+SPARSE = {
+    "alive": 0.01, "death": -0.5, "milestones": [{"every": 2, "value": 0.5}], "wellbeing": {"food": 0.3},
+    "interaction": {"food": 0.7}, "potential": {"scale": 3.0, "meters": {"food": {"weight": 2.0, "full": 0.8},
+    "warmth": {"weight": 1.0}}},
+}  # fmt: skip
+STAGES = [{"meters": ["food"], "passive": 0.5}, {"passive": 1.0, "reward": "sparse"}]
+ADVERSARIAL = {
+    "kind": "adversarial", "stages": STAGES, "episodes": 2, "min_stay": 3, "advance_above": 0.3, "retreat_below": 0.1,
+    "least_progress": -0.4, "entropy_below": 0.97, "temperature": 0.1,
+}  # fmt: skip
+
+ANNEAL = {"episodes": 1, "survival": 0.2, "spread": 0.4, "factor": 0.5}
+CURIOSITY = {"weight": 0.5, "hidden": [8], "embedding": 4, "learning_rate": 0.01, "anneal": ANNEAL}
+HUNGRY = TOWN["meters"] | {"food": TOWN["meters"]["food"] | {"initial": 0.15}}  # lives of some ticks
+EASIER = ADVERSARIAL | {"stages": [{"meters": ["food"], "passive": 0.5}, {"passive": 1.0}]}
+
 BASES: dict[str, Content] = {
     "town": TOWN,
     "fixed": {**TOWN, "layout": {"kind": "fixed"}},
     "replay": {**TOWN, "max_steps": 6, "network": {**RECURRENT, "encoder": SPATIAL}, "training": REPLAY},
     "ranked": {**TOWN, "max_steps": 6, "training": REPLAY | {"mode": {**REPLAY_MODE, "priority": PRIORITY}}},
     "plain": {**TOWN, "network": FEED_FORWARD},
+    "graded": {
+        **TOWN,
+        "meters": HUNGRY,
+        "training": FRESH | {"curriculum": ADVERSARIAL},
+        "sparse_reward": SPARSE,
+    },
+    "curious": {**TOWN, "meters": HUNGRY, "training": FRESH | {"curiosity": CURIOSITY}},
+    "sparse": {
+        **TOWN,
+        "training": FRESH | {"curriculum": ADVERSARIAL | {"stages": STAGES[::-1]}},
+        "sparse_reward": SPARSE,
+    },
 }
 
 # --- what each key changes ---------------------------------------------------------------------------------------
+
+REWARDS: dict[str, tuple[str, Content]] = {
+    "reward.alive": ("town", {"reward.alive": 0.2}),
+    "reward.death": ("town", {"reward.death": -2.0}),
+    "reward.milestones.*.every": ("town", {"reward.milestones.0.every": 4}),
+    "reward.milestones.*.value": ("town", {"reward.milestones.0.value": 0.25}),
+    "reward.wellbeing": ("town", {"reward.wellbeing.coin": 0.2}),
+    "reward.interaction": ("town", {"reward.interaction.coin": 1.0}),
+    "reward.potential.scale": ("town", {"reward.potential.scale": 1.0}),
+    "reward.potential.meters.*.weight": ("town", {"reward.potential.meters.food.weight": 3.0}),
+    "reward.potential.meters.*.full": ("town", {"reward.potential.meters.warmth.full": 0.4}),
+}
 
 # Key of the model, by the aspect of a level in which its effect shows: a base level, and what is changed in it.
 # `*` stands for any name or index, <kind> for one branch of a choice.
@@ -138,15 +178,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "observation.clock": ("town", {"observation.clock": False}),
         "observation.progress": ("town", {"observation.progress": False}),
         "observation.age": ("town", {"observation.age": False}),
-        "reward.alive": ("town", {"reward.alive": 0.2}),
-        "reward.death": ("town", {"reward.death": -2.0}),
-        "reward.milestones.*.every": ("town", {"reward.milestones.0.every": 4}),
-        "reward.milestones.*.value": ("town", {"reward.milestones.0.value": 0.25}),
-        "reward.wellbeing": ("town", {"reward.wellbeing.coin": 0.2}),
-        "reward.interaction": ("town", {"reward.interaction.coin": 1.0}),
-        "reward.potential.scale": ("town", {"reward.potential.scale": 1.0}),
-        "reward.potential.meters.*.weight": ("town", {"reward.potential.meters.food.weight": 3.0}),
-        "reward.potential.meters.*.full": ("town", {"reward.potential.meters.warmth.full": 0.4}),
+        **REWARDS,
     },
     "network": {
         "network": ("town", {"network": FEED_FORWARD}),
@@ -200,6 +232,42 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.decay_steps": ("town", {"training.decay_steps": 400}),
         "training.adam_epsilon": ("town", {"training.adam_epsilon": 1e-4}),
         "training.max_grad_norm": ("town", {"training.max_grad_norm": 0.05}),
+        "training.curriculum": ("town", {"training.curriculum": EASIER}),
+        **{
+            f"training.curiosity.{key}": ("curious", {f"training.curiosity.{key}": value})
+            for key, value in (
+                ("weight", 0.6),
+                ("hidden", [9]),
+                ("embedding", 5),
+                ("learning_rate", 0.02),
+                ("anneal.episodes", 2),
+                ("anneal.survival", 0.9),
+                ("anneal.spread", 0.0),
+                ("anneal.factor", 0.4),
+            )
+        },
+        **{
+            f"training.curriculum<adversarial>.{key}": ("graded", {f"training.curriculum.{path or key}": value})
+            for key, path, value in (
+                ("stages.*.meters", "stages.0.meters", ["warmth"]),
+                ("stages.*.passive", "stages.0.passive", 0.1),
+                ("stages.*.reward", "stages.0.reward", "sparse"),
+                ("episodes", "", 3),
+                ("min_stay", "", 16),
+                ("advance_above", "", 0.99),
+                ("retreat_below", "", 0.29),
+                ("least_progress", "", 0.9),
+                ("entropy_below", "", 0.1),
+                ("temperature", "", 3.0),
+            )
+        },
+        **{
+            f"sparse_reward.{key.removeprefix('reward.')}": (
+                "sparse",
+                {f"sparse_{path}": value for path, value in changes.items()},
+            )
+            for key, (_, changes) in REWARDS.items()
+        },
         "training.exploration.base": ("town", {"training.exploration.base": 0.9}),
         "training.exploration.alpha": ("town", {"training.exploration.alpha": 0.0}),
         "training.exploration.warm_up": ("town", {"training.exploration.warm_up": 400}),

@@ -39,10 +39,19 @@ class QNetwork(nn.Module):
         self.offsets = layout.slices["offsets"] if directions else None
         places = layout.width("offsets") // 2 if directions else 0
         self.extra = num_actions * previous_action + DIRECTIONS * places  # width of what `_inputs` adds
+        self.dueling = False
 
     def initial_hidden(self, batch: int) -> Hidden:
         """Return the memory at an episode's start for `batch` rows."""
         raise NotImplementedError
+
+    def input_layers(self) -> dict[str, slice]:
+        """Return which of the inputs, those of `_inputs`, each weight [units, inputs] reads, by its name."""
+        return {}
+
+    def output_layer(self) -> tuple[str, ...]:
+        """Return the names of the parameters that have a row an action, and one more where they are dueling."""
+        return ()
 
     def _inputs(self, features: Tensor, previous_actions: Tensor | None) -> Tensor:
         """The observation, previous actions and directions where they are taken, [batch, time, obs_dim + extra].
@@ -67,11 +76,19 @@ class SimpleQNetwork(QNetwork):
         super().__init__(layout, num_actions, config.previous_action, config.directions)
         widths = [layout.obs_dim + self.extra, *config.hidden]
         self.body = nn.Sequential(*(_layer(before, after, config.layer_norm) for before, after in pairwise(widths)))
-        self.value = QHead(widths[-1], num_actions, config.dueling)
+        self.value, self.dueling = QHead(widths[-1], num_actions, config.dueling), config.dueling
 
     def initial_hidden(self, batch: int) -> Hidden:
         """Return `()`: there is no memory."""
         return ()
+
+    def input_layers(self) -> dict[str, slice]:
+        """The first layer reads all."""
+        return {"body.0.0.weight": slice(None)}
+
+    def output_layer(self) -> tuple[str, ...]:
+        """Those of the head."""
+        return ("value.output.weight", "value.output.bias")
 
     def forward(
         self,
@@ -103,7 +120,15 @@ class RecurrentSpatialQNetwork(QNetwork):
         self.skip = config.skip
         read = self.sightings.width if self.sightings else 0
         self.head = _layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
-        self.value = QHead(config.head, num_actions, config.dueling)
+        self.value, self.dueling = QHead(config.head, num_actions, config.dueling), config.dueling
+
+    def input_layers(self) -> dict[str, slice]:
+        """Those of the encoder."""
+        return {f"encoder.{name}": part for name, part in self.encoder.input_layers().items()}
+
+    def output_layer(self) -> tuple[str, ...]:
+        """Those of the head."""
+        return ("value.output.weight", "value.output.bias")
 
     def initial_hidden(self, batch: int) -> Hidden:
         """Return zeros, each [1, batch, hidden_dim], on the network's device: (h, c) for an LSTM, (h,) for a GRU.
@@ -144,6 +169,10 @@ class WholeEncoder(nn.Module):
         self.width = config.width
         self.layer = _layer(layout.obs_dim + extra, config.width, layer_norm)
 
+    def input_layers(self) -> dict[str, slice]:
+        """The one layer reads all."""
+        return {"layer.0.weight": slice(None)}
+
     def forward(self, features: Tensor) -> Tensor:
         """Map [..., obs_dim + extra] to [..., width]."""
         return self.layer(features)
@@ -166,6 +195,10 @@ class PartwiseEncoder(nn.Module):
             self.slices.append(slice(layout.obs_dim, layout.obs_dim + extra))
         self.parts = nn.ModuleList(_layer(part.stop - part.start, config.part, False) for part in self.slices)
         self.width = config.window + config.part * len(self.slices)
+
+    def input_layers(self) -> dict[str, slice]:
+        """A layer reads each part but the window, which is read by convolutions."""
+        return {f"parts.{index}.0.weight": part for index, part in enumerate(self.slices)}
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, time, obs_dim + extra] to [batch, time, width]: one call over all timesteps."""

@@ -13,7 +13,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from torch import Tensor
 
 from townlet.config import ConfigError
-from townlet.environment.types import Observation, ObservationLayout, StepResult, WorldError
+from townlet.environment.types import Difficulty, Observation, ObservationLayout, StepResult, WorldError
 from townlet.seeding import stream_seed
 
 Array = np.ndarray[Any, Any]
@@ -92,12 +92,14 @@ class GymEnvironment:
         self._check_someone_can_act(mask, ~self._ended)
         return self._observation(self._features(observed), mask)
 
-    def step(self, actions: Tensor) -> StepResult:
-        """Advance all agents by `actions` [num_agents] int64.
+    def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
+        """Advance all agents by `actions` [num_agents] int64; there is no difficulty to choose.
 
         Episodes that ended begin anew within the tick, or, where the environment resets in the tick after, in that:
         it is `skipped` then, and holds no step. Raises WorldError, naming the agent, where one has no allowed action.
         """
+        if difficulty is not None:
+            raise ValueError(f"difficulty: expected None in an environment of Gymnasium, got {difficulty}")
         chosen = (actions.cpu().numpy() + self._first_action).astype(self.env.action_space.dtype)
         observed, reward, terminated, truncated, info = self.env.step(chosen)
         resets_next = self.mode == AutoresetMode.NEXT_STEP

@@ -3,13 +3,22 @@
 import torch
 from torch import Tensor
 
-from townlet.config import Level, Potential
+from townlet.config import Level, Potential, Reward
 from townlet.environment.rules import Tick
+from townlet.environment.types import Difficulty
 
 
-def reward(level: Level, before: Tensor, tick: Tick) -> Tensor:
-    """Sum the level's terms, [num_agents] float32; `before` [num_meters, num_agents] are the meters before the tick."""
-    terms, alive = level.reward, (~tick.terminated).float()
+def reward(level: Level, before: Tensor, tick: Tick, difficulty: Difficulty | None = None) -> Tensor:
+    """The level's reward or its sparse one, [num_agents] float32; `before` [num_meters, num_agents] the tick."""
+    dense = sum_terms(level, level.reward, before, tick)
+    if difficulty is None or level.sparse_reward is None:
+        return dense
+    return torch.where(difficulty.sparse, sum_terms(level, level.sparse_reward, before, tick), dense)
+
+
+def sum_terms(level: Level, terms: Reward, before: Tensor, tick: Tick) -> Tensor:
+    """Sum the terms of one reward, [num_agents]."""
+    alive = (~tick.terminated).float()
     index = {name: position for position, name in enumerate(level.present_meters)}
     total = terms.alive * alive + terms.death * tick.terminated.float()
     for milestone in terms.milestones:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from townlet.config import Level
 from townlet.environment.tables import Tables
-from townlet.environment.types import EnvState
+from townlet.environment.types import Difficulty, EnvState
 
 EMPTY = 1e-6  # a meter at or below this is 0, and a cost within this of what is there can be paid: float32 rounding
 
@@ -29,13 +29,14 @@ class Tick(NamedTuple):
     completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
 
 
-def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor) -> Tick:
+def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficulty: Difficulty | None = None) -> Tick:
     """Apply one tick to all agents; `actions` [num_agents] int64 are indices into the level's actions."""
     state, moved = move(level, state, actions)
     state, interaction, completed = interact(level, tables, state, actions, moved)
     meters = list(state.meters.unbind())
-    meters = change_passively(level, meters)
-    meters = drain(level, meters)
+    shares = None if difficulty is None else difficulty.passive
+    meters = change_passively(level, meters, shares)
+    meters = drain(level, meters, shares)
     meters = cascade(level, meters)
     meters = [meter.clamp(0.0, 1.0) for meter in meters]
     cause = cause_of_death(level, meters)
@@ -113,20 +114,24 @@ def interact(
     return state._replace(meters=torch.stack(meters), progress=progress), change, completed
 
 
-def change_passively(level: Level, meters: list[Tensor]) -> list[Tensor]:
-    """Each meter's own change a tick."""
+def change_passively(level: Level, meters: list[Tensor], shares: Tensor | None = None) -> list[Tensor]:
+    """Each meter's own change a tick, or each agent's share of it, [num_meters, num_agents]."""
     rates = [level.meters[name].passive for name in level.present_meters]
-    return [row + rate if rate else row for row, rate in zip(meters, rates, strict=True)]
+    if shares is None:
+        return [row + rate if rate else row for row, rate in zip(meters, rates, strict=True)]
+    return [row + rate * share if rate else row for row, rate, share in zip(meters, rates, shares, strict=True)]
 
 
-def drain(level: Level, meters: list[Tensor]) -> list[Tensor]:
-    """Losses that grow as another meter falls; where that meter is absent it counts as full."""
+def drain(level: Level, meters: list[Tensor], shares: Tensor | None = None) -> list[Tensor]:
+    """Losses, or each agent's share, that grow as another meter falls; where that is absent it counts as full."""
     index = {name: position for position, name in enumerate(level.present_meters)}
     after = list(meters)
     for one in level.drains:
         if one.meter in index:
             missing = 1.0 - meters[index[one.by]] if one.by in index else torch.zeros_like(meters[0])
             loss = one.rate * (one.at_full + (one.at_empty - one.at_full) * missing)
+            if shares is not None:
+                loss = loss * shares[index[one.meter]]
             after[index[one.meter]] = after[index[one.meter]] - loss
     return after
 

@@ -80,6 +80,13 @@ class StepResult(NamedTuple):
         return self.ended if self.skipped is None else self.ended | self.skipped
 
 
+class Difficulty(NamedTuple):
+    """What each agent lives under; without one all live under the level as it is."""
+
+    passive: Tensor  # [num_meters, num_agents] float32: share of each meter's passive change and drain
+    sparse: Tensor  # [num_agents] bool: whose reward is the level's `sparse_reward`
+
+
 class EnvState(NamedTuple):
     """The world between two ticks: one column a meter, one entry an agent."""
 
@@ -108,7 +115,7 @@ class Environment(Protocol):
         """Begin an episode of every agent."""
         ...
 
-    def step(self, actions: Tensor) -> StepResult:
+    def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
         """Advance all agents by `actions` [num_agents] int64; ended episodes begin anew."""
         ...
 

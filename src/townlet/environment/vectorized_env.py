@@ -11,7 +11,7 @@ from townlet.environment.observation import observe
 from townlet.environment.rewards import reward
 from townlet.environment.rules import Tick, cause_of_death, tick
 from townlet.environment.tables import Tables, make_tables
-from townlet.environment.types import EnvState, Observation, ObservationLayout, StepResult
+from townlet.environment.types import Difficulty, EnvState, Observation, ObservationLayout, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
 
 STEPS_THAT_REPAY_COMPILING = 10_000  # compiling takes 5 to 15 s and saves about 1.5 ms a step on a CPU
@@ -71,8 +71,12 @@ class VectorizedEnv:
 
     def _compile(self, may_fail: bool) -> Callable[..., tuple[EnvState, StepResult, Counts]]:
         compiled = torch.compile(advance, dynamic=False, fullgraph=True)
+        still, difficulty = torch.zeros_like(self._key, dtype=torch.int64), None
+        if self.level.graded:  # one graph: that of the steps that training takes
+            shares = torch.ones(len(self.level.present_meters), self.num_agents, device=self.device)
+            difficulty = Difficulty(shares, torch.zeros_like(still, dtype=torch.bool))
         try:
-            compiled(self.level, self.tables, self._key, self.state, torch.zeros_like(self._key, dtype=torch.int64))
+            compiled(self.level, self.tables, self._key, self.state, still, difficulty)
         except Exception as error:  # compilers fail in many ways
             if not may_fail:
                 raise
@@ -112,16 +116,16 @@ class VectorizedEnv:
         """What all agents see now."""
         return observe(self.level, self.tables, self.state)
 
-    def step(self, actions: Tensor) -> StepResult:
+    def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
         """Advance all agents by `actions` [num_agents] int64, indices into `level.actions`.
 
-        A forbidden action does nothing, as waiting does. Ended episodes begin anew within the step. Raises ValueError
-        for actions of another shape or type.
+        A forbidden action does nothing, as waiting does. Ended episodes begin anew within the step. Without a
+        difficulty the world is as the level says. Raises ValueError for actions of another shape or type.
         """
         if actions.shape != (self.num_agents,) or actions.dtype != torch.int64:
             got = f"{list(actions.shape)} {actions.dtype}"
             raise ValueError(f"actions: expected [{self.num_agents}] torch.int64, got {got}")
-        self.state, result, counts = self._advance(self.level, self.tables, self._key, self.state, actions)
+        self.state, result, counts = self._advance(self.level, self.tables, self._key, self.state, actions, difficulty)
         # Not in place: the totals may be part of a state that was handed out.
         self._counts = Counts(*(total + count for total, count in zip(self._counts, counts, strict=True)))
         return result
@@ -185,17 +189,22 @@ def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -
 
 
 def advance(
-    level: Level, tables: Tables, key: Tensor, state: EnvState, actions: Tensor
+    level: Level,
+    tables: Tables,
+    key: Tensor,
+    state: EnvState,
+    actions: Tensor,
+    difficulty: Difficulty | None = None,
 ) -> tuple[EnvState, StepResult, Counts]:
     """One tick of all agents and the reset of those whose episode ended: pure, and of fixed shapes."""
-    done = tick(level, tables, state, actions)
+    done = tick(level, tables, state, actions, difficulty)
     ended = done.terminated | done.truncated
     begun = begin_episodes(level, tables, key, state.episode + 1)
     after = EnvState(*(torch.where(ended, new, old) for new, old in zip(begun, done.state, strict=True)))
     final = observe(level, tables, done.state)
     result = StepResult(
         observation=observe(level, tables, after),
-        reward=reward(level, state.meters, done),
+        reward=reward(level, state.meters, done, difficulty),
         terminated=done.terminated,
         truncated=done.truncated,
         final_features=final.features,

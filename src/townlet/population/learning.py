@@ -9,6 +9,7 @@ from townlet.agent.acting import Memory
 from townlet.agent.learner import QLearner
 from townlet.config import Fresh, Replay, Training
 from townlet.environment.types import Environment, Observation
+from townlet.exploration.rnd import RandomNetworkDistillation
 from townlet.population.drift import RecentPast, stored_drift
 from townlet.seeding import generator
 from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
@@ -16,11 +17,13 @@ from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
 DRIFT_AGENTS, DRIFT_STEPS = 16, 1000  # whose past is kept, and how much, to measure the drift of the acting memory
 
 
-def make_learning(training: Training, env: Environment, learner: QLearner) -> "FreshLearning | ReplayLearning":
+def make_learning(
+    training: Training, env: Environment, learner: QLearner, curiosity: RandomNetworkDistillation | None
+) -> "FreshLearning | ReplayLearning":
     """Choose the way of learning that a task names, with a buffer of its own."""
     if isinstance(training.mode, Fresh):
-        return FreshLearning(training, training.mode, env, learner)
-    return ReplayLearning(training, training.mode, env, learner)
+        return FreshLearning(training, training.mode, env, learner, curiosity)
+    return ReplayLearning(training, training.mode, env, learner, curiosity)
 
 
 def _make_buffer(
@@ -35,7 +38,15 @@ def _make_buffer(
 class FreshLearning:
     """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random."""
 
-    def __init__(self, training: Training, mode: Fresh, env: Environment, learner: QLearner) -> None:
+    def __init__(
+        self,
+        training: Training,
+        mode: Fresh,
+        env: Environment,
+        learner: QLearner,
+        curiosity: RandomNetworkDistillation | None = None,
+    ) -> None:
+        self.curiosity = curiosity
         self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
         self.stream = generator(training.seed, "replay", env.device)
         self.past = RecentPast(min(env.num_agents, DRIFT_AGENTS), DRIFT_STEPS)
@@ -58,17 +69,28 @@ class FreshLearning:
         """Update once for each minibatch; return the last one's metrics."""
         metrics: dict[str, Tensor] = {}
         self.learner.set_learning_rate(env_steps)
-        windows = self.buffer.newest_sequences(self.seq_len)
+        windows = self.buffer.newest_sequences(self.seq_len, self.curiosity.weight if self.curiosity else None)
         order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
         for rows in order.chunk(self.mode.minibatches):
-            metrics = self.learner.update(windows.rows(rows)).metrics
+            batch = windows.rows(rows)
+            metrics = self.learner.update(batch).metrics
+            if self.curiosity:
+                metrics |= self.curiosity.update(batch)
         return metrics
 
 
 class ReplayLearning:
     """Every `train_every` steps, once there are enough episodes, learn from a batch of sampled windows."""
 
-    def __init__(self, training: Training, mode: Replay, env: Environment, learner: QLearner) -> None:
+    def __init__(
+        self,
+        training: Training,
+        mode: Replay,
+        env: Environment,
+        learner: QLearner,
+        curiosity: RandomNetworkDistillation | None = None,
+    ) -> None:
+        self.curiosity = curiosity
         self.mode, self.learner, self.training = mode, learner, training
         self.stream = generator(training.seed, "replay", env.device)
         options = {"stored_every": mode.stored_every, "priority": mode.priority}
@@ -94,7 +116,8 @@ class ReplayLearning:
     def learn(self, env_steps: int) -> dict[str, Tensor]:
         """Update once."""
         self.learner.set_learning_rate(env_steps)
-        batch = self.buffer.sample_sequences(self.mode.batch_size, self.training.seq_len, self.mode.burn_in)
+        weight = self.curiosity.weight if self.curiosity else None
+        batch = self.buffer.sample_sequences(self.mode.batch_size, self.training.seq_len, self.mode.burn_in, weight)
         update = self.learner.update(batch)
         self.buffer.update_priorities(batch, update.td_error)
-        return update.metrics
+        return update.metrics | (self.curiosity.update(batch) if self.curiosity else {})

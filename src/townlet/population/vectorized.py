@@ -11,8 +11,10 @@ from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import Task
+from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
+from townlet.exploration.rnd import make_curiosity
 from townlet.population.learning import make_learning
 from townlet.seeding import generator, stream_seed
 from townlet.sequences import Hidden
@@ -35,7 +37,9 @@ class VectorizedPopulation:
         self.learner = QLearner(self.network, task.training)
         weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
-        self._learning = make_learning(task.training, env, self.learner)
+        self.curriculum = make_curriculum(task, env)
+        self.curiosity = make_curiosity(task, env)
+        self._learning = make_learning(task.training, env, self.learner, self.curiosity)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)
@@ -71,11 +75,12 @@ class VectorizedPopulation:
     def step(self) -> dict[str, Tensor]:
         """Advance every agent by one tick; return the metrics of the updates made, if any, on the device."""
         started = time.perf_counter()
-        actions, hidden = self.act()
+        actions, hidden, q = self._choose()
         acted = time.perf_counter()
-        result = self.env.step(actions)
+        result = self.env.step(actions, self.curriculum.difficulty())
         stepped = time.perf_counter()
         self._record(actions, result)
+        self.curriculum.record(q, self.observation.action_mask, result)
         self._carry_on(actions, result, hidden)
         stored = time.perf_counter()
         metrics = self._learning.learn(self.env_steps) if self._learning.due(self.steps) else {}
@@ -86,8 +91,11 @@ class VectorizedPopulation:
 
     def act(self) -> tuple[Tensor, Hidden]:
         """Choose the next actions [num_agents] and return the memory after them; changes nothing but random streams."""
+        return self._choose()[:2]
+
+    def _choose(self) -> tuple[Tensor, Hidden, Tensor]:
         q, hidden = q_values(self.network, self.observation, self.memory)
-        return self.exploration.select(q, self.observation.action_mask, self.env_steps), hidden
+        return self.exploration.select(q, self.observation.action_mask, self.env_steps), hidden, q
 
     def _record(self, actions: Tensor, result: StepResult) -> None:
         self.buffer.append(
@@ -99,6 +107,7 @@ class VectorizedPopulation:
             result.final_features,
             result.final_action_mask,
             self.hidden,
+            rewards_intrinsic=self.curiosity.reward(result) if self.curiosity else None,
             skipped=result.skipped,
         )
         self._learning.note(self.observation, self.memory)
@@ -111,7 +120,8 @@ class VectorizedPopulation:
 
     def read_metrics(self) -> dict[str, float]:
         """What happened since the last call, by metric name; one synchronisation with the device."""
-        metrics = self.episodes.read() | self.env.read_metrics()
+        metrics = self.episodes.read() | self.env.read_metrics() | self.curriculum.read_metrics()
+        metrics |= self.curiosity.read_metrics() if self.curiosity else {}
         metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
         if self.hidden:
             metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
@@ -132,6 +142,8 @@ class VectorizedPopulation:
             "previous_actions": self.memory.previous_actions,
             "steps": self.steps,
             "episodes": self.episodes.state_dict(),
+            "curriculum": self.curriculum.state_dict(),
+            "curiosity": self.curiosity.state_dict() if self.curiosity else None,
             "random": {name: stream.get_state() for name, stream in self._streams().items()},
         }
 
@@ -146,6 +158,12 @@ class VectorizedPopulation:
         self.buffer.load_state_dict(state["buffer"])
         self.steps = state["steps"]
         self.episodes.load_state_dict(state["episodes"])
+        self.curriculum.load_state_dict(state["curriculum"])
+        if (self.curiosity is None) != (state["curiosity"] is None):
+            expected, got = ("none", "with some") if self.curiosity is None else ("some", "without")
+            raise ValueError(f"curiosity: expected {expected}, got a state {got}")
+        if self.curiosity:
+            self.curiosity.load_state_dict(state["curiosity"])
         if self.env.resumes:
             observed = {name: part.to(self.device) for name, part in state["observation"].items()}
             self.observation = Observation(**observed)

@@ -201,7 +201,12 @@ class ReplayTape:
         return (steps & ~steps.roll(1, dims=1)).flatten()
 
     def windows(
-        self, first: Tensor, length: Tensor | int, seq_len: int, burn_in: int = 0, intrinsic_weight: float = 0.0
+        self,
+        first: Tensor,
+        length: Tensor | int,
+        seq_len: int,
+        burn_in: int = 0,
+        intrinsic_weight: float | Tensor | None = None,
     ) -> SequenceBatch:
         """Read windows of `seq_len` steps that begin in rows `first` [batch], each at most `length` [batch] steps long.
 
@@ -229,7 +234,7 @@ class ReplayTape:
         reset = (time == burn_in - reach) & (reach < burn_in)
         return self._read(rows, valid, reset, intrinsic_weight, burn_in)
 
-    def newest(self, seq_len: int, intrinsic_weight: float = 0.0) -> SequenceBatch:
+    def newest(self, seq_len: int, intrinsic_weight: float | Tensor | None = None) -> SequenceBatch:
         """Read the last `seq_len` steps of every agent, [num_agents, seq_len]; memory is reset where an episode begins.
 
         A reset is not valid, nor a truncated step, whose successor is in no window. Raises ValueError before that many.
@@ -247,11 +252,16 @@ class ReplayTape:
         return self._read(rows, valid, reset, intrinsic_weight)
 
     def _read(
-        self, rows: Tensor, valid: Tensor, reset: Tensor | None, intrinsic_weight: float, burn_in: int = 0
+        self,
+        rows: Tensor,
+        valid: Tensor,
+        reset: Tensor | None,
+        intrinsic_weight: float | Tensor | None,
+        burn_in: int = 0,
     ) -> SequenceBatch:
         steps, first = rows[:, :-1], rows[:, 0]
         rewards = self.rewards_extrinsic[steps]
-        if intrinsic_weight:
+        if intrinsic_weight is not None:  # mixed here and nowhere else
             rewards = rewards + intrinsic_weight * self.rewards_intrinsic[steps]
         return SequenceBatch(
             observations=self.features[rows],

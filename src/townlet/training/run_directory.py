@@ -20,6 +20,7 @@ import torch
 import townlet
 
 CONFIG_NAME = "config.yaml"
+LADDERS = "ladder"  # the folder of those runs that lie together, one a level
 
 
 class RunError(Exception):
@@ -52,20 +53,13 @@ class RunDirectory:
         Raises RunError for a name that is no plain name or is taken, and where the folder cannot be written.
         """
         parent = Path(runs_dir) / _plain_name(level_slug, "level slug")
-        if run_name is None:
-            stem = f"{datetime.now():%Y%m%d-%H%M%S}_s{seed}"
-            names = [stem, *(f"{stem}-{count}" for count in range(2, 1000))]
-        else:
-            names = [_plain_name(run_name, "run name")]
+        path = make_run_folder(parent, seed, run_name)
         try:
-            path = _make_first_free(parent, names)
             run = cls(path, _lock(path))
             run.checkpoints.mkdir()
             run.evaluation.mkdir()
             for folder in (path, parent, parent.parent):
                 sync_folder(folder)
-        except FileExistsError:
-            raise RunError(f"run {parent / names[0]} exists already: choose another name, or resume it") from None
         except OSError as error:
             raise RunError(f"cannot make a run folder in {parent}: {error.strerror}") from error
         return run
@@ -109,6 +103,24 @@ class RunDirectory:
             raise RunError(f"cannot write {path}: {error.strerror}") from error
 
 
+def make_run_folder(parent: Path, seed: int, run_name: str | None = None) -> Path:
+    """Make the folder parent/NAME: `run_name`, which must be free, or a name made of the local time and the seed.
+
+    Raises RunError for a name that is no plain name or is taken, and where the folder cannot be made.
+    """
+    if run_name is None:
+        stem = f"{datetime.now():%Y%m%d-%H%M%S}_s{seed}"
+        names = [stem, *(f"{stem}-{count}" for count in range(2, 1000))]
+    else:
+        names = [_plain_name(run_name, "run name")]
+    try:
+        return _make_first_free(parent, names)
+    except FileExistsError:
+        raise RunError(f"run {parent / names[0]} exists already: choose another name, or resume it") from None
+    except OSError as error:
+        raise RunError(f"cannot make a run folder in {parent}: {error.strerror}") from error
+
+
 def is_run(path: Path) -> bool:
     """Return whether `path` is a run folder: one with a config.yaml."""
     return (path / CONFIG_NAME).is_file()
@@ -124,7 +136,8 @@ def resolve_run(reference: str, runs_dir: Path) -> Path:
     for path in (Path(reference), runs_dir / reference):
         if reference != "latest" and is_run(path):
             return path
-    runs = sorted((config.parent for config in runs_dir.glob(f"*/*/{CONFIG_NAME}")), key=_last_used, reverse=True)
+    configs = [*runs_dir.glob(f"*/*/{CONFIG_NAME}"), *runs_dir.glob(f"{LADDERS}/*/*/{CONFIG_NAME}")]
+    runs = sorted((config.parent for config in configs), key=_last_used, reverse=True)
     if not runs:
         raise RunError(f"no run {reference!r}: there are no runs in {runs_dir}")
     if reference == "latest":

@@ -36,7 +36,7 @@ class SequentialReplayBuffer(ReplayTape):
         self.priorities = Priorities(len(self.valid), priority, self.device) if priority else None
 
     def sample_sequences(
-        self, batch_size: int, seq_len: int, burn_in: int = 0, intrinsic_weight: float = 0.0
+        self, batch_size: int, seq_len: int, burn_in: int = 0, intrinsic_weight: float | Tensor | None = None
     ) -> SequenceBatch:
         """Sample windows that lie within one episode each, running ones included; shorter ones are padded.
 
@@ -51,7 +51,7 @@ class SequentialReplayBuffer(ReplayTape):
         first, length, weights = self._draw(batch_size, seq_len)
         return self.windows(first, length, seq_len, burn_in, intrinsic_weight)._replace(weights=weights)
 
-    def newest_sequences(self, seq_len: int, intrinsic_weight: float = 0.0) -> SequenceBatch:
+    def newest_sequences(self, seq_len: int, intrinsic_weight: float | Tensor | None = None) -> SequenceBatch:
         """Return the last `seq_len` steps of every agent, for learning from each once: see `ReplayTape.newest`."""
         return self.newest(seq_len, intrinsic_weight)
 

@@ -207,8 +207,8 @@ def test_every_step_is_stored_once_and_no_reset_ever(mode, dying, cut_off):
 
 def test_storing_a_reset_as_a_step_would_be_seen():
     class Careless(GymEnvironment):
-        def step(self, actions):
-            return super().step(actions)._replace(skipped=None)
+        def step(self, actions, difficulty=None):
+            return super().step(actions, difficulty)._replace(skipped=None)
 
     population = population_in(Careless(Walk(NEXT, num_envs=4)))
     for _ in range(12):

@@ -31,9 +31,9 @@ def watch_steps(population):
     """Collect (observation, memory, actions, result) of every step from now on."""
     seen, step = [], population.env.step
 
-    def watched(actions):
+    def watched(actions, difficulty):
         observation, memory = population.observation, population.memory
-        result = step(actions)
+        result = step(actions, difficulty)
         seen.append((observation, memory, actions, result))
         return result
 

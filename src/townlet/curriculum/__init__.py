@@ -1,0 +1,1 @@
+"""How the difficulty of a level grows with its agents."""

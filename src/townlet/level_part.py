@@ -1,0 +1,18 @@
+"""What all parts of a level are made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Rate = Annotated[float, Field(ge=-1.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Ticks = Annotated[int, Field(ge=1, lt=2**31)]  # what the world counts in int32
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Part(BaseModel):
+    """Base of all parts of a level: no unknown keys, no conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
