@@ -91,7 +91,7 @@ def test_levels_lists_every_shipped_level_in_the_order_of_the_ladder(
     first = [row for row in said if row[0]]
     levels = [load_level(path) for path in shipped_levels().values()]
     assert [row[0] for row in first] == [level.id for level in levels]
-    assert [row[0] for row in first][:4] == ["0", "0.5", "1", "2"]
+    assert [row[0] for row in first][:5] == ["0", "0.5", "0.5-workaholic", "1", "2"]
     assert [row[1] for row in first] == [level.name for level in levels]
     assert {level.description for level in levels} <= {row[1] for row in said}
     at = said.index(next(row for row in said if row[0] == "3"))
@@ -130,7 +130,9 @@ def test_validate_looks_at_every_level_named_and_fails_if_one_is_wrong(capsys: C
     assert [line.startswith((f"0: {right}", f"minimal: {right}")) for line in said.out.splitlines()] == [True, True]
     first, second, third, fourth = said.err.splitlines()
     assert first.startswith(f"{wrong}:2: max_steps: expected ") and second.startswith(f"{wrong}:3: actions: expected ")
-    assert third.startswith("level: expected one of 0, 0.5, 1, 2, ") and third.endswith("got 'no-such-level'")
+    assert third.startswith("level: expected one of 0, 0.5, 0.5-workaholic, 1, 2, ") and third.endswith(
+        "got 'no-such-level'"
+    )
     assert fourth == f"{absent}: expected a readable file, got nothing there"
 
 

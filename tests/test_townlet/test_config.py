@@ -308,7 +308,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "affordances: {Job: {hours: [8, 13]}, Labor: {hours: null}, Bar: {hours: null}, Recreation: {hours: null},\n"
         "  Park: {hours: null}, Therapist: {hours: null}, Doctor: {hours: null}}\n"
         "training: {num_agents: 6, double_q: true, mode: {minibatches: 4},\n"
-        "  exploration: {action_weights: {INTERACT: 2.0}}}",
+        "  exploration: {action_weights: {INTERACT: 2.0, WAIT: 1.0}}}",
         [
             "4: observation.progress: expected false where interactions take one tick, got true",
             f"5: placed_affordances[1]: expected one of {AFFORDANCES}, got 'Castle'",
@@ -320,6 +320,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
             "11: training.double_q: expected false without a target network (target_every, target_rate), got true",
             "11: training.mode.minibatches: expected a divisor of num_agents, 6, got 4",
             "12: training.exploration.action_weights.INTERACT: expected one of UP, LEFT, got 'INTERACT'",
+            "12: training.exploration.action_weights.WAIT: expected one of UP, LEFT, got 'WAIT'",
         ],
     ),
     "many mistakes of form at once": (

@@ -53,7 +53,8 @@ def no_pictures(monkeypatch):
 def test_all_levels_have_the_network_of_the_last_so_that_the_shipped_ones_make_a_ladder():
     levels = load_levels(ALL, {})
     assert [level.id for level in levels] == ALL
-    assert {level.network for level in levels} == {load_level("3").network}
+    assert {level.network for level in levels} == {load_level("3", {"network.sightings": False}).network}
+    assert {level.network for level in load_levels(["2", "2.5"], {})} == {load_level("2.5").network}  # nothing left out
 
 
 @pytest.mark.parametrize(
@@ -96,13 +97,13 @@ def test_a_ladder_refused_leaves_nothing(tmp_path, capsys):
 
 def test_dry_run_tells_the_plan_of_each_level_and_leaves_nothing(tmp_path, capsys):
     command = ["--curriculum", ",".join(ALL), "--runs-dir", str(tmp_path), "--device", "cpu", "--dry-run"]
-    assert train.main([*command, "--total-steps", "9_340_000", "--mastery", "0.8"]) == 0
+    assert train.main([*command, "--total-steps", "9_840_000", "--mastery", "0.8"]) == 0
     said = capsys.readouterr().out
-    # The shipped levels have 0.4, 3, 20, 20, 30 and 20 million steps: a tenth of each.
+    # The shipped levels have 0.4, 3, 15, 30, 30 and 20 million steps: a tenth of each.
     assert re.findall(r"steps +([\d,]+) in all;", said) == [
-        "40,000", "300,000", "2,000,000", "2,000,000", "3,000,000", "2,000,000",
+        "40,000", "300,000", "1,500,000", "3,000,000", "3,000,000", "2,000,000",
     ]  # fmt: skip
-    assert "9,340,000 steps in all; a level is left at 80% of its limit" in said
+    assert "9,840,000 steps in all; a level is left at 80% of its limit" in said
     assert not list(tmp_path.iterdir())
 
 

@@ -250,7 +250,7 @@ def test_load_of_another_network_is_one_line(tmp_path, capsys):
         "--total-steps",
         "64",
         "--set",
-        "network.hidden=32",
+        "network.hidden=48",
         "--load",
         str(taught / "checkpoints" / "step_000000064"),
     ]

@@ -77,7 +77,9 @@ class VectorizedPopulation:
         started = time.perf_counter()
         actions, hidden, q = self._choose()
         acted = time.perf_counter()
-        result = self.env.step(actions, self.curriculum.difficulty())
+        difficulty = self.curriculum.difficulty()
+        # Worlds of others know no difficulty.
+        result = self.env.step(actions) if difficulty is None else self.env.step(actions, difficulty)
         stepped = time.perf_counter()
         self._record(actions, result)
         self.curriculum.record(q, self.observation.action_mask, result)

@@ -82,7 +82,7 @@ def test_a_window_equals_single_steps_and_rows_stay_apart():
 def test_a_network_with_sightings_carries_them_behind_the_cells_memory():
     network = network_of(load_level("2", {"network.sightings": True}))
     hidden = network.initial_hidden(5)
-    assert [part.shape[2] for part in hidden] == [64, 64, 14 * 3]
+    assert [part.shape[2] for part in hidden] == [32, 32, 14 * 3]
     features = torch.rand(5, 4, network.obs_dim)
     previous = torch.zeros(5, 4, dtype=torch.int64)
     q, after = network(features, hidden, previous)

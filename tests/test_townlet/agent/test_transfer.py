@@ -9,7 +9,7 @@ from townlet.agent.transfer import CarryError, Interface, carry_weights
 from townlet.config import Level, load_level
 from townlet.environment.types import ObservationLayout
 
-JOINT = {"network.encoder.width": 7, "network.hidden": 6, "network.head": 5}
+JOINT = {"network.encoder.width": 7, "network.hidden": 6, "network.head": 5, "network.sightings": False}
 SPATIAL = {"network.encoder.window": 8, "network.encoder.part": 4, "network.hidden": 6, "network.head": 5}
 WITH_WAIT = {"actions": "[WAIT, UP, DOWN, LEFT, RIGHT, INTERACT]"}
 
@@ -111,7 +111,7 @@ def test_the_previous_action_is_matched_by_its_name():
 )
 def test_another_network_is_refused_in_one_line_and_left_as_it_is(change, said):
     old = load_level("2", JOINT)
-    new = with_network_of(old, load_level("1")) if "network" in change else load_level("2", JOINT | change)
+    new = with_network_of(old, load_level("0")) if "network" in change else load_level("2", JOINT | change)
     one, other = network_of(old), network_of(new)
     kept = {name: value.clone() for name, value in other.state_dict().items()}
     with pytest.raises(CarryError, match=said) as refused:

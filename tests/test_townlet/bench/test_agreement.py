@@ -25,7 +25,12 @@ LEVELS: dict[str, tuple[str, dict[str, Any]]] = {
     "a narrow map with a wide window": ("2", {"grid.width": 4, "grid.height": 9, "observation.window": 7}),
     "few meters, a drain by an absent one": (
         "0.5",
-        {"observation.window": 3, "observation.position": "normalised", "observation.offsets": False},
+        {
+            "observation.window": 3,
+            "observation.position": "normalised",
+            "observation.offsets": False,
+            "network.directions": False,
+        },
     ),
     "losses that feed each other, within a group and between two": ("2", {
         "cascades": {"threshold": 0.9, "groups": [

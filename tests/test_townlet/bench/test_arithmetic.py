@@ -34,7 +34,7 @@ def test_the_reference_network_by_hand():
 
 def test_the_network_of_level_2_by_hand():
     seen = (50 + 5) * 64  # the observation and the previous action
-    forward = seen + 4 * 64 * (64 + 64) + (64 + 64) * 128 + 128 * (5 + 1)
+    forward = seen + 4 * 32 * (64 + 32) + (32 + 64 + 4 * 14) * 128 + 128 * (5 + 1)  # the head reads sightings
     network, learner = network_of("2")
     assert products_of(network) == Products(forward, 2 * forward - seen)
     assert update_products(learner, 64, 8) == 64 * 9 * (forward + 2 * forward - seen)  # it has no target
@@ -42,7 +42,7 @@ def test_the_network_of_level_2_by_hand():
 
 def test_a_gru_has_three_gates():
     lstm, gru = (products_of(network_of("2", network__cell=cell)[0]).forward for cell in ("lstm", "gru"))
-    assert lstm - gru == 64 * (64 + 64)
+    assert lstm - gru == 32 * (64 + 32)
 
 
 @pytest.mark.parametrize("reference", ["2", "2-reference"])

@@ -31,11 +31,11 @@ def test_networks_are_measured_at_each_number_of_windows(bench):
     code, said, kept = bench("--windows", "4,16", "--level", "2,2-reference")
     assert code == 0, said.err
     found = {(row["name"], row["size"]): row for row in kept["rows"]}
-    names = ("2, 54.5k parameters", "2-reference, 635k parameters")
+    names = ("2, 36.9k parameters", "2-reference, 635k parameters")
     assert set(found) == {(name, size) for name in names for size in (4, 16)}
-    row = found["2, 54.5k parameters", 16]
-    facts, forward = row["facts"], 53_440  # a hand count, see test_arithmetic
-    assert facts["parameters"] == 54_534
+    row = found["2, 36.9k parameters", 16]
+    facts, forward = row["facts"], 36_032  # a hand count, see test_arithmetic
+    assert facts["parameters"] == 36_870
     assert facts["multiply_adds_of_an_update"] == 16 * 9 * (3 * forward - 55 * 64)
     each = facts["multiply_adds_of_an_update"] / (16 * 8)
     assert facts["multiply_adds_a_second"] == pytest.approx(row["median"] * each)
@@ -68,7 +68,7 @@ def test_any_key_of_the_level_may_be_changed(bench):
         "--windows", "4", "--level", "2", "--set", "network.hidden=8", "--set", "training.seq_len=4"
     )
     assert code == 0, said.err
-    forward = 55 * 64 + 4 * 8 * (64 + 8) + (8 + 64) * 128 + 128 * 6
+    forward = 55 * 64 + 4 * 8 * (64 + 8) + (8 + 64 + 56) * 128 + 128 * 6
     (row,) = kept["rows"]
     assert row["facts"]["multiply_adds_of_an_update"] == 4 * 5 * (3 * forward - 55 * 64)
     assert kept["options"]["set"] == {"network.hidden": "8", "training.seq_len": "4"}

@@ -162,7 +162,7 @@ def test_peers_learn_as_often_as_they_do_alone(monkeypatch):
     assert dqn.model.get_env().get_attr("world", 0)[0].level.max_steps == 20
     assert dqn.progress() == Progress(160, None, {}) and dqn.model._n_updates == 2 * (20 - 12)
     ppo = trainees.PeerTrainee("RecurrentPPO", level, "2", SMALL, torch.device("cpu"))
-    assert ppo.model.policy.lstm_actor.hidden_size == 64  # as the level's own
+    assert ppo.model.policy.lstm_actor.hidden_size == 32  # as the level's own
     ppo.advance()
     assert ppo.progress().steps == 512
 

@@ -30,12 +30,18 @@ WHOLE_VIEW = {"window": 7, "position": "one_hot", "offsets": True, "age": True}
 WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"level {name}": (name, {}) for name in shipped_levels()},
     "all reward terms": ("2", {"reward": TERMS}),
-    "fixed map": ("2", {**FIXED, "observation": {"window": 3, "position": None}}),
+    "fixed map": ("2", {**FIXED, "observation": {"window": 3, "position": None}, "network.sightings": False}),
     "day without multi_tick": ("2", {**DAY, "observation": {"clock": True}, "reward": TERMS}),
     "multi_tick without day": ("2", {**MULTI_TICK, "observation": {"progress": True}, "reward": TERMS}),
     "whole view of a narrow town": (
         "3",
-        {"grid": {"width": 9, "height": 4}, "observation": WHOLE_VIEW, "reward": TERMS, "day_ticks": 30},
+        {
+            "grid": {"width": 9, "height": 4},
+            "observation": WHOLE_VIEW,
+            "reward": TERMS,
+            "day_ticks": 30,
+            "network.sightings": False,
+        },
     ),
     "actions in another order": ("3", {"actions": ["INTERACT", "LEFT", "WAIT", "DOWN", "RIGHT", "UP"]}),
     "no bonus, short life": ("3", {"multi_tick": {"spread": 1.0}, "max_steps": 12, "reward": TERMS}),
