@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork, make_network
-from townlet.agent.transfer import CarryError, Interface, carry_weights
 from townlet.config import ConfigError, Level, level_problems, load_level
 from townlet.environment.types import ObservationLayout
 from townlet.population.vectorized import VectorizedPopulation

@@ -10,7 +10,7 @@ import torch
 from support.learning import network_of
 from townlet import ladder as ladders
 from townlet import train, training_run
-from townlet.agent.transfer import Interface, carry_weights
+from townlet.agent.carrying import Interface, carry_weights
 from townlet.config import ConfigError, load_level
 from townlet.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
 from townlet.training import checkpoint

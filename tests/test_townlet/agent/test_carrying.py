@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from support.learning import network_of
+from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork
-from townlet.agent.transfer import CarryError, Interface, carry_weights
 from townlet.config import Level, load_level
 from townlet.environment.types import ObservationLayout
 
