@@ -31,9 +31,9 @@ def watch_steps(population):
     """Collect (observation, memory, actions, result) of every step from now on."""
     seen, step = [], population.env.step
 
-    def watched(actions, difficulty):
+    def watched(actions):
         observation, memory = population.observation, population.memory
-        result = step(actions, difficulty)
+        result = step(actions)
         seen.append((observation, memory, actions, result))
         return result
 
