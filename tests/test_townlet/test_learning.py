@@ -44,5 +44,5 @@ def test_level_2_learns_to_live_half_as_long_again_as_at_random_in_two_million_s
 
 
 def test_the_space_station_lives_half_as_long_again_as_at_random():
-    trained, random = greedy_survival("station", 1_500_000)
-    assert trained >= 1.5 * random  # twice as long in a full run at this point, and 4.7 times at its end
+    trained, random = greedy_survival("station", 3_000_000)
+    assert trained >= 1.5 * random  # 3.9 times; at half the steps runs differ between 1.3 and 2.3 times
