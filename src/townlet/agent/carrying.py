@@ -83,7 +83,7 @@ def _named_columns(network: QNetwork, interface: Interface) -> Mapping[str, list
     if network.takes_previous_action:
         names += [f"previous {action}" for action in interface.actions]
     if network.offsets is not None:
-        names += [f"direction {place} {index}" for place in interface.vocabulary for index in range(DIRECTIONS)]
+        names += [f"direction {index} {place}" for index in range(DIRECTIONS) for place in interface.vocabulary]
     return {name: names[part] for name, part in network.input_layers().items()}
 
 
