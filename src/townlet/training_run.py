@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from townlet.agent.learner import TrainingDivergedError
+from townlet.agent.networks import count_parameters
 from townlet.config import Task
 from townlet.environment.make import compiles, make_env
 from townlet.environment.types import Environment
@@ -230,7 +231,7 @@ class TrainingRun:
             seed=task.training.seed,
             total_steps=self.plan.total_steps,
             max_episode_steps=score.limit,
-            parameters=sum(parameter.numel() for parameter in self.population.network.parameters()),
+            parameters=count_parameters(self.population.network),
             run_path=str(self.run.path),
             yardsticks=task.yardsticks,
             score=(score.word, score.rollout, f"eval/{score.key}"),

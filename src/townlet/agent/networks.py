@@ -28,6 +28,11 @@ def make_network(config: FeedForward | Recurrent, layout: ObservationLayout, num
     return SimpleQNetwork(layout, num_actions, config)
 
 
+def count_parameters(network: nn.Module) -> int:
+    """Count what is trained."""
+    return sum(part.numel() for part in network.parameters() if part.requires_grad)
+
+
 class QNetwork(nn.Module):
     """What all networks share: how they are called, their memory, and what they take in beside the observation."""
 

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 import torch
-from torch import nn
 
-from townlet.agent.networks import make_network
+from townlet.agent.networks import count_parameters, make_network
 from townlet.config import FeedForward, GymTask, Recurrent
 from townlet.environment.make import make_env
 from townlet.population.evaluation import GreedyPolicy, Policy
@@ -32,11 +31,6 @@ class Contestant(Protocol):
     def policy(self, episodes: int) -> Policy:
         """Return a greedy policy for as many episodes at once."""
         ...
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Count what is trained."""
-    return sum(part.numel() for part in network.parameters() if part.requires_grad)
 
 
 class TownletAgent:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import torch
 
 from townlet.agent.learner import QLearner
+from townlet.agent.networks import count_parameters
 from townlet.bench.arithmetic import update_products
-from townlet.bench.contestants import count_parameters
 from townlet.bench.speed_options import Tell, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed_report import Lines, Report, Row, short
 from townlet.bench.timing import Entry, Pace, measure_in_turn

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from townlet.bench.contestants import count_parameters
+from townlet.agent.networks import count_parameters
 from townlet.bench.plan import Peer
 from townlet.config import GymTask
 from townlet.environment.types import Observation, StepResult

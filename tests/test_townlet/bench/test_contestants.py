@@ -3,8 +3,8 @@
 import pytest
 
 from support.benchmarks import make_trial
-from townlet.agent.networks import make_network
-from townlet.bench.contestants import TownletAgent, control_of, count_parameters
+from townlet.agent.networks import count_parameters, make_network
+from townlet.bench.contestants import TownletAgent, control_of
 from townlet.config import load_task
 from townlet.environment.types import ObservationLayout
 from townlet.level_file import configs_directory
