@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from townlet.config import Level
-from townlet.environment.rules import affordance_underfoot, can_interact, can_move
+from townlet.environment.rules import affordance_underfoot, can_interact, can_move, look_up
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, Observation
 
@@ -41,13 +41,13 @@ def _features(level: Level, tables: Tables, state: EnvState, affordance: Tensor)
         state.meters.t(),
         _one_hot(affordance, len(level.affordances) + 1),
         _clock(level, tables, state),
-        (state.progress / tables.ticks[affordance]).unsqueeze(1) if seen.progress else None,
+        (state.progress / look_up(tables.ticks, affordance)).unsqueeze(1) if seen.progress else None,
         (state.tick / level.max_steps).unsqueeze(1) if seen.age else None,
     ]
 
 
 def _one_hot(index: Tensor, width: int) -> Tensor:
-    return (index.unsqueeze(1) == torch.arange(width, device=index.device)).float()
+    return (index.unsqueeze(1) == torch.arange(width, dtype=index.dtype, device=index.device)).float()
 
 
 def _window(level: Level, tables: Tables, state: EnvState) -> Tensor | None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from townlet.config import Level
-from townlet.environment.tables import Tables
+from townlet.environment.tables import Row, Tables
 from townlet.environment.types import Difficulty, EnvState
 
 EMPTY = 1e-6  # a meter at or below this is 0, and a cost within this of what is there can be paid: float32 rounding
@@ -24,7 +24,7 @@ class Tick(NamedTuple):
     state: EnvState
     terminated: Tensor  # [num_agents] bool
     truncated: Tensor  # [num_agents] bool
-    cause: Tensor  # [num_agents] int64: the meter of which an agent died, num_meters for none
+    cause: Tensor  # [num_agents] int32: the meter of which an agent died, num_meters for none
     interaction: list[Tensor]  # per meter, [num_agents]: its change by this tick's interaction, within [0, 1]
     completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
 
@@ -63,11 +63,23 @@ def affordance_underfoot(level: Level, tables: Tables, state: EnvState) -> Tenso
     return tables.affordance_at[state.map_index * num_cells + state.y * level.grid.width + state.x]
 
 
+def look_up(row: Row, affordance: Tensor) -> Tensor:
+    """What a row has for each agent's affordance, [num_agents] float32.
+
+    By comparing with each affordance whose number is another than that of none, so that it vectorises.
+    """
+    found = torch.full_like(affordance, row[-1], dtype=torch.float32)
+    for index, number in enumerate(row):
+        if number != row[-1]:
+            found = torch.where(affordance == index, number, found)
+    return found
+
+
 def can_interact(level: Level, tables: Tables, state: EnvState, affordance: Tensor) -> Tensor:
     """Where something stands that is open and whose tick can be paid in full, [num_agents] bool."""
     possible = affordance < len(level.affordances)
     for meter, cost in tables.costs:
-        possible = possible & (cost[affordance] <= state.meters[meter] + EMPTY)
+        possible = possible & (look_up(cost, affordance) <= state.meters[meter] + EMPTY)
     if tables.open_at is not None and level.day_ticks is not None:
         possible = possible & tables.open_at[affordance * level.day_ticks + state.tick % level.day_ticks]
     return possible
@@ -101,13 +113,13 @@ def interact(
     acts = (actions == level.actions.index("INTERACT")) & ~moved & can_interact(level, tables, state, affordance)
     affordance = torch.where(acts, affordance, nothing)  # whose row is zero
     done = state.progress + acts.int()
-    last = acts & (done >= tables.ticks[affordance])
+    last = acts & (done >= look_up(tables.ticks, affordance))
     meters = list(before)
-    for sign, columns in ((-1.0, tables.costs), (1.0, tables.effects)):
-        for meter, column in columns:
-            meters[meter] = meters[meter] + sign * column[affordance]
-    for meter, column in tables.bonuses:
-        meters[meter] = meters[meter] + column[affordance] * last.float()
+    for sign, rows in ((-1.0, tables.costs), (1.0, tables.effects)):
+        for meter, row in rows:
+            meters[meter] = meters[meter] + sign * look_up(row, affordance)
+    for meter, row in tables.bonuses:
+        meters[meter] = meters[meter] + look_up(row, affordance) * last.float()
     change = [after.clamp(0.0, 1.0) - row.clamp(0.0, 1.0) for after, row in zip(meters, before, strict=True)]
     progress = torch.where(last, 0, done)
     completed = torch.where(last, affordance, nothing)
@@ -153,8 +165,8 @@ def cascade(level: Level, meters: list[Tensor]) -> list[Tensor]:
 
 
 def cause_of_death(level: Level, meters: list[Tensor]) -> Tensor:
-    """The first lethal meter that is empty, [num_agents] int64, num_meters for none."""
-    cause = torch.full_like(meters[0], len(meters), dtype=torch.int64)
+    """The first lethal meter that is empty, [num_agents] int32, num_meters for none."""
+    cause = torch.full_like(meters[0], len(meters), dtype=torch.int32)
     for index in reversed(range(len(meters))):
         if level.meters[level.present_meters[index]].lethal:
             cause = torch.where(meters[index] <= EMPTY, index, cause)

@@ -9,18 +9,19 @@ from torch import Tensor
 from townlet.config import Level
 from townlet.seeding import generator
 
-Column = tuple[int, Tensor]  # (meter, [num_affordances + 1] float32): one meter of a table with a row an affordance
+Row = tuple[float, ...]  # a number for each affordance, then that of none; plain numbers, so that they compile in
+MeterRow = tuple[int, Row]  # the meter that the numbers are of
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The constants of a level; `num_affordances` stands for "no affordance" and has a row of zeros."""
+    """The constants of a level; `num_affordances` stands for "no affordance", which costs and brings nothing."""
 
     num_maps: int
-    costs: tuple[Column, ...]  # of one tick of an interaction, meters without any left out
-    effects: tuple[Column, ...]  # of one tick
-    bonuses: tuple[Column, ...]  # on the last tick, empty where interactions take one tick
-    ticks: Tensor  # [num_affordances + 1] int32
+    costs: tuple[MeterRow, ...]  # of one tick of an interaction, meters without any left out
+    effects: tuple[MeterRow, ...]  # of one tick
+    bonuses: tuple[MeterRow, ...]  # on the last tick, empty where interactions take one tick
+    ticks: Row
     open_at: Tensor | None  # [(num_affordances + 1) * day_ticks] bool; None without a day
     affordance_at: Tensor  # [num_maps * num_cells] int32
     window_bits: Tensor | None  # [num_maps * num_cells] int64, bit i: the window's i-th cell holds an affordance
@@ -42,10 +43,10 @@ def make_tables(level: Level, maps: str, device: torch.device) -> Tables:
     width = level.grid.width
     return Tables(
         num_maps=len(places),
-        costs=_columns(costs / per_tick, device),
-        effects=_columns(effects * spread / per_tick, device),
-        bonuses=_columns(effects * (1.0 - spread), device),
-        ticks=torch.tensor([*ticks, 1], dtype=torch.int32, device=device),
+        costs=_rows(costs / per_tick),
+        effects=_rows(effects * spread / per_tick),
+        bonuses=_rows(effects * (1.0 - spread)),
+        ticks=(*map(float, ticks), 1.0),
         open_at=_open_at(level, device),
         affordance_at=affordance_at.flatten().to(device),
         window_bits=_window_bits(level, affordance_at, device),
@@ -93,9 +94,8 @@ def _by_meter(level: Level, field: str) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def _columns(table: Tensor, device: torch.device) -> tuple[Column, ...]:
-    padded = torch.cat([table, torch.zeros(len(table), 1, dtype=table.dtype)], dim=1).float().to(device)
-    return tuple((meter, row) for meter, row in enumerate(padded) if bool(row.any()))
+def _rows(table: Tensor) -> tuple[MeterRow, ...]:
+    return tuple((meter, (*row.tolist(), 0.0)) for meter, row in enumerate(table) if row.any())
 
 
 def _open_at(level: Level, device: torch.device) -> Tensor | None:

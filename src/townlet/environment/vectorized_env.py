@@ -219,5 +219,5 @@ def _count(level: Level, done: Tick) -> Counts:
 
 def _histogram(values: Tensor, size: int) -> Tensor:
     """How often each of 0 to size - 1 is among `values` [num_agents], [size] float32; larger values are left out."""
-    bins = torch.arange(size, device=values.device)
+    bins = torch.arange(size, dtype=values.dtype, device=values.device)
     return (values.unsqueeze(0) == bins.unsqueeze(1)).float().sum(dim=1)

@@ -7,7 +7,7 @@ import torch
 
 from support.worlds import FIXED, fixed_town
 from townlet.config import Level, load_level
-from townlet.environment.tables import Column, Tables, draw_places, make_tables
+from townlet.environment.tables import MeterRow, Tables, draw_places, make_tables
 from townlet.level_file import shipped_levels
 
 CPU = torch.device("cpu")
@@ -131,11 +131,11 @@ def test_there_are_no_windows_where_none_is_observed() -> None:
 # --- numbers of one tick -----------------------------------------------------------------------------------------
 
 
-def table(level: Level, columns: tuple[Column, ...]) -> dict[str, dict[str, float]]:
+def table(level: Level, rows: tuple[MeterRow, ...]) -> dict[str, dict[str, float]]:
     """What is not zero in a table, by affordance and meter."""
     found: dict[str, dict[str, float]] = {}
-    for meter, column in columns:
-        for index, value in enumerate(column.tolist()):
+    for meter, row in rows:
+        for index, value in enumerate(row):
             if value:
                 name = [*level.affordances, "none"][index]
                 found.setdefault(name, {})[level.present_meters[meter]] = value
@@ -153,13 +153,13 @@ def test_an_interaction_of_one_tick_costs_and_does_all_of_it() -> None:
     assert table(level, tables.costs)["Job"] == pytest.approx({"money": -0.1125})
     assert table(level, tables.effects)["Bed"] == pytest.approx({"energy": 0.5, "health": 0.02})
     assert tables.bonuses == ()
-    assert tables.ticks.tolist() == [1] * 15
+    assert tables.ticks == (1.0,) * 15
 
 
 def test_an_interaction_of_several_ticks_is_divided_and_keeps_a_quarter_for_the_last() -> None:
     level = load_level("3", FIXED)
     tables = tables_of(level)
-    assert tables.ticks.tolist() == [5, 5, 3, 2, 1, 4, 4, 4, 2, 2, 2, 3, 2, 3, 1]
+    assert tables.ticks == (5, 5, 3, 2, 1, 4, 4, 4, 2, 2, 2, 3, 2, 3, 1)
     assert table(level, tables.costs)["Bed"] == pytest.approx({"money": 0.01})
     assert table(level, tables.costs)["Labor"] == pytest.approx({"money": -0.0375})
     assert table(level, tables.effects)["Bed"] == pytest.approx({"energy": 0.075, "health": 0.003})
@@ -171,8 +171,8 @@ def test_an_interaction_of_several_ticks_is_divided_and_keeps_a_quarter_for_the_
 def test_no_affordance_costs_nothing_does_nothing_and_is_never_open() -> None:
     level = load_level("3")
     tables = tables_of(level)
-    for columns in (tables.costs, tables.effects, tables.bonuses):
-        assert "none" not in table(level, columns)
+    for rows in (tables.costs, tables.effects, tables.bonuses):
+        assert "none" not in table(level, rows)
     assert not tables.open_at.view(15, 24)[14].any()
 
 
