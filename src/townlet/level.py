@@ -166,8 +166,8 @@ class Recurrent(Part):
     """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell.
 
     `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
-    `sightings`: beside the cell, a memory of where each kind of place was last underfoot. `directions`: as without
-    memory.
+    `sightings`: beside the cell, which way each kind of place lies, from a memory of where it was last underfoot, or
+    from the offsets of a level that shows them. `directions`: as without memory.
     """
 
     kind: Literal["recurrent"]

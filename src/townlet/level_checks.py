@@ -250,15 +250,18 @@ def _mode_problems(level: Task) -> list[Problem]:
     return problems
 
 
+def _places_are_told(level: Level) -> bool:
+    return level.observation.offsets or level.observation.position == "normalised"
+
+
 def _network_problems(level: Task) -> list[Problem]:
     network, mode, problems = level.network, level.training.mode, []
     if isinstance(network, Recurrent) and isinstance(network.encoder, SpatialEncoder) and not level.window:
         problems.append(Problem(("network", "encoder", "kind"), "joint, since no window is observed", "'spatial'"))
     if network.directions and not (isinstance(level, Level) and level.observation.offsets):
         problems.append(Problem(("network", "directions"), "false, since no offsets are observed", "true"))
-    position = level.observation.position if isinstance(level, Level) else None
-    if isinstance(level, Level) and isinstance(network, Recurrent) and network.sightings and position != "normalised":
-        expected = "false, since it takes a normalised position"
+    if isinstance(level, Level) and isinstance(network, Recurrent) and network.sightings and not _places_are_told(level):
+        expected = "false, since it takes offsets or a normalised position"
         problems.append(Problem(("network", "sightings"), expected, "true"))
     if isinstance(network, FeedForward) and isinstance(mode, Replay):
         for name, value, none in (("burn_in", mode.burn_in, 0), ("stored_every", mode.stored_every, 1)):

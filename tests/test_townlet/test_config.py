@@ -281,7 +281,7 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
     "sightings without a position to note": (
         "2",
         "observation: {position: one_hot}\nnetwork: {sightings: true}",
-        ["3: network.sightings: expected false, since it takes a normalised position, got true"],
+        ["3: network.sightings: expected false, since it takes offsets or a normalised position, got true"],
     ),
     "memories stored where windows do not begin": (
         "2-reference",

@@ -53,8 +53,12 @@ def no_pictures(monkeypatch):
 def test_all_levels_have_the_network_of_the_last_so_that_the_shipped_ones_make_a_ladder():
     levels = load_levels(ALL, {})
     assert [level.id for level in levels] == ALL
-    assert {level.network for level in levels} == {load_level("3", {"network.sightings": False}).network}
-    assert {level.network for level in load_levels(["2", "2.5"], {})} == {load_level("2.5").network}  # nothing left out
+    assert {level.network for level in levels} == {load_level("3").network}
+
+
+def test_directions_are_left_out_where_some_level_shows_no_offsets():
+    assert [level.network.directions for level in load_levels(["0.5", "1"], {})] == [True, True]
+    assert [level.network.directions for level in load_levels(["0", "0.5"], {})] == [False, False]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from townlet.agent.cells import make_cell
 from townlet.agent.directions import DIRECTIONS, directions
-from townlet.agent.sightings import LastSightings
+from townlet.agent.sightings import make_sightings
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
@@ -109,7 +109,7 @@ class SimpleQNetwork(QNetwork):
 class RecurrentSpatialQNetwork(QNetwork):
     """An encoder over all timesteps at once, one recurrent cell over the window, and a head.
 
-    Beside the cell, where the task asks for it, a memory of sightings that the head reads.
+    Beside the cell, where the task asks for it, sightings that the head reads.
     """
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:
@@ -121,7 +121,8 @@ class RecurrentSpatialQNetwork(QNetwork):
             self.encoder = WholeEncoder(layout, self.extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
-        self.sightings = LastSightings(layout) if config.sightings else None
+        self.held_by_cell = len(self.cell.initial_hidden(1))  # tensors of memory
+        self.sightings = make_sightings(layout) if config.sightings else None
         self.skip = config.skip
         read = self.sightings.width if self.sightings else 0
         self.head = _layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
@@ -141,7 +142,7 @@ class RecurrentSpatialQNetwork(QNetwork):
         Sightings come after them.
         """
         hidden = self.cell.initial_hidden(batch)
-        return (*hidden, hidden[0].new_zeros(1, batch, self.sightings.size)) if self.sightings else hidden
+        return (*hidden, *self.sightings.initial_hidden(batch, hidden[0])) if self.sightings else hidden
 
     def forward(
         self,
@@ -157,12 +158,12 @@ class RecurrentSpatialQNetwork(QNetwork):
         Returns q [batch, time, num_actions] and the memory after the last step.
         """
         encoded = self.encoder(self._inputs(features, previous_actions))
-        remembered, carried = self.cell(encoded, hidden[:-1] if self.sightings else hidden, reset)
+        remembered, carried = self.cell(encoded, hidden[: self.held_by_cell], reset)
         parts = [remembered, encoded] if self.skip else [remembered]
         if self.sightings:
-            read, sightings = self.sightings(features, hidden[-1], reset)
+            read, sightings = self.sightings(features, hidden[self.held_by_cell :], reset)
             parts.append(read)
-            carried = (*carried, sightings)
+            carried = (*carried, *sightings)
         return self.value(self.head(torch.cat(parts, dim=-1))), carried
 
 

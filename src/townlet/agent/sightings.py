@@ -1,18 +1,25 @@
-"""A memory that nothing but a new sight overwrites: where each kind of place was when it was last underfoot."""
+"""What an agent knows of where each kind of place is: from a memory of sights, or from what it observes."""
 
 import torch
 from torch import Tensor, nn
 
 from townlet.agent.directions import DIRECTIONS, directions
 from townlet.environment.types import ObservationLayout
+from townlet.sequences import Hidden
 
-KIND, PLACE = "underfoot", "position"  # parts of an observation: what is there, its last value for nothing; and where
+# Parts of an observation: what is there, its last value for nothing; where that is; and how far all places are.
+KIND, PLACE, OFFSETS = "underfoot", "position", "offsets"
+
+
+def make_sightings(layout: ObservationLayout) -> "LastSightings | PlacesInView":
+    """Make what reads the places of a level: all where they are observed, else those that were underfoot."""
+    return PlacesInView(layout) if OFFSETS in layout.slices else LastSightings(layout)
 
 
 class LastSightings(nn.Module):
     """Where each kind of place was last underfoot; nothing to learn, and as clear after a hundred steps as after one.
 
-    Memory holds three numbers of each kind, ones first, then all x, then all y; zeros for kinds not seen yet. What is
+    A memory that nothing but a new sight overwrites. It holds three numbers of each kind, ones first, then all x, then all y; zeros for kinds not seen yet. What is
     read is the ones, and which way and how far the places lie from here: see `directions`.
     """
 
@@ -23,16 +30,20 @@ class LastSightings(nn.Module):
         self.size = 3 * self.kinds  # numbers in the memory of one agent
         self.width = (1 + DIRECTIONS) * self.kinds  # numbers read at each step
 
-    def forward(self, features: Tensor, memory: Tensor, reset: Tensor | None) -> tuple[Tensor, Tensor]:
+    def initial_hidden(self, batch: int, like: Tensor) -> Hidden:
+        """Return zeros, [1, batch, size], of the kind and device of `like`."""
+        return (like.new_zeros(1, batch, self.size),)
+
+    def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
         """Write and read at each step of a window.
 
-        features [batch, time, obs_dim]; memory [1, batch, size] before it; reset [batch, time] bool or None. Returns
-        what each step reads, its own sight included, [batch, time, width], and the memory after the last.
+        features [batch, time, obs_dim]; hidden: the memory [1, batch, size] before it; reset [batch, time] bool or
+        None. Returns what each step reads, its own sight included, [batch, time, width], and the memory after the last.
         """
         seen = (features[..., self.kind] > 0.5)[..., None, : self.kinds]  # [batch, time, 1, kinds]
         here = features[..., self.place].unsqueeze(-1)  # [batch, time, 2, 1]
         written = torch.cat([torch.ones_like(here[..., :1, :]), here], dim=-2)  # [batch, time, 3, 1]
-        held, steps = memory[0].view(-1, 3, self.kinds), []
+        held, steps = hidden[0][0].view(-1, 3, self.kinds), []
         for step in range(features.shape[1]):
             if reset is not None:
                 held = held.masked_fill(reset[:, step, None, None], 0.0)
@@ -40,4 +51,28 @@ class LastSightings(nn.Module):
             steps.append(held)
         known, x, y = torch.stack(steps, dim=1).unbind(-2)  # [batch, time, kinds] each
         ways = directions((x - here[..., 0, :]) * known, (y - here[..., 1, :]) * known)
-        return torch.cat([known, ways], dim=-1), held.flatten(1).unsqueeze(0)
+        return torch.cat([known, ways], dim=-1), (held.flatten(1).unsqueeze(0),)
+
+
+class PlacesInView(nn.Module):
+    """The same reading where a level shows how far each place is: what stands on the map is known, and no memory kept.
+
+    So what was learned where all is in view can be used where it has to be remembered.
+    """
+
+    def __init__(self, layout: ObservationLayout) -> None:
+        super().__init__()
+        self.kind, self.offsets = layout.slices[KIND], layout.slices[OFFSETS]
+        self.kinds = layout.width(KIND) - 1
+        self.width = (1 + DIRECTIONS) * self.kinds
+
+    def initial_hidden(self, batch: int, like: Tensor) -> Hidden:
+        """Return `()`: there is no memory."""
+        return ()
+
+    def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
+        """Read at each step of a window, [batch, time, width]; there is nothing to reset."""
+        right, below = features[..., self.offsets].chunk(2, dim=-1)
+        underfoot = features[..., self.kind][..., : self.kinds] > 0.5
+        known = underfoot | (right != 0) | (below != 0)  # the offsets of what does not stand on the map are zero
+        return torch.cat([known.to(features.dtype), directions(right, below)], dim=-1), hidden
