@@ -47,16 +47,18 @@ class Rung(NamedTuple):
 def load_levels(references: Sequence[str], overrides: Mapping[str, Any]) -> list[Level]:
     """Load the levels of a ladder, and see that weights can be carried from each to the next.
 
-    Where their networks differ, all take that of the last level, without directions where some level shows no offsets. Raises
-    ConfigError.
+    Where their networks differ, all take that of the last level, without what some level does not show.
+    Raises ConfigError.
     """
     levels = [load_level(reference, overrides) for reference in references]
     ids = [level.id for level in levels]
     if len(set(ids)) < len(ids) or len(ids) < 2:
         raise ConfigError([f"--curriculum: expected two levels or more, each once, got {', '.join(ids)}"])
     network = levels[-1].network
-    if not all(level.observation.offsets for level in levels):
-        network = network.model_copy(update={"directions": False})
+    for option in ("directions", "frontier"):  # what reads a part of the observation that not every level has
+        asked = [level.model_copy(update={"network": network}) for level in levels]
+        if any(problem.key == ("network", option) for level in asked for problem in level_problems(level)):
+            network = network.model_copy(update={option: False})
     levels = [level.model_copy(update={"network": network}) for level in levels]
     wrong = [(level.id, problem) for level in levels for problem in level_problems(level)]
     if wrong:

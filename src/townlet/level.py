@@ -167,7 +167,8 @@ class Recurrent(Part):
 
     `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
     `sightings`: beside the cell, which way each kind of place lies, from a memory of where it was last underfoot, or
-    from the offsets of a level that shows them. `directions`: as without memory.
+    from the offsets of a level that shows them. `frontier`: which way the nearest place lies that was never stood on,
+    and the nearest ground never seen. `directions`: as without memory.
     """
 
     kind: Literal["recurrent"]
@@ -177,6 +178,7 @@ class Recurrent(Part):
     head: Positive
     memory_span: Annotated[int, Field(ge=2)] | None = None
     sightings: bool = False
+    frontier: bool = False
     skip: bool = False
     layer_norm: bool = False
     dueling: bool = False

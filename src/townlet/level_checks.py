@@ -51,8 +51,11 @@ def gym_problems(task: GymTask) -> list[Problem]:
     if isinstance(task.training.curriculum, Adversarial):
         key = ("training", "curriculum", "kind")
         problems.append(Problem(key, "static, since only a town can be made easier", "adversarial"))
-    if isinstance(task.network, Recurrent) and task.network.sightings:
-        problems.append(Problem(("network", "sightings"), "false, since only a town tells what is underfoot", "true"))
+    if isinstance(task.network, Recurrent):
+        for option, tells in (("sightings", "what is underfoot"), ("frontier", "where an agent is")):
+            if getattr(task.network, option):
+                expected = f"false, since only a town tells {tells}"
+                problems.append(Problem(("network", option), expected, "true"))
     return problems
 
 
@@ -250,6 +253,10 @@ def _mode_problems(level: Task) -> list[Problem]:
     return problems
 
 
+def _ground_is_seen(level: Level) -> bool:
+    return level.observation.window is not None and level.observation.position == "normalised"
+
+
 def _places_are_told(level: Level) -> bool:
     return level.observation.offsets or level.observation.position == "normalised"
 
@@ -260,9 +267,17 @@ def _network_problems(level: Task) -> list[Problem]:
         problems.append(Problem(("network", "encoder", "kind"), "joint, since no window is observed", "'spatial'"))
     if network.directions and not (isinstance(level, Level) and level.observation.offsets):
         problems.append(Problem(("network", "directions"), "false, since no offsets are observed", "true"))
-    if isinstance(level, Level) and isinstance(network, Recurrent) and network.sightings and not _places_are_told(level):
+    if (
+        isinstance(level, Level)
+        and isinstance(network, Recurrent)
+        and network.sightings
+        and not _places_are_told(level)
+    ):
         expected = "false, since it takes offsets or a normalised position"
         problems.append(Problem(("network", "sightings"), expected, "true"))
+    if isinstance(level, Level) and isinstance(network, Recurrent) and network.frontier and not _ground_is_seen(level):
+        expected = "false, since it takes a window and a normalised position"
+        problems.append(Problem(("network", "frontier"), expected, "true"))
     if isinstance(network, FeedForward) and isinstance(mode, Replay):
         for name, value, none in (("burn_in", mode.burn_in, 0), ("stored_every", mode.stored_every, 1)):
             if value != none:

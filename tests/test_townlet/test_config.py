@@ -278,6 +278,11 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "network: {directions: true}",
         ["2: network.directions: expected false, since no offsets are observed, got true"],
     ),
+    "a frontier without a window to see ground through": (
+        "2",
+        "observation: {window: null}\nnetwork: {frontier: true}",
+        ["3: network.frontier: expected false, since it takes a window and a normalised position, got true"],
+    ),
     "sightings without a position to note": (
         "2",
         "observation: {position: one_hot}\nnetwork: {sightings: true}",

@@ -140,6 +140,7 @@ def spoilt():
         (["--gym", "CartPole-v1", "--set", "network.encoder={kind: spatial, window: 4, part: 4}"], "joint"),
         (["--gym", "CartPole-v1", "--set", "training.exploration.action_weights.UP=2"], "action_weights"),
         (["--gym", "CartPole-v1", "--set", "network.sightings=true"], "network.sightings: expected false"),
+        (["--gym", "CartPole-v1", "--set", "network.frontier=true"], "network.frontier: expected false"),
         (["--gym", "CartPole-v1", "--set", "max_steps=0"], "max_steps"),
         (["--gym", ""], "gym"),
     ],

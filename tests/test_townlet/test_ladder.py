@@ -56,7 +56,9 @@ def test_all_levels_have_the_network_of_the_last_so_that_the_shipped_ones_make_a
     assert {level.network for level in levels} == {load_level("3").network}
 
 
-def test_directions_are_left_out_where_some_level_shows_no_offsets():
+def test_what_reads_a_part_that_some_level_does_not_show_is_left_out():
+    asked = {"network.frontier": True}
+    assert [level.network.frontier for level in load_levels(["2", "2.5"], asked)] == [True, True]
     assert [level.network.directions for level in load_levels(["0.5", "1"], {})] == [True, True]
     assert [level.network.directions for level in load_levels(["0", "0.5"], {})] == [False, False]
 

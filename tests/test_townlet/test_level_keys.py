@@ -194,6 +194,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.encoder<joint>.width": ("town", {"network.encoder.width": 9}),
         "network<recurrent>.cell": ("town", {"network.cell": "gru"}),
         "network<recurrent>.sightings": ("town", {"network.sightings": True}),
+        "network<recurrent>.frontier": ("town", {"network.frontier": True}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
         "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),

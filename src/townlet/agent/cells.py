@@ -30,6 +30,7 @@ class LSTM(nn.LSTM):
     weight_hh_l0: Tensor  # [4 * hidden_size, hidden_size]
     bias_ih_l0: Tensor  # [4 * hidden_size]
     bias_hh_l0: Tensor  # [4 * hidden_size]
+    parts = 2  # tensors of memory
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size, batch_first=True)
@@ -104,6 +105,7 @@ class GRU(nn.GRU):
     weight_hh_l0: Tensor  # [3 * hidden_size, hidden_size]
     bias_ih_l0: Tensor  # [3 * hidden_size]
     bias_hh_l0: Tensor  # [3 * hidden_size]
+    parts = 1
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size, batch_first=True)

@@ -4,13 +4,15 @@ Every network is called as `q, hidden = network(features, hidden, previous_actio
 and returns `()`, so no caller branches.
 """
 
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 import torch
 from torch import Tensor, nn
 
+from townlet.agent.beside import Beside
 from townlet.agent.cells import make_cell
 from townlet.agent.directions import DIRECTIONS, directions
+from townlet.agent.frontier import Frontier
 from townlet.agent.sightings import make_sightings
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
@@ -109,7 +111,8 @@ class SimpleQNetwork(QNetwork):
 class RecurrentSpatialQNetwork(QNetwork):
     """An encoder over all timesteps at once, one recurrent cell over the window, and a head.
 
-    Beside the cell, where the task asks for it, sightings that the head reads.
+    Beside the cell, where the task asks for them, memories that nothing is learned in: sightings and the frontier. The
+    head reads them.
     """
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:
@@ -121,10 +124,11 @@ class RecurrentSpatialQNetwork(QNetwork):
             self.encoder = WholeEncoder(layout, self.extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
-        self.held_by_cell = len(self.cell.initial_hidden(1))  # tensors of memory
         self.sightings = make_sightings(layout) if config.sightings else None
+        self.frontier = Frontier(layout) if config.frontier else None
+        self.beside: list[Beside] = [part for part in (self.sightings, self.frontier) if part is not None]
         self.skip = config.skip
-        read = self.sightings.width if self.sightings else 0
+        read = sum(part.width for part in self.beside)
         self.head = _layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
         self.value, self.dueling = QHead(config.head, num_actions, config.dueling), config.dueling
 
@@ -139,10 +143,10 @@ class RecurrentSpatialQNetwork(QNetwork):
     def initial_hidden(self, batch: int) -> Hidden:
         """Return zeros, each [1, batch, hidden_dim], on the network's device: (h, c) for an LSTM, (h,) for a GRU.
 
-        Sightings come after them.
+        What is kept beside the cell comes after them.
         """
         hidden = self.cell.initial_hidden(batch)
-        return (*hidden, *self.sightings.initial_hidden(batch, hidden[0])) if self.sightings else hidden
+        return tuple(chain(hidden, *(part.initial_hidden(batch, hidden[0]) for part in self.beside)))
 
     def forward(
         self,
@@ -158,12 +162,13 @@ class RecurrentSpatialQNetwork(QNetwork):
         Returns q [batch, time, num_actions] and the memory after the last step.
         """
         encoded = self.encoder(self._inputs(features, previous_actions))
-        remembered, carried = self.cell(encoded, hidden[: self.held_by_cell], reset)
+        held = iter(hidden)
+        remembered, carried = self.cell(encoded, tuple(islice(held, self.cell.parts)), reset)
         parts = [remembered, encoded] if self.skip else [remembered]
-        if self.sightings:
-            read, sightings = self.sightings(features, hidden[self.held_by_cell :], reset)
+        for part in self.beside:
+            read, after = part(features, tuple(islice(held, part.parts)), reset)
             parts.append(read)
-            carried = (*carried, *sightings)
+            carried = (*carried, *after)
         return self.value(self.head(torch.cat(parts, dim=-1))), carried
 
 

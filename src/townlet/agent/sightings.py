@@ -1,8 +1,9 @@
 """What an agent knows of where each kind of place is: from a memory of sights, or from what it observes."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from townlet.agent.beside import Beside
 from townlet.agent.directions import DIRECTIONS, directions
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
@@ -11,35 +12,22 @@ from townlet.sequences import Hidden
 KIND, PLACE, OFFSETS = "underfoot", "position", "offsets"
 
 
-def make_sightings(layout: ObservationLayout) -> "LastSightings | PlacesInView":
-    """Make what reads the places of a level: all where they are observed, else those that were underfoot."""
-    return PlacesInView(layout) if OFFSETS in layout.slices else LastSightings(layout)
-
-
-class LastSightings(nn.Module):
+class LastSightings(Beside):
     """Where each kind of place was last underfoot; nothing to learn, and as clear after a hundred steps as after one.
 
-    A memory that nothing but a new sight overwrites. It holds three numbers of each kind, ones first, then all x, then all y; zeros for kinds not seen yet. What is
-    read is the ones, and which way and how far the places lie from here: see `directions`.
+    A memory that nothing but a new sight overwrites. It holds three numbers of each kind, ones first, then all x, then
+    all y; zeros for kinds not seen yet. What is read is the ones, and which way and how far the places lie from here:
+    see `directions`.
     """
 
     def __init__(self, layout: ObservationLayout) -> None:
         super().__init__()
         self.kind, self.place = layout.slices[KIND], layout.slices[PLACE]
         self.kinds = layout.width(KIND) - 1
-        self.size = 3 * self.kinds  # numbers in the memory of one agent
-        self.width = (1 + DIRECTIONS) * self.kinds  # numbers read at each step
-
-    def initial_hidden(self, batch: int, like: Tensor) -> Hidden:
-        """Return zeros, [1, batch, size], of the kind and device of `like`."""
-        return (like.new_zeros(1, batch, self.size),)
+        self.size, self.width = 3 * self.kinds, (1 + DIRECTIONS) * self.kinds
 
     def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
-        """Write and read at each step of a window.
-
-        features [batch, time, obs_dim]; hidden: the memory [1, batch, size] before it; reset [batch, time] bool or
-        None. Returns what each step reads, its own sight included, [batch, time, width], and the memory after the last.
-        """
+        """Write and read at each step of a window, see `Beside`."""
         seen = (features[..., self.kind] > 0.5)[..., None, : self.kinds]  # [batch, time, 1, kinds]
         here = features[..., self.place].unsqueeze(-1)  # [batch, time, 2, 1]
         written = torch.cat([torch.ones_like(here[..., :1, :]), here], dim=-2)  # [batch, time, 3, 1]
@@ -54,11 +42,13 @@ class LastSightings(nn.Module):
         return torch.cat([known, ways], dim=-1), (held.flatten(1).unsqueeze(0),)
 
 
-class PlacesInView(nn.Module):
+class PlacesInView(Beside):
     """The same reading where a level shows how far each place is: what stands on the map is known, and no memory kept.
 
     So what was learned where all is in view can be used where it has to be remembered.
     """
+
+    parts = 0
 
     def __init__(self, layout: ObservationLayout) -> None:
         super().__init__()
@@ -66,13 +56,14 @@ class PlacesInView(nn.Module):
         self.kinds = layout.width(KIND) - 1
         self.width = (1 + DIRECTIONS) * self.kinds
 
-    def initial_hidden(self, batch: int, like: Tensor) -> Hidden:
-        """Return `()`: there is no memory."""
-        return ()
-
     def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
-        """Read at each step of a window, [batch, time, width]; there is nothing to reset."""
+        """Read at each step of a window, see `Beside`; there is nothing to reset."""
         right, below = features[..., self.offsets].chunk(2, dim=-1)
         underfoot = features[..., self.kind][..., : self.kinds] > 0.5
         known = underfoot | (right != 0) | (below != 0)  # the offsets of what does not stand on the map are zero
         return torch.cat([known.to(features.dtype), directions(right, below)], dim=-1), hidden
+
+
+def make_sightings(layout: ObservationLayout) -> Beside:
+    """Make what reads the places of a level: all where they are observed, else those that were underfoot."""
+    return PlacesInView(layout) if OFFSETS in layout.slices else LastSightings(layout)

@@ -16,10 +16,14 @@ class WorldError(Exception):
 
 @dataclass(frozen=True)
 class ObservationLayout:
-    """Where each part of an observation lies; `window_size` is the window's side, None without a window."""
+    """Where each part of an observation lies.
+
+    `window_size` is the window's side, None without a window; `grid` the map's columns and rows, None without a map.
+    """
 
     slices: dict[str, slice]
     window_size: int | None = None
+    grid: tuple[int, int] | None = None
 
     @property
     def obs_dim(self) -> int:
@@ -48,7 +52,7 @@ class ObservationLayout:
             if width:
                 slices[name] = slice(start, start + width)
                 start += width
-        return cls(slices, seen.window)
+        return cls(slices, seen.window, (grid.width, grid.height))
 
 
 class Observation(NamedTuple):

@@ -119,7 +119,7 @@ def test_a_network_that_reads_places_in_view_keeps_the_memory_of_its_cell_alone(
     network = network_of(level)
     hidden = network.initial_hidden(2)
     features, previous = torch.rand(2, 3, network.obs_dim), torch.zeros(2, 3, dtype=torch.int64)
-    q, after = network(features, hidden, previous)
+    _, after = network(features, hidden, previous)
     assert [part.shape for part in after] == [part.shape for part in hidden] == [(1, 2, 32)] * 2
     moved = features.clone()
     moved[..., ObservationLayout.of(level).slices["offsets"]] *= -1.0
