@@ -21,51 +21,62 @@ class Frontier(Beside):
 
     columns: Tensor  # [columns] float32: 0, 1, 2
     rows: Tensor  # [rows]
-    reach: Tensor  # [side, 1]: how far the window's rows and columns are from its middle
+    around: Tensor  # [side * side] int64: the window's cells in a map with a margin, from the first of them
+    worth: Tensor  # [side * side] float32: what a place there counts more than empty ground
 
     def __init__(self, layout: ObservationLayout) -> None:
         super().__init__()
         assert layout.grid is not None and layout.window_size is not None
-        self.window, self.place, self.side = layout.slices[WINDOW], layout.slices[PLACE], layout.window_size
+        self.window, self.place, side = layout.slices[WINDOW], layout.slices[PLACE], layout.window_size
         columns, rows = layout.grid
         self.size, self.width = columns * rows, 2 * (1 + DIRECTIONS)
         self.across, self.down = max(columns - 1, 1), max(rows - 1, 1)  # what normalised positions are in shares of
-        self.register_buffer("columns", torch.arange(float(columns)), persistent=False)
-        self.register_buffer("rows", torch.arange(float(rows)), persistent=False)
-        self.register_buffer("reach", torch.arange(float(self.side)).unsqueeze(1) - self.side // 2, persistent=False)
+        self.reach = side // 2
+        self.margined = (rows + 2 * self.reach, columns + 2 * self.reach)
+        cell, middle = torch.arange(side), torch.arange(side * side) == side * side // 2
+        constants = {
+            "columns": torch.arange(float(columns)),
+            "rows": torch.arange(float(rows)),
+            "around": (cell.unsqueeze(1) * self.margined[1] + cell).flatten(),
+            "worth": torch.where(middle, KNOWN - EMPTY, UNKNOWN - EMPTY).float(),
+        }
+        for name, value in constants.items():
+            self.register_buffer(name, value, persistent=False)
 
     def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
         """Write and read at each step of a window, see `Beside`."""
         x, y = features[..., self.place].unbind(-1)
-        right = self.columns - (x * self.across).round().unsqueeze(-1)  # of each column, [batch, time, columns]
-        below = self.rows - (y * self.down).round().unsqueeze(-1)
-        sights, held, steps = self._sights(features, right, below).flatten(2), hidden[0][0], []
+        x, y = (x * self.across).round().unsqueeze(-1), (y * self.down).round().unsqueeze(-1)  # [batch, time, 1]
+        sights, held, steps = self._sights(features, x, y), hidden[0][0], []
         for step in range(features.shape[1]):
             if reset is not None:
                 held = held.masked_fill(reset[:, step, None], UNSEEN)
             held = torch.maximum(held, sights[:, step])
             steps.append(held)
-        read = self._nearest(torch.stack(steps, dim=1), right, below)
+        read = self._nearest(torch.stack(steps, dim=1), self.columns - x, self.rows - y)
         return read, (held.unsqueeze(0),)
 
-    def _sights(self, features: Tensor, right: Tensor, below: Tensor) -> Tensor:
-        """What each step shows of each cell, [batch, time, rows, columns]."""
-        # Which row of the map is which of the window, [batch, time, side, rows], and so for columns.
-        row, column = (below.unsqueeze(-2) == self.reach).float(), (right.unsqueeze(-2) == self.reach).float()
-        window = features[..., self.window].unflatten(-1, (self.side, self.side))
-        occupied = row.transpose(-1, -2) @ window @ column
-        shown = row.sum(dim=-2).unsqueeze(-1) * column.sum(dim=-2).unsqueeze(-2)
-        here = (below == 0).float().unsqueeze(-1) * (right == 0).float().unsqueeze(-2)
-        return EMPTY * shown + occupied + occupied * here
+    def _sights(self, features: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """What each step shows of each cell, [batch, time, cells]: the window laid upon a map that has a margin."""
+        shown = EMPTY + features[..., self.window] * self.worth
+        where = self.around + (y * self.margined[1] + x).long()
+        empty = features.new_zeros(*features.shape[:2], self.margined[0] * self.margined[1])
+        ground = empty.scatter(-1, where, shown).unflatten(-1, self.margined)
+        inner = slice(self.reach, -self.reach)
+        return ground[..., inner, inner].flatten(2)
 
     def _nearest(self, ground: Tensor, right: Tensor, below: Tensor) -> Tensor:
-        """Read the way to the nearest cell that is unknown, and to the nearest unseen, [batch, time, width]."""
+        """Read the way to the nearest cell that is unknown, and to the nearest unseen, [batch, time, width].
+
+        How far each column lies to the right and each row below: [batch, time, columns] and [batch, time, rows].
+        """
         # Each cell's distance, then its number: the least is that of the first among the nearest.
         across = right.abs() * self.size + self.columns
         down = below.abs() * self.size + self.rows * len(self.columns)
         order = (down.unsqueeze(-1) + across.unsqueeze(-2)).flatten(2)
-        none = self.size**2  # more than any
-        least = torch.stack([torch.where(ground == what, order, none).amin(-1) for what in (UNKNOWN, UNSEEN)], dim=-1)
+        none = self.size**2  # more than any of them: what other cells are put behind (comparing would be slower)
+        behind = torch.stack([(ground - what).abs().clamp(max=1.0) * none for what in (UNKNOWN, UNSEEN)], dim=2)
+        least = (order.unsqueeze(2) + behind).amin(dim=-1)  # [batch, time, 2]
         known, cell = (least < none).float(), least % self.size
         row = (cell / len(self.columns)).floor()
         to_right = (cell - row * len(self.columns) + right[..., :1]) * known / self.across
