@@ -178,8 +178,9 @@ def check_env(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         env = gymnasium.make_vec(options.env, num_envs=options.num_envs)
-    except (gymnasium.error.Error, ImportError) as error:
-        parser.error(f"ENV_ID: expected a registered environment, got {options.env!r}: {error}")
+    except Exception as error:  # a module or an environment of a stranger may raise anything
+        reason = " ".join(str(error).split())
+        parser.error(f"ENV_ID: expected a registered environment, got {options.env!r}: {reason}")
     try:
         check_vector_env(env, steps=options.steps)
     except VectorEnvError as error:

@@ -202,8 +202,8 @@ def test_check_env_tells_right_from_wrong(capsys: Capture, monkeypatch: pytest.M
     assert said.out == ""
 
 
-@pytest.mark.parametrize("name", ["Townlet/Level99-v0", "no_such_module:Some-v0", "a b"])
-def test_check_env_of_an_unknown_one_is_wrong_use(name: str, capsys: Capture) -> None:
+@pytest.mark.parametrize("name", ["Townlet/Level99-v0", "no_such_module:Some-v0", "a b", "Townlet/Level-v0"])
+def test_check_env_of_one_that_cannot_be_made_is_wrong_use(name: str, capsys: Capture) -> None:
     assert exit_code("check-env", name) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"townlet check-env: error: ENV_ID: expected a registered environment, got {name!r}")
