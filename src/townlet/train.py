@@ -63,8 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     fixed = options.level or options.gym is not None or options.load
-    if options.resume and (fixed or options.run_name or options.curriculum):
-        parser.error("--resume goes on as it is: --level, --gym, --curriculum, --load and --run-name do not go with it")
+    if options.resume and (fixed or options.run_name or options.curriculum or options.seed is not None):
+        flags = "--level, --gym, --curriculum, --load, --run-name and --seed"
+        parser.error(f"--resume goes on as it is: {flags} do not go with it")
     if options.curriculum and fixed:
         parser.error("--curriculum begins with its first level: --level, --gym and --load do not go with it")
     if options.mastery and not options.curriculum:
@@ -93,12 +94,15 @@ def _train(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(describe(task, plan, options.device, resumed))
         return DONE
-    taught = checkpoint.load(options.load) if options.load else None
+    taught = _taught(options.load) if options.load else None
     run = RunDirectory.open(resumed) if resumed else _new_run(task, options)
 
     def begin(training: TrainingRun) -> None:
         if resumed:
             training.resume()
+            if (step := training.population.env_steps) >= plan.total_steps:
+                done = f"step {step:,} of {plan.total_steps:,}"
+                training.tell(f"nothing is left to train: {done}; --total-steps asks for more")
         elif taught:
             training.load_weights(taught)
 
@@ -174,6 +178,13 @@ def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
     if options.gym is not None:
         return load_gym_task(options.gym, options.level, _overrides(options))
     return load_task(options.level or "2", _overrides(options))
+
+
+def _taught(path: Path) -> checkpoint.Checkpoint:
+    if not (path / checkpoint.MANIFEST).is_file():
+        got = f"a folder without {checkpoint.MANIFEST}" if path.is_dir() else "nothing there"
+        raise ConfigError([f"--load {path}: expected a checkpoint, as RUN/checkpoints/step_001000000, got {got}"])
+    return checkpoint.load(path)
 
 
 def _overrides(options: argparse.Namespace, budget: bool = True) -> dict[str, Any]:

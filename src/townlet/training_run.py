@@ -275,7 +275,8 @@ class _Pace:
 
 def _load_network(network: QNetwork, found: checkpoint.Checkpoint) -> None:
     """Give a network the weights of a checkpoint. Raises CheckpointError, naming the first that does not fit."""
-    shapes, got = ({name: list(one.shape) for name, one in part.items()} for part in (network.state_dict(), found.model))
+    parts = (network.state_dict(), found.model)
+    shapes, got = ({name: list(one.shape) for name, one in part.items()} for part in parts)
     for name in shapes | got:
         if shapes.get(name) != got.get(name):
             expected = f"weights of this level's network, {name} {shapes.get(name, 'not there')}"

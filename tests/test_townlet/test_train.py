@@ -106,6 +106,13 @@ def test_resume_passes_over_a_damaged_checkpoint_and_names_it(tmp_path, capsys):
     assert (run / "checkpoints" / "step_000000960").is_dir()
 
 
+def test_resume_of_a_run_that_is_done_says_so(tmp_path, capsys):
+    run = run_train(tmp_path, "--total-steps", "160")
+    capsys.readouterr()
+    assert train.main(["--resume", str(run), "--total-steps", "80", "--plain", "--device", "cpu"]) == 0
+    assert "nothing is left to train: step 160 of 80; --total-steps asks for more" in capsys.readouterr().out
+
+
 def test_resume_without_any_whole_checkpoint_is_one_line(tmp_path, capsys):
     run = run_train(tmp_path, "--total-steps", "160")
     for folder in (run / "checkpoints").glob("step_*"):
@@ -215,6 +222,8 @@ def test_a_file_in_the_place_of_the_runs_folder_is_one_line(tmp_path, capsys):
         (["--device", "tpu"], "cpu"),
         (["--colour"], "--colour"),
         (["--resume", "latest", "--level", "2"], "--resume"),
+        (["--resume", "latest", "--seed", "1"], "--seed"),
+        (["--load", "no/such"], "--load no/such: expected a checkpoint, as RUN/checkpoints/"),
         (["--seed", "-1"], "seed"),
         (["--level", "no/such.yaml"], "no/such.yaml"),
     ],
