@@ -13,7 +13,7 @@ from rich.table import Table
 from townlet import evaluate, novelty, train, transfer
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, labelled, positive, run_word, setting
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, labelled, positive, run_word, setting
 from townlet.config import ConfigError, Level, Score, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
@@ -92,9 +92,11 @@ def compare(arguments: Sequence[str]) -> int:
                 stores, options.out, by=options.by, title=title, yardsticks=task.yardsticks, score=task.score
             )
             Console().print(_last_scores(stores, task.score))
-    except (RunError, OSError, sqlite3.Error) as error:
+    except (RunError, sqlite3.Error) as error:
         print(f"townlet compare: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        return cannot_write("townlet compare", error)
     print(f"drawn into {options.out}")
     return DONE
 
@@ -163,8 +165,7 @@ def schema(arguments: Sequence[str]) -> int:
     try:
         options.out.write_text(schema_text(), encoding="utf-8")
     except OSError as error:
-        print(f"townlet schema: cannot write {options.out}: {error.strerror}", file=sys.stderr)
-        return FAILED
+        return cannot_write("townlet schema", error)
     print(f"written into {options.out}; the first line of a level: # yaml-language-server: $schema={options.out}")
     return DONE
 

@@ -63,6 +63,12 @@ def device_named(text: str) -> torch.device:
     return torch.device("cuda" if text != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def cannot_write(program: str, error: OSError) -> int:
+    """Say in one line which file could not be written, and why; returns the exit code."""
+    print(f"{program}: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+    return FAILED
+
+
 def run_word(
     words: list[str], commands: Mapping[str, Callable[[list[str]], int]], usage: str, program: str, see: str
 ) -> int:

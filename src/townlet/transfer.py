@@ -14,7 +14,7 @@ from rich.text import Text
 
 from townlet.agent.networks import QNetwork
 from townlet.bench.statistics import Interval, bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, labelled, positive
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, labelled, positive
 from townlet.config import ConfigError, Level, Task, load_level, load_task
 from townlet.environment.types import WorldError
 from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, trained_network
@@ -123,9 +123,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, CheckpointError, WorldError, OSError) as error:
+    except (RunError, CheckpointError, WorldError) as error:
         print(f"townlet transfer: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        return cannot_write("townlet transfer", error)
     return DONE
 
 
