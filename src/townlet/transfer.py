@@ -48,7 +48,7 @@ class Cell(NamedTuple):
 
 
 class TransferTable(NamedTuple):
-    """What agents reach: a row a label, a column a level."""
+    """What agents reach: `rows` holds a label's cells, one a level."""
 
     episodes: int  # of each agent in each level
     levels: Sequence[Task]
@@ -59,16 +59,14 @@ class TransferTable(NamedTuple):
         return list(dict.fromkeys(cell.reason for row in self.rows.values() for cell in row if cell.reason))
 
     def texts(self) -> list[list[str]]:
-        """The table as text: the names of the levels, the rows, and what other policies are known to reach."""
-        limits = [level.score.limit for level in self.levels]
-        head = [
-            f"{level.id} (of {limit})" if limit else level.id for level, limit in zip(self.levels, limits, strict=True)
-        ]
-        rows = [[label, *map(self._text, cells)] for label, cells in self.rows.items()]
+        """The table as text, under its head a line a level: what agents reach, and what other policies are known to."""
         known = dict.fromkeys(name for level in self.levels for name in level.yardsticks)
-        scores = [[name, *(f"{level.yardsticks[name]:g}" if name in level.yardsticks else "" for level in self.levels)]
-                  for name in known]  # fmt: skip
-        return [["agents", *head], *rows, *scores]
+        lines = [["level", *self.rows, *known]]
+        for level, *cells in zip(self.levels, *self.rows.values(), strict=True):
+            limit = level.score.limit
+            scores = [f"{level.yardsticks[name]:g}" if name in level.yardsticks else "" for name in known]
+            lines.append([f"{level.id} (of {limit})" if limit else level.id, *map(self._text, cells), *scores])
+        return lines
 
     def _text(self, cell: Cell) -> str:
         if cell.reason:
@@ -193,7 +191,7 @@ def _plain(cell: Cell) -> dict[str, Any]:
 
 def _show(table: TransferTable) -> None:
     head, *rows = table.texts()
-    drawn = Table(*(Column(Text(name)) for name in head))
+    drawn = Table(*(Column(Text(name)) for name in head), box=None, padding=(0, 2, 0, 0), header_style="dim")
     for row in rows:
         drawn.add_row(*map(Text, row))
     Console().print(drawn, *map(Text, table.notes()), sep="\n")
