@@ -23,7 +23,17 @@ from townlet.population.evaluation import evaluate
 from townlet.training.checkpoint import CheckpointError
 from townlet.training.run_directory import RunError, resolve_run
 
-NOT_THE_WORLD = {"id", "name", "description", "yardsticks", "reward", "network", "training", "evaluation"}
+NOT_THE_WORLD = {
+    "id",
+    "name",
+    "description",
+    "yardsticks",
+    "reward",
+    "sparse_reward",
+    "network",
+    "training",
+    "evaluation",
+}
 HOME = "*"  # marks the level that an agent learned in
 
 

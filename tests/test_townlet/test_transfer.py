@@ -114,7 +114,7 @@ def test_a_table_that_cannot_be_written_is_one_line(capsys, runs, tmp_path):
 def test_levels_that_share_a_world_are_played_once():
     found = shipped_worlds()
     assert {"0", "0.5", "1", "2", "2.5", "3", "station"} <= set(found)
-    assert not {"2-memoryless", "2-reference", "2-replay", "2.5-memoryless"} & set(found)
+    assert not {"2-memoryless", "2-reference", "2-replay", "2-adversarial", "2.5-memoryless"} & set(found)
 
 
 def test_the_command_is_a_word_of_townlet(capsys):
