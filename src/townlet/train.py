@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -261,14 +262,23 @@ def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None)
 
 def _say_what_next(path: Path, newest: Path, stop: StopRequest) -> None:
     """Say where a run, or the newest one of a ladder, lies, and what can be done with it."""
+    python = _python()
     print(f"\nThe run lies in {path}")
     if stop.wanted:
-        print(f"It was stopped and saved. Go on with it:  python -m townlet.train --resume {path}")
+        print(f"It was stopped and saved. Go on with it:  {python} -m townlet.train --resume {path}")
         return
     print(f"Look at its curves:     {newest / 'curves.png'}")
-    print(f"Evaluate it again:      python -m townlet.evaluate {newest} --episodes 512")
+    print(f"Evaluate it again:      {python} -m townlet.evaluate {newest} --episodes 512")
     if newest == path:
-        print(f"Train it for longer:    python -m townlet.train --resume {path} --total-steps N")
+        print(f"Train it for longer:    {python} -m townlet.train --resume {path} --total-steps N")
+
+
+def _python() -> str:
+    """What starts this Python in a shell: `make train` does not enter the virtual environment that it runs in."""
+    here, found = Path(sys.executable), shutil.which("python")
+    if found and Path(found).absolute().parent == here.parent:
+        return "python"
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,19 @@ def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys):
     assert expected <= names
 
 
+def test_the_commands_that_are_told_start_the_python_that_runs(tmp_path, capsys, monkeypatch):
+    environment = tmp_path / ".venv" / "bin"
+    environment.mkdir(parents=True)
+    (environment / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    for path, expected in ((environment, "python"), (Path("/no/such"), ".venv/bin/python")):
+        with monkeypatch.context() as patched:
+            patched.setenv("PATH", str(path))
+            patched.setattr("sys.executable", str(environment / "python"))
+            run_train(tmp_path / expected.replace("/", "-"), "--total-steps", "64")
+        assert f" {expected} -m townlet.evaluate " in capsys.readouterr().out
+
+
 def test_a_run_leaves_no_file_open(tmp_path):
     run = run_train(tmp_path, "--total-steps", "64")
     held = (
