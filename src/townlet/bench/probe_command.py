@@ -55,7 +55,7 @@ def main_probe(options: Namespace) -> int:
         print(error, file=sys.stderr)
         return WRONG_USE
     except (RunError, checkpoint.CheckpointError, ProbeError, OSError) as error:
-        print(f"probe: {error}", file=sys.stderr)
+        print(f"townlet bench memory: {error}", file=sys.stderr)
         return FAILED
     if options.json:
         print(found)
