@@ -14,7 +14,18 @@ from rich.text import Text
 from townlet import evaluate, novelty, train, transfer
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, labelled, positive, run_word, setting
+from townlet.command_line import (
+    DONE,
+    FAILED,
+    WRONG_USE,
+    Parser,
+    cannot_write,
+    labelled,
+    positive,
+    run_word,
+    setting,
+    whole,
+)
 from townlet.config import ConfigError, Level, Score, Task, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
@@ -138,7 +149,7 @@ def levels(arguments: Sequence[str]) -> int:
     """List the shipped levels, or draw one."""
     parser = Parser(prog="townlet levels", description="List the shipped levels, or draw one level.")
     parser.add_argument("level", nargs="?", help="a level's id, name or file, to draw it (default: list all)")
-    parser.add_argument("--map", type=int, default=0, metavar="N", help="which of its maps (default: 0)")
+    parser.add_argument("--map", type=whole, default=0, metavar="N", help="which of its maps (default: 0)")
     parser.add_argument("--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of it")
     options = parser.parse_args(arguments)
     if options.level is None:

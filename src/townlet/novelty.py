@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from townlet.agent.networks import QNetwork
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, whole
 from townlet.config import ConfigError, Level, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.evaluate import find_checkpoint, trained_network
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="townlet novelty", description="Draw how new each cell of a town is to a curious agent.")
     parser.add_argument("run", metavar="RUN", help="a run's folder or name, or latest")
     parser.add_argument("--out", type=Path, default=Path("novelty.png"), help="the picture (default: novelty.png)")
-    parser.add_argument("--map", type=int, default=0, help="which of the level's training maps (default: 0)")
+    parser.add_argument("--map", type=whole, default=0, help="which of the level's training maps (default: 0)")
     parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from townlet.agent.learner import TrainingDivergedError
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
 from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
@@ -35,9 +35,15 @@ def make_parser() -> Parser:
     parser.add_argument("--gym", metavar="ENV_ID", help="an environment of Gymnasium: id, or module:id")
     parser.add_argument("--curriculum", metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder")
     parser.add_argument(
-        "--mastery", type=share, help="of the limit, greedy survival that ends a level of a ladder (default: 0.9)"
+        "--mastery",
+        type=share,
+        help="greedy survival that ends a level of a ladder, as a share of its limit (default: 0.9)",
     )
-    parser.add_argument("--seed", type=int, help="root of all randomness")
+    parser.add_argument(
+        "--seed",
+        type=whole,
+        help="what all chance follows from: maps, first weights, exploring (default: as the level says)",
+    )
     parser.add_argument("--num-agents", type=positive, help="agents in the town")
     parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")

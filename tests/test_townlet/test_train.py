@@ -238,6 +238,7 @@ def test_a_file_in_the_place_of_the_runs_folder_is_one_line(tmp_path, capsys):
         (["--resume", "latest", "--seed", "1"], "--seed"),
         (["--load", "no/such"], "--load no/such: expected a checkpoint, as RUN/checkpoints/"),
         (["--seed", "-1"], "seed"),
+        (["--seed", "x"], "expected a whole number, got 'x'"),
         (["--level", "no/such.yaml"], "no/such.yaml"),
     ],
 )
