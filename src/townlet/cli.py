@@ -71,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
+    except KeyboardInterrupt:
+        print(f"townlet {words[0]}: stopped", file=sys.stderr)
+        return FAILED
 
 
 def compare(arguments: Sequence[str]) -> int:

@@ -68,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RunError, checkpoint.CheckpointError, WorldError) as error:
         print(f"townlet evaluate: {error}", file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:
+        print("townlet evaluate: stopped", file=sys.stderr)
+        return FAILED
     return DONE
 
 

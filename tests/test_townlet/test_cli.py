@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from townlet import cli
+from townlet import cli, evaluate
 from townlet.config import load_level, load_task
 from townlet.level_file import shipped_levels
 from townlet.task import WORD
@@ -83,6 +83,17 @@ def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str
     assert said.out == "" and said.err.count("\n") == 1
     assert said.err.startswith(f"townlet {arguments[0]}: error: ")
     assert said.err.endswith(f"(see townlet {arguments[0]} --help)\n")
+
+
+@pytest.mark.parametrize("place", ["townlet.evaluate.resolve_run", "townlet.transfer.resolve_run"])
+def test_ctrl_c_is_one_line(place: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, stop)
+    word = place.split(".")[1]
+    assert (evaluate.main(["latest"]) if word == "evaluate" else exit_code(word, "latest")) == 1
+    assert capsys.readouterr().err == f"townlet {word}: stopped\n"
 
 
 def test_levels_lists_every_shipped_level_in_the_order_of_the_ladder(
