@@ -197,7 +197,7 @@ def schema(arguments: Sequence[str]) -> int:
         options.out.write_text(schema_text(), encoding="utf-8")
     except OSError as error:
         return cannot_write("townlet schema", error)
-    print(f"written into {options.out}; the first line of a level: # yaml-language-server: $schema={options.out}")
+    print(f"written into {options.out}; a line for each level file: # yaml-language-server: $schema={options.out}")
     return DONE
 
 

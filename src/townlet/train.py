@@ -151,6 +151,8 @@ def _climb(options: argparse.Namespace, path: Path | None) -> int:
         raise ConfigError([f"--resume {path}: a ladder goes on as it is, without other settings"])
     else:
         ladder = Ladder.open(path)
+        if ladder.rung() is None:
+            print("nothing is left to train: every level of the ladder is done")
     with _stop_on_signals() as stop, _quiet_writer_threads():
         while (rung := ladder.rung()) and not stop.wanted:
             plan = make_plan(rung.level, options, rung.goal)
