@@ -9,12 +9,24 @@ from pathlib import Path
 import gymnasium
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from townlet import evaluate, novelty, train, transfer
 from townlet.bench import __main__ as bench
 from townlet.bench.statistics import bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, labelled, positive, run_word, setting
-from townlet.config import ConfigError, Level, Score, load_level, load_task
+from townlet.command_line import (
+    DONE,
+    FAILED,
+    WRONG_USE,
+    Parser,
+    cannot_write,
+    labelled,
+    positive,
+    run_word,
+    setting,
+    whole,
+)
+from townlet.config import ConfigError, Level, Score, Task, load_level, load_task
 from townlet.environment.vector_checker import VectorEnvError, check_vector_env
 from townlet.level_file import shipped_levels
 from townlet.level_picture import level_picture, levels_table, summary
@@ -59,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
+    except KeyboardInterrupt:
+        print(f"townlet {words[0]}: stopped", file=sys.stderr)
+        return FAILED
 
 
 def compare(arguments: Sequence[str]) -> int:
@@ -77,31 +92,48 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     stores: dict[str, list[MetricsStore]] = {}
-    task = None
+    tasks: list[Task] = []
     try:
         with ExitStack() as opened:
             for label, reference in options.runs:
                 run = resolve_run(reference, options.runs_dir)
-                task = task or load_task(run / "config.yaml")
+                tasks.append(load_task(run / "config.yaml"))
                 store = MetricsStore(run / "metrics.sqlite", read_only=True)
                 opened.callback(store.close)
                 stores.setdefault(label or run.name, []).append(store)
-            assert task is not None  # there is at least one run
-            title = options.title or f"Level {task.id}, {task.name}"
-            draw_comparison(
-                stores, options.out, by=options.by, title=title, yardsticks=task.yardsticks, score=task.score
+            score = _common_score(tasks)
+            first, ids = tasks[0], list(dict.fromkeys(task.id for task in tasks))
+            title = f"Level {first.id}, {first.name}" if len(ids) == 1 else f"Levels {', '.join(ids)}"
+            known = dict(
+                item for item in first.yardsticks.items() if all(item in task.yardsticks.items() for task in tasks)
             )
-            Console().print(_last_scores(stores, task.score))
-    except (RunError, OSError, sqlite3.Error) as error:
+            draw_comparison(
+                stores, options.out, by=options.by, title=options.title or title, yardsticks=known, score=score
+            )
+            Console().print(_last_scores(stores, score))
+    except (RunError, sqlite3.Error) as error:
         print(f"townlet compare: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        return cannot_write("townlet compare", error)
     print(f"drawn into {options.out}")
     return DONE
 
 
+def _common_score(tasks: Sequence[Task]) -> Score:
+    """Return the score of all tasks, with the limit where it is the same. Raises RunError where one has another."""
+    first = tasks[0].score
+    for task in tasks:
+        if task.score.word != first.word:
+            expected = f"runs told by {first.word}, as those of level {tasks[0].id}"
+            raise RunError(f"expected {expected}, got one of level {task.id}, told by {task.score.word}")
+    return first if all(task.score.limit == first.limit for task in tasks) else first._replace(limit=None)
+
+
 def _last_scores(stores: Mapping[str, Sequence[MetricsStore]], score: Score) -> Table:
     """The last evaluation of each label's runs: mean over seeds and its bootstrap interval, steps and minutes."""
-    table = Table("runs", "seeds", f"greedy {score.word}", "95% interval", "each seed", "steps", "minutes")
+    heads = ("runs", "seeds", f"greedy {score.word}", "95% interval", "each seed", "steps", "minutes")
+    table = Table(*heads, box=None, padding=(0, 2, 0, 0), header_style="dim")
     for label, runs in stores.items():
         last = [run.evaluations()[-1] for run in runs if run.evaluations()]
         if not last:
@@ -111,7 +143,8 @@ def _last_scores(stores: Mapping[str, Sequence[MetricsStore]], score: Score) -> 
         each = " ".join(f"{one:.4g}" for one in scores)
         minutes = sum(one["elapsed"] for one in last) / len(last) / 60.0
         steps = f"{max(one['step'] for one in last):,}"
-        table.add_row(label, str(len(last)), f"{mean:.4g}", f"{low:.4g} to {high:.4g}", each, steps, f"{minutes:.1f}")
+        interval = f"{low:.4g} to {high:.4g}" if len(last) > 1 else "-"  # one seed says nothing of others
+        table.add_row(Text(label), str(len(last)), f"{mean:.4g}", interval, each, steps, f"{minutes:.1f}")
     return table
 
 
@@ -119,7 +152,7 @@ def levels(arguments: Sequence[str]) -> int:
     """List the shipped levels, or draw one."""
     parser = Parser(prog="townlet levels", description="List the shipped levels, or draw one level.")
     parser.add_argument("level", nargs="?", help="a level's id, name or file, to draw it (default: list all)")
-    parser.add_argument("--map", type=int, default=0, metavar="N", help="which of its maps (default: 0)")
+    parser.add_argument("--map", type=whole, default=0, metavar="N", help="which of its maps (default: 0)")
     parser.add_argument("--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of it")
     options = parser.parse_args(arguments)
     if options.level is None:
@@ -163,9 +196,8 @@ def schema(arguments: Sequence[str]) -> int:
     try:
         options.out.write_text(schema_text(), encoding="utf-8")
     except OSError as error:
-        print(f"townlet schema: cannot write {options.out}: {error.strerror}", file=sys.stderr)
-        return FAILED
-    print(f"written into {options.out}; the first line of a level: # yaml-language-server: $schema={options.out}")
+        return cannot_write("townlet schema", error)
+    print(f"written into {options.out}; a line for each level file: # yaml-language-server: $schema={options.out}")
     return DONE
 
 
@@ -178,8 +210,9 @@ def check_env(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         env = gymnasium.make_vec(options.env, num_envs=options.num_envs)
-    except (gymnasium.error.Error, ImportError) as error:
-        parser.error(f"ENV_ID: expected a registered environment, got {options.env!r}: {error}")
+    except Exception as error:  # a module or an environment of a stranger may raise anything
+        reason = " ".join(str(error).split())
+        parser.error(f"ENV_ID: expected a registered environment, got {options.env!r}: {reason}")
     try:
         check_vector_env(env, steps=options.steps)
     except VectorEnvError as error:

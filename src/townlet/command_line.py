@@ -18,12 +18,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(WRONG_USE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
-def positive(text: str) -> int:
-    """Read a whole number of at least 1."""
+def whole(text: str) -> int:
+    """Read a whole number."""
     try:
-        value = int(text.replace("_", ""))
+        return int(text.replace("_", ""))
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    value = whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1, got {value}")
     return value
@@ -61,6 +66,12 @@ def device_named(text: str) -> torch.device:
     if text == "cuda" and not torch.cuda.is_available():
         raise argparse.ArgumentTypeError("expected a CUDA device, got a machine without one")
     return torch.device("cuda" if text != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def cannot_write(program: str, error: OSError) -> int:
+    """Say in one line which file could not be written, and why; returns the exit code."""
+    print(f"{program}: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+    return FAILED
 
 
 def run_word(

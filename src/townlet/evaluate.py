@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from townlet.agent.networks import QNetwork, make_network
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, whole
 from townlet.config import ConfigError, Level, Task, load_task
 from townlet.environment.make import make_env
 from townlet.environment.types import WorldError
@@ -33,7 +33,9 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--episodes", type=positive, default=512, help="how many (default: 512)")
     parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
-    parser.add_argument("--seed", type=int, help="which maps and starts (default: those of the run's own evaluations)")
+    parser.add_argument(
+        "--seed", type=whole, help="which maps and starts (default: those of the run's own evaluations)"
+    )
     parser.add_argument(
         "--forget-every", type=positive, metavar="N", help="zero the memory before every N-th step; 1: have none"
     )
@@ -65,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USE
     except (RunError, checkpoint.CheckpointError, WorldError) as error:
         print(f"townlet evaluate: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("townlet evaluate: stopped", file=sys.stderr)
         return FAILED
     return DONE
 

@@ -29,6 +29,10 @@ from townlet.yaml_tree import (
 __all__ = ["ConfigError", "Problem", "configs_directory", "find_level", "keys", "load", "shipped_levels"]
 
 M = TypeVar("M", bound=BaseModel)
+# What may change while random agents and planners, who neither look nor learn, live as long as before.
+NOT_MEASURED = {
+    "id", "name", "description", "observation", "reward", "sparse_reward", "network", "training", "evaluation"
+}  # fmt: skip
 
 
 def load(
@@ -48,7 +52,7 @@ def load(
     tree = reader.read_file(Path(path))
     if tree is None:
         raise config_error(reader.mistakes)
-    tree = merge(tree, reader.read_overrides(overrides or {}))
+    tree = _lay_over(tree, reader.read_overrides(overrides or {}))
     values, level, problems = plain(tree), None, []
     try:
         # The rules for JSON, which fit YAML: a list may be a tuple, and true is still no number.
@@ -101,6 +105,13 @@ def find_level(reference: str) -> Path:
     return names[reference]
 
 
+def _lay_over(base: Node, child: Node) -> Node:
+    """Lay a file or overrides over a level. Yardsticks are of one world: another that says none has none."""
+    if "yardsticks" not in child.value and not child.value.keys() <= NOT_MEASURED:
+        base = Node({key: value for key, value in base.value.items() if key != "yardsticks"}, base.place)
+    return merge(base, child)
+
+
 class _Rung(NamedTuple):
     id: str
     name: str
@@ -144,7 +155,7 @@ class _LevelReader(YamlReader):
             return root
         base = self._read_base(root.value.pop("extends"), path, (*chain, path.resolve()))
         self.complete = self.complete and base is not None
-        return root if base is None else merge(base, root)
+        return root if base is None else _lay_over(base, root)
 
     def _read_base(self, extends: Node, path: Path, chain: tuple[Path, ...]) -> Node | None:
         if not isinstance(extends.value, str):

@@ -213,8 +213,9 @@ def _agents(level: Level) -> dict[str, str]:
     network, training = level.network, level.training
     hidden: Sequence[int] = [network.hidden] if isinstance(network, Recurrent) else network.hidden
     cell = f", {network.cell}" if isinstance(network, Recurrent) else ""
+    sightings = ", and sightings of places" if isinstance(network, Recurrent) and network.sightings else ""
     told = {
-        "network": f"{network.kind}{cell} of {', '.join(map(str, hidden))} units",
+        "network": f"{network.kind}{cell} of {', '.join(map(str, hidden))} units{sightings}",
         "training": f"{training.num_agents:,} agents, {training.total_steps:,} steps in all, {training.mode.kind} "
         f"windows of {training.seq_len}",
     }

@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from townlet.agent.networks import QNetwork
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, whole
 from townlet.config import ConfigError, Level, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.evaluate import find_checkpoint, trained_network
 from townlet.exploration.rnd import RandomNetworkDistillation, make_curiosity
 from townlet.population.evaluation import GreedyPolicy
 from townlet.training import checkpoint
+from townlet.training.curves import save
 from townlet.training.run_directory import RunError, resolve_run
 
 LIVES, STEPS = 64, 100  # agents whose states are put into each cell, and the steps that they live before that
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="townlet novelty", description="Draw how new each cell of a town is to a curious agent.")
     parser.add_argument("run", metavar="RUN", help="a run's folder or name, or latest")
     parser.add_argument("--out", type=Path, default=Path("novelty.png"), help="the picture (default: novelty.png)")
-    parser.add_argument("--map", type=int, default=0, help="which of the level's training maps (default: 0)")
+    parser.add_argument("--map", type=whole, default=0, help="which of the level's training maps (default: 0)")
     parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
@@ -47,9 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, OSError) as error:
+    except (RunError, checkpoint.CheckpointError) as error:
         print(f"townlet novelty: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        return cannot_write("townlet novelty", error)
     print(f"novelty {new.min():.3g} to {new.max():.3g}, mean {new.mean():.3g}; drawn into {options.out}")
     return DONE
 
@@ -78,10 +81,10 @@ def novelty_map(env: VectorizedEnv, network: QNetwork, curiosity: RandomNetworkD
 
 
 def draw_novelty(new: Tensor, env: VectorizedEnv, index: int, title: str, out: Path) -> None:
-    """Draw a map of novelty [height, width], with what stands where. Raises OSError."""
+    """Draw a map of novelty [height, width], with what stands where, into a PNG. Raises OSError."""
     level: Level = env.level
     height, width = new.shape
-    figure = Figure(figsize=(0.75 * width + 2.0, 0.75 * height + 1.0), layout="constrained")
+    figure = Figure(figsize=(0.75 * width + 2.0, 0.75 * height + 1.0), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     shown = axes.imshow(new.numpy(), cmap="magma")
     figure.colorbar(shown, ax=axes, label="novelty: mean squared error of the predictor")
@@ -93,4 +96,4 @@ def draw_novelty(new: Tensor, env: VectorizedEnv, index: int, title: str, out: P
             colour = "black" if new[y, x] > middle else "white"
             axes.text(x, y, name, ha="center", va="center", fontsize=7, color=colour)
     axes.set(title=title, xlabel="x", ylabel="y", xticks=range(width), yticks=range(height))
-    figure.savefig(out, dpi=120)
+    save(figure, out)

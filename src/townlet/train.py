@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 
 from townlet.agent.learner import TrainingDivergedError
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
 from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
@@ -34,9 +35,15 @@ def make_parser() -> Parser:
     parser.add_argument("--gym", metavar="ENV_ID", help="an environment of Gymnasium: id, or module:id")
     parser.add_argument("--curriculum", metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder")
     parser.add_argument(
-        "--mastery", type=share, help="of the limit, greedy survival that ends a level of a ladder (default: 0.9)"
+        "--mastery",
+        type=share,
+        help="greedy survival that ends a level of a ladder, as a share of its limit (default: 0.9)",
     )
-    parser.add_argument("--seed", type=int, help="root of all randomness")
+    parser.add_argument(
+        "--seed",
+        type=whole,
+        help="what all chance follows from: maps, first weights, exploring (default: as the level says)",
+    )
     parser.add_argument("--num-agents", type=positive, help="agents in the town")
     parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
@@ -63,8 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     fixed = options.level or options.gym is not None or options.load
-    if options.resume and (fixed or options.run_name or options.curriculum):
-        parser.error("--resume goes on as it is: --level, --gym, --curriculum, --load and --run-name do not go with it")
+    if options.resume and (fixed or options.run_name or options.curriculum or options.seed is not None):
+        flags = "--level, --gym, --curriculum, --load, --run-name and --seed"
+        parser.error(f"--resume goes on as it is: {flags} do not go with it")
     if options.curriculum and fixed:
         parser.error("--curriculum begins with its first level: --level, --gym and --load do not go with it")
     if options.mastery and not options.curriculum:
@@ -93,12 +101,15 @@ def _train(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(describe(task, plan, options.device, resumed))
         return DONE
-    taught = checkpoint.load(options.load) if options.load else None
+    taught = _taught(options.load) if options.load else None
     run = RunDirectory.open(resumed) if resumed else _new_run(task, options)
 
     def begin(training: TrainingRun) -> None:
         if resumed:
             training.resume()
+            if (step := training.population.env_steps) >= plan.total_steps:
+                done = f"step {step:,} of {plan.total_steps:,}"
+                training.tell(f"nothing is left to train: {done}; --total-steps asks for more")
         elif taught:
             training.load_weights(taught)
 
@@ -140,6 +151,8 @@ def _climb(options: argparse.Namespace, path: Path | None) -> int:
         raise ConfigError([f"--resume {path}: a ladder goes on as it is, without other settings"])
     else:
         ladder = Ladder.open(path)
+        if ladder.rung() is None:
+            print("nothing is left to train: every level of the ladder is done")
     with _stop_on_signals() as stop, _quiet_writer_threads():
         while (rung := ladder.rung()) and not stop.wanted:
             plan = make_plan(rung.level, options, rung.goal)
@@ -174,6 +187,13 @@ def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
     if options.gym is not None:
         return load_gym_task(options.gym, options.level, _overrides(options))
     return load_task(options.level or "2", _overrides(options))
+
+
+def _taught(path: Path) -> checkpoint.Checkpoint:
+    if not (path / checkpoint.MANIFEST).is_file():
+        got = f"a folder without {checkpoint.MANIFEST}" if path.is_dir() else "nothing there"
+        raise ConfigError([f"--load {path}: expected a checkpoint, as RUN/checkpoints/step_001000000, got {got}"])
+    return checkpoint.load(path)
 
 
 def _overrides(options: argparse.Namespace, budget: bool = True) -> dict[str, Any]:
@@ -250,14 +270,23 @@ def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None)
 
 def _say_what_next(path: Path, newest: Path, stop: StopRequest) -> None:
     """Say where a run, or the newest one of a ladder, lies, and what can be done with it."""
+    python = _python()
     print(f"\nThe run lies in {path}")
     if stop.wanted:
-        print(f"It was stopped and saved. Go on with it:  python -m townlet.train --resume {path}")
+        print(f"It was stopped and saved. Go on with it:  {python} -m townlet.train --resume {path}")
         return
     print(f"Look at its curves:     {newest / 'curves.png'}")
-    print(f"Evaluate it again:      python -m townlet.evaluate {newest} --episodes 512")
+    print(f"Evaluate it again:      {python} -m townlet.evaluate {newest} --episodes 512")
     if newest == path:
-        print(f"Train it for longer:    python -m townlet.train --resume {path} --total-steps N")
+        print(f"Train it for longer:    {python} -m townlet.train --resume {path} --total-steps N")
+
+
+def _python() -> str:
+    """What starts this Python in a shell: `make train` does not enter the virtual environment that it runs in."""
+    here, found = Path(sys.executable), shutil.which("python")
+    if found and Path(found).absolute().parent == here.parent:
+        return "python"
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
 
 
 if __name__ == "__main__":

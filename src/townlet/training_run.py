@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from townlet.agent.learner import TrainingDivergedError
-from townlet.agent.networks import count_parameters
+from townlet.agent.networks import QNetwork, count_parameters
 from townlet.config import Task
 from townlet.environment.make import compiles, make_env
 from townlet.environment.types import Environment
@@ -84,7 +84,7 @@ class TrainingRun:
         """Go on from the newest whole checkpoint. Raises CheckpointError where there is none, or it does not fit."""
         found = checkpoint.load_latest(self.run.checkpoints, self.tell)
         try:
-            self.population.network.load_state_dict(found.model)
+            _load_network(self.population.network, found)
             self.population.load_state_dict(found.state["population"])
         except (KeyError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -100,13 +100,7 @@ class TrainingRun:
 
     def load_weights(self, found: checkpoint.Checkpoint) -> None:
         """Begin with the weights of another checkpoint, and nothing else of it. Raises CheckpointError."""
-        try:
-            self.population.network.load_state_dict(found.model)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise checkpoint.CheckpointError(
-                f"{found.path}: expected weights of this level's network, got {reason}"
-            ) from error
+        _load_network(self.population.network, found)
         self.population.learner.copy_to_target()
 
     def close(self) -> None:
@@ -277,6 +271,17 @@ class _Pace:
         passed = max(self.shown_at - self.began, 1e-9)
         split = {name: (total - self.seconds[name]) / passed for name, total in population.seconds.items()}
         return self.rate(population), split
+
+
+def _load_network(network: QNetwork, found: checkpoint.Checkpoint) -> None:
+    """Give a network the weights of a checkpoint. Raises CheckpointError, naming the first that does not fit."""
+    parts = (network.state_dict(), found.model)
+    shapes, got = ({name: list(one.shape) for name, one in part.items()} for part in parts)
+    for name in shapes | got:
+        if shapes.get(name) != got.get(name):
+            expected = f"weights of this level's network, {name} {shapes.get(name, 'not there')}"
+            raise checkpoint.CheckpointError(f"{found.path}: expected {expected}, got {got.get(name, 'none')}")
+    network.load_state_dict(found.model)
 
 
 def resolved_config(task: Task) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from townlet.agent.networks import QNetwork
 from townlet.bench.statistics import Interval, bootstrap_interval
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, labelled, positive
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, labelled, positive
 from townlet.config import ConfigError, Level, Task, load_level, load_task
 from townlet.environment.types import WorldError
 from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, trained_network
@@ -23,7 +23,17 @@ from townlet.population.evaluation import evaluate
 from townlet.training.checkpoint import CheckpointError
 from townlet.training.run_directory import RunError, resolve_run
 
-NOT_THE_WORLD = {"id", "name", "description", "yardsticks", "reward", "network", "training", "evaluation"}
+NOT_THE_WORLD = {
+    "id",
+    "name",
+    "description",
+    "yardsticks",
+    "reward",
+    "sparse_reward",
+    "network",
+    "training",
+    "evaluation",
+}
 HOME = "*"  # marks the level that an agent learned in
 
 
@@ -48,7 +58,7 @@ class Cell(NamedTuple):
 
 
 class TransferTable(NamedTuple):
-    """What agents reach: a row a label, a column a level."""
+    """What agents reach: `rows` holds a label's cells, one a level."""
 
     episodes: int  # of each agent in each level
     levels: Sequence[Task]
@@ -59,16 +69,14 @@ class TransferTable(NamedTuple):
         return list(dict.fromkeys(cell.reason for row in self.rows.values() for cell in row if cell.reason))
 
     def texts(self) -> list[list[str]]:
-        """The table as text: the names of the levels, the rows, and what other policies are known to reach."""
-        limits = [level.score.limit for level in self.levels]
-        head = [
-            f"{level.id} (of {limit})" if limit else level.id for level, limit in zip(self.levels, limits, strict=True)
-        ]
-        rows = [[label, *map(self._text, cells)] for label, cells in self.rows.items()]
+        """The table as text, under its head a line a level: what agents reach, and what other policies are known to."""
         known = dict.fromkeys(name for level in self.levels for name in level.yardsticks)
-        scores = [[name, *(f"{level.yardsticks[name]:g}" if name in level.yardsticks else "" for level in self.levels)]
-                  for name in known]  # fmt: skip
-        return [["agents", *head], *rows, *scores]
+        lines = [["level", *self.rows, *known]]
+        for level, *cells in zip(self.levels, *self.rows.values(), strict=True):
+            limit = level.score.limit
+            scores = [f"{level.yardsticks[name]:g}" if name in level.yardsticks else "" for name in known]
+            lines.append([f"{level.id} (of {limit})" if limit else level.id, *map(self._text, cells), *scores])
+        return lines
 
     def _text(self, cell: Cell) -> str:
         if cell.reason:
@@ -123,9 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, CheckpointError, WorldError, OSError) as error:
+    except (RunError, CheckpointError, WorldError) as error:
         print(f"townlet transfer: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        return cannot_write("townlet transfer", error)
     return DONE
 
 
@@ -191,7 +201,7 @@ def _plain(cell: Cell) -> dict[str, Any]:
 
 def _show(table: TransferTable) -> None:
     head, *rows = table.texts()
-    drawn = Table(*(Column(Text(name)) for name in head))
+    drawn = Table(*(Column(Text(name)) for name in head), box=None, padding=(0, 2, 0, 0), header_style="dim")
     for row in rows:
         drawn.add_row(*map(Text, row))
     Console().print(drawn, *map(Text, table.notes()), sep="\n")

@@ -1,13 +1,17 @@
 """`townlet`: its words, in this process."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from townlet import cli
-from townlet.config import load_level
+from townlet import cli, evaluate
+from townlet.config import load_level, load_task
 from townlet.level_file import shipped_levels
 from townlet.task import WORD
+from townlet.training.metrics import MetricsStore
+from townlet.training_run import resolved_config
 
 Capture = pytest.CaptureFixture[str]
 
@@ -79,6 +83,17 @@ def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str
     assert said.out == "" and said.err.count("\n") == 1
     assert said.err.startswith(f"townlet {arguments[0]}: error: ")
     assert said.err.endswith(f"(see townlet {arguments[0]} --help)\n")
+
+
+@pytest.mark.parametrize("place", ["townlet.evaluate.resolve_run", "townlet.transfer.resolve_run"])
+def test_ctrl_c_is_one_line(place: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, stop)
+    word = place.split(".")[1]
+    assert (evaluate.main(["latest"]) if word == "evaluate" else exit_code(word, "latest")) == 1
+    assert capsys.readouterr().err == f"townlet {word}: stopped\n"
 
 
 def test_levels_lists_every_shipped_level_in_the_order_of_the_ladder(
@@ -184,13 +199,36 @@ def test_compare_draws_several_runs_into_one_picture(capsys: Capture, tmp_path: 
     picture, runs = tmp_path / "both.png", ["mine=s1", "mine=s2", "s1"]
     assert exit_code("compare", *runs, "--runs-dir", str(tmp_path), "--out", str(picture)) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in capsys.readouterr().out.splitlines()]
+    out = capsys.readouterr().out
+    rows = [re.split(r"  +", line.strip()) for line in out.splitlines()]
     (mine,), (alone,) = ([row for row in rows if row[:1] == [label]] for label in ("mine", "s1"))
     assert mine[1] == "2" and alone[1] == "1" and 0.0 < float(mine[2]) <= 20.0
+    assert " to " in mine[3] and alone[3] == "-"  # one seed has no interval
     assert exit_code("compare", "s3", "--runs-dir", str(tmp_path), "--out", str(picture)) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert exit_code("compare", "s1", "--runs-dir", str(tmp_path), "--out", str(tmp_path / "no" / "where.png")) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    said = capsys.readouterr().err
+    assert said == f"townlet compare: cannot write {tmp_path}/no/where.png: No such file or directory\n"
+
+
+def test_compare_refuses_survival_beside_return_and_draws_what_all_levels_share(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr(cli, "draw_comparison", lambda *_, **facts: drawn.append(facts))
+    for level in ("1", "2.5", "station", "memory-length"):
+        (tmp_path / level).mkdir()
+        (tmp_path / level / "config.yaml").write_text(resolved_config(load_task(level)))
+        MetricsStore(tmp_path / level / "metrics.sqlite").close()
+    for runs in (["1"], ["1", "2.5"], ["1", "station"]):
+        assert exit_code("compare", *runs, "--runs-dir", str(tmp_path)) == 0
+    assert [one["title"] for one in drawn] == ["Level 1, full_observability", "Levels 1, 2.5", "Levels 1, station"]
+    assert [one["yardsticks"] for one in drawn] == [{"random": 101.0, "planner": 500.0}, {"planner": 500.0}, {}]
+    assert [one["score"].limit for one in drawn] == [500, 500, None]
+    capsys.readouterr()
+    assert exit_code("compare", "1", "memory-length", "--runs-dir", str(tmp_path)) == 1
+    expected = "expected runs told by survival, as those of level 1, got one of level memory-length, told by return"
+    assert capsys.readouterr().err == f"townlet compare: {expected}\n"
 
 
 def test_check_env_tells_right_from_wrong(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,8 +240,8 @@ def test_check_env_tells_right_from_wrong(capsys: Capture, monkeypatch: pytest.M
     assert said.out == ""
 
 
-@pytest.mark.parametrize("name", ["Townlet/Level99-v0", "no_such_module:Some-v0", "a b"])
-def test_check_env_of_an_unknown_one_is_wrong_use(name: str, capsys: Capture) -> None:
+@pytest.mark.parametrize("name", ["Townlet/Level99-v0", "no_such_module:Some-v0", "a b", "Townlet/Level-v0"])
+def test_check_env_of_one_that_cannot_be_made_is_wrong_use(name: str, capsys: Capture) -> None:
     assert exit_code("check-env", name) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"townlet check-env: error: ENV_ID: expected a registered environment, got {name!r}")

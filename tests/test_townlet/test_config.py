@@ -390,3 +390,22 @@ def test_a_shipped_task_is_found_by_its_id_and_is_no_rung_of_the_ladder():
     assert isinstance(task, GymTask) and task.gym_options == {"memory_length": 12}
     assert load_task("memory_length").id == "memory-length"
     assert "memory-length" not in shipped_levels()
+
+
+def test_yardsticks_stay_with_the_world_that_they_were_measured_in(tmp_path):
+    town = shipped_levels()["2"]
+
+    def yardsticks(text: str, **overrides: object) -> dict[str, float]:
+        (tmp_path / "mine.yaml").write_text(f"extends: {town}\nid: mine\n{text}\n")
+        return load_level(tmp_path / "mine.yaml", overrides).yardsticks
+
+    known = {"random": 101.0, "planner": 500.0}
+    assert yardsticks("reward: {death: -2.0}\nnetwork: {hidden: 8}\nobservation: {window: 7}") == known
+    assert yardsticks("description: mine") == known
+    assert yardsticks("placed_affordances: [Bed, Job, Gym]") == {}
+    assert yardsticks("placed_affordances: [Bed, Job, Gym]\nyardsticks: {random: 80}") == {
+        "random": 80.0,
+        "planner": 500.0,
+    }
+    assert yardsticks("", max_steps=100) == {} and yardsticks("", **{"training.seed": 7}) == known
+    assert all(load_level(path).yardsticks for path in shipped_levels().values())

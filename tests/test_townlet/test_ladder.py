@@ -249,6 +249,8 @@ def test_a_ladder_goes_on_as_it_is(tmp_path, capsys):
     capsys.readouterr()
     assert train.main(["--resume", str(folder), "--total-steps", "900", "--device", "cpu"]) == 2
     assert "a ladder goes on as it is" in capsys.readouterr().err
+    assert train.main(["--resume", str(folder), "--device", "cpu"]) == 0
+    assert "nothing is left to train: every level of the ladder is done" in capsys.readouterr().out
     (folder / "ladder.json").write_text('{"rungs": []}')
     assert train.main(["--resume", str(folder), "--device", "cpu"]) == 1
     assert "ladder.json: expected a ladder" in capsys.readouterr().err

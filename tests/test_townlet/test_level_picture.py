@@ -146,6 +146,10 @@ def test_the_agents_and_what_others_reach_come_last(load):
     ]
 
 
+def test_sightings_are_told_beside_the_cell():
+    assert section(load_level("2"), "agents")[0] == "network      recurrent, lstm of 32 units, and sightings of places"
+
+
 def test_names_are_shown_as_they_are_written(load):
     level = load(affordances={"[red]": {"effects": {"calm": 0.1}, "place": [0, 0]}}, placed_affordances=["[red]"],
                  description="[bold]loud")  # fmt: skip

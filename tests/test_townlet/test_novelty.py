@@ -45,6 +45,11 @@ def test_the_command_draws_a_picture(runs, capsys):
     out = runs / "map.png"
     assert cli.main(["novelty", "curious", "--runs-dir", str(runs), "--out", str(out), "--map", "2"]) == 0
     assert out.read_bytes().startswith(b"\x89PNG") and "drawn into" in capsys.readouterr().out
+    assert cli.main(["novelty", "curious", "--runs-dir", str(runs), "--out", str(runs / "map.odd")]) == 0
+    assert (runs / "map.odd").read_bytes().startswith(b"\x89PNG")  # whatever its name
+    capsys.readouterr()
+    assert cli.main(["novelty", "curious", "--runs-dir", str(runs), "--out", str(runs / "no" / "map.png")]) == 1
+    assert capsys.readouterr().err == (f"townlet novelty: cannot write {runs}/no/map.png: No such file or directory\n")
     assert cli.main(["novelty", "plain", "--runs-dir", str(runs), "--out", str(out)]) == 1
     assert "expected a curious run" in capsys.readouterr().err
     with pytest.raises(SystemExit):

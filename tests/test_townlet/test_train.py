@@ -56,6 +56,19 @@ def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys):
     assert expected <= names
 
 
+def test_the_commands_that_are_told_start_the_python_that_runs(tmp_path, capsys, monkeypatch):
+    environment = tmp_path / ".venv" / "bin"
+    environment.mkdir(parents=True)
+    (environment / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    for path, expected in ((environment, "python"), (Path("/no/such"), ".venv/bin/python")):
+        with monkeypatch.context() as patched:
+            patched.setenv("PATH", str(path))
+            patched.setattr("sys.executable", str(environment / "python"))
+            run_train(tmp_path / expected.replace("/", "-"), "--total-steps", "64")
+        assert f" {expected} -m townlet.evaluate " in capsys.readouterr().out
+
+
 def test_a_run_leaves_no_file_open(tmp_path):
     run = run_train(tmp_path, "--total-steps", "64")
     held = (
@@ -104,6 +117,13 @@ def test_resume_passes_over_a_damaged_checkpoint_and_names_it(tmp_path, capsys):
     assert train.main(["--resume", str(run), "--total-steps", "960", "--plain", "--device", "cpu"]) == 0
     assert "step_000000640" in capsys.readouterr().out
     assert (run / "checkpoints" / "step_000000960").is_dir()
+
+
+def test_resume_of_a_run_that_is_done_says_so(tmp_path, capsys):
+    run = run_train(tmp_path, "--total-steps", "160")
+    capsys.readouterr()
+    assert train.main(["--resume", str(run), "--total-steps", "80", "--plain", "--device", "cpu"]) == 0
+    assert "nothing is left to train: step 160 of 80; --total-steps asks for more" in capsys.readouterr().out
 
 
 def test_resume_without_any_whole_checkpoint_is_one_line(tmp_path, capsys):
@@ -215,7 +235,10 @@ def test_a_file_in_the_place_of_the_runs_folder_is_one_line(tmp_path, capsys):
         (["--device", "tpu"], "cpu"),
         (["--colour"], "--colour"),
         (["--resume", "latest", "--level", "2"], "--resume"),
+        (["--resume", "latest", "--seed", "1"], "--seed"),
+        (["--load", "no/such"], "--load no/such: expected a checkpoint, as RUN/checkpoints/"),
         (["--seed", "-1"], "seed"),
+        (["--seed", "x"], "expected a whole number, got 'x'"),
         (["--level", "no/such.yaml"], "no/such.yaml"),
     ],
 )
@@ -255,7 +278,12 @@ def test_load_of_another_network_is_one_line(tmp_path, capsys):
         str(taught / "checkpoints" / "step_000000064"),
     ]
     assert train.main([*SMALL, "--runs-dir", str(tmp_path / "b"), *other]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    err = capsys.readouterr().err  # the four gates of the LSTM stand below each other
+    assert err.count("\n") == 1 and err.endswith(": expected weights of this level's network, cell.weight_ih_l0 "
+                                                 "[192, 64], got [128, 64]\n")  # fmt: skip
+    resumed = ["--resume", str(taught), "--set", "network.hidden=48", "--plain", "--device", "cpu"]
+    assert train.main(resumed) == 1
+    assert capsys.readouterr().err.endswith("cell.weight_ih_l0 [192, 64], got [128, 64]\n")
 
 
 def test_evaluate_prints_one_json_object_that_says_the_same_again(tmp_path, capsys):

@@ -28,7 +28,7 @@ BENCHMARKS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a benchmark; returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    return run_word(words, BENCHMARKS, USAGE, "townlet.bench", "--help")
+    return run_word(words, BENCHMARKS, USAGE, "townlet bench", "townlet bench --help")
 
 
 if __name__ == "__main__":

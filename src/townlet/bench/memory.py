@@ -18,7 +18,7 @@ from townlet.environment.make import check_env
 
 def make_parser() -> Parser:
     """Describe the command line."""
-    parser = Parser(prog="townlet.bench memory", description="Try public tasks of memory.")
+    parser = Parser(prog="townlet bench memory", description="Try public tasks of memory.")
     parser.add_argument(
         "--plan", default="memory", help="memory, kit (what each part of the learner brings), or a YAML file"
     )
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return WRONG_USE
     except ResultsError as error:
-        print(f"townlet.bench memory: {error}", file=sys.stderr)
+        print(f"townlet bench memory: {error}", file=sys.stderr)
         return FAILED
     console, failed = Console(), 0
     try:
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"stopped; what is done is in {options.json}, and the same command goes on")
         failed = 1
     except ResultsError as error:
-        console.print(f"townlet.bench memory: {error}", style="red", markup=False)
+        console.print(f"townlet bench memory: {error}", style="red", markup=False)
         return FAILED
     _tell(trials, results, console, options.plot or options.json.parent, options.markdown)
     return FAILED if failed else DONE
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _probe(words: Sequence[str]) -> int:
     from townlet.bench.probe_command import add_probe_arguments, main_probe  # nothing else here needs it
 
-    parser = Parser(prog="townlet.bench memory", description="Ask with linear probes what a memory holds.")
+    parser = Parser(prog="townlet bench memory", description="Ask with linear probes what a memory holds.")
     add_probe_arguments(parser)
     return main_probe(parser.parse_args(words))
 

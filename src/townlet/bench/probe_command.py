@@ -12,7 +12,7 @@ from townlet.agent.networks import QNetwork
 from townlet.bench.probe import ProbeError, probe
 from townlet.bench.probe_report import draw, tables, to_json
 from townlet.bench.sights import Sampling
-from townlet.command_line import DONE, FAILED, WRONG_USE, device_named, positive
+from townlet.command_line import DONE, FAILED, WRONG_USE, device_named, positive, whole
 from townlet.config import ConfigError, Level, load_level
 from townlet.evaluate import find_checkpoint, trained_network
 from townlet.training import checkpoint
@@ -31,7 +31,7 @@ def add_probe_arguments(parser: ArgumentParser) -> None:
         "--recent", type=positive, default=usual.recent, help=f"ticks of a short memory (default: {usual.recent})"
     )
     parser.add_argument("--epsilon", type=float, default=usual.epsilon, help="share of random actions (default: 0)")
-    parser.add_argument("--seed", type=int, default=usual.seed, help=f"which episodes (default: {usual.seed})")
+    parser.add_argument("--seed", type=whole, default=usual.seed, help=f"which episodes (default: {usual.seed})")
     parser.add_argument("--out", type=Path, help="where the JSON and the picture go (default: the run's folder)")
     parser.add_argument("--json", action="store_true", help="print the JSON and no tables")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
@@ -55,7 +55,7 @@ def main_probe(options: Namespace) -> int:
         print(error, file=sys.stderr)
         return WRONG_USE
     except (RunError, checkpoint.CheckpointError, ProbeError, OSError) as error:
-        print(f"probe: {error}", file=sys.stderr)
+        print(f"townlet bench memory: {error}", file=sys.stderr)
         return FAILED
     if options.json:
         print(found)

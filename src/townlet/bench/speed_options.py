@@ -12,7 +12,7 @@ from rich.console import Console
 
 from townlet.bench.speed_report import Lines, Report, deliver
 from townlet.bench.timing import Pace
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting
+from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, positive, setting
 from townlet.config import ConfigError
 
 Tell = Callable[[str], None]
@@ -75,9 +75,11 @@ def run_benchmark(program: str, options: Namespace, measure: Callable[[Namespace
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (BenchError, OSError) as error:
+    except BenchError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        return cannot_write(program, error)
     except KeyboardInterrupt:
         print(f"{program}: stopped, and nothing was written", file=sys.stderr)
         return FAILED

@@ -89,7 +89,7 @@ def by_size(report: Report) -> Lines:
 def screen_table(report: Report, lines: Lines) -> Table:
     """Lay the lines out for a terminal."""
     columns = [Column(head, justify="left" if index == 0 else "right") for index, head in enumerate(lines.heads)]
-    table = Table(*columns, title=report.title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for row in lines.rows:
         table.add_row(*row)
     return table
@@ -138,6 +138,7 @@ def deliver(
     report: Report, lines: Lines, console: Console, json_path: Path | None, plot: Path | None, page: Path | None
 ) -> None:
     """Show the table, and write what was asked for. Raises OSError."""
+    console.print(report.title, style="italic", highlight=False, markup=False)
     console.print(screen_table(report, lines))
     for note in report.notes:
         console.print(f"{note}.", style="dim", highlight=False, markup=False)

@@ -19,7 +19,7 @@ from townlet.bench.speed_report import Lines, Report, Row, short
 from townlet.bench.timing import Pace, synchronise
 from townlet.bench.trainees import PEER_ENVS, OurTrainee, PeerTrainee, Progress, Trainee
 from townlet.command_line import Parser, positive
-from townlet.config import Level, load_level
+from townlet.config import ConfigError, Level, load_level
 from townlet.population.evaluation import evaluate
 from townlet.seeding import stream_seed
 
@@ -46,13 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--evaluate-every", type=positive, metavar="STEPS", help="with --until (default: a 40th of all)"
     )
     add_speed_arguments(parser, Pace(repeats=5, seconds=3.0))
-    return run_benchmark(parser.prog, parser.parse_args(arguments), measure)
+    options = parser.parse_args(arguments)
+    if options.evaluate_every and not options.until:
+        parser.error("--evaluate-every: expected --until beside it, got none")
+    return run_benchmark(parser.prog, options, measure)
 
 
 def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     """Measure our loop at each number of agents, and the peers. Raises ConfigError."""
     settings = dict(options.set)
     level = load_level(options.level, settings)
+    if options.until and options.until > level.max_steps:
+        limit = f"at most {level.max_steps}, the limit of level {level.id}"
+        raise ConfigError([f"--until: expected {limit}, got {options.until:g}"])
     sizes = options.agents or [level.training.num_agents]
     levels = [load_level(options.level, settings | {"training.num_agents": size}) for size in sizes]
     asked = asked_for(options, "level", "until", "evaluate_every") | {"agents": sizes}

@@ -73,14 +73,17 @@ def test_broken_results_are_one_line_and_exit_code_1(bench, tmp_path):
     (tmp_path / "results.json").write_text("?")
     code, said = bench()
     assert code == 1
-    assert said.err.startswith("townlet.bench memory: ") and said.err.count("\n") == 1
+    assert said.err.startswith("townlet bench memory: ") and said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(("words", "got"), [([], "nothing"), (["memry"], "'memry'")])
 def test_a_wrong_word_is_one_line(words, got, capsys):
     assert command.main(words) == 2
     said = capsys.readouterr()
-    assert said.err == f"townlet.bench: expected one of env, learner, train, gpu, memory, got {got} (see --help)\n"
+    assert (
+        said.err
+        == f"townlet bench: expected one of env, learner, train, gpu, memory, got {got} (see townlet bench --help)\n"
+    )
 
 
 def test_the_shipped_plan_is_right_and_tells_recipes_of_seeds_apart():

@@ -55,9 +55,9 @@ def test_a_checkpoint_is_named_by_its_folder_or_within_its_run(run, tmp_path, ca
 def test_what_cannot_be_probed_is_one_line(tmp_path, capsys):
     plain = made_run(tmp_path / "plain", load_level("1", {"network.hidden": [8]}))
     assert run_probe(plain) == 1
-    assert capsys.readouterr().err == "probe: expected a network with memory, got one without\n"
+    assert capsys.readouterr().err == "townlet bench memory: expected a network with memory, got one without\n"
     assert run_probe("nowhere", "--runs-dir", tmp_path / "none") == 1
-    assert capsys.readouterr().err.startswith("probe: no run 'nowhere'")
+    assert capsys.readouterr().err.startswith("townlet bench memory: no run 'nowhere'")
     few = load_level("2", {**SMALL_NETWORK, **FEW_MAPS, "max_steps": 2})
     assert run_probe(made_run(tmp_path / "few", few)) == 1
     assert "expected places that 50 samples have seen, got none" in capsys.readouterr().err

@@ -120,10 +120,10 @@ def test_until_tells_seconds_of_training_apart_from_all_else(monkeypatch):
 
 
 def test_until_gives_up_where_the_steps_of_the_level_end(bench):
-    settings = ("--set", "training.total_steps=128")
-    code, said, kept = bench("--no-peers", "--until", "21", "--evaluate-every", "100", *settings)
-    assert code == 0 and kept["facts"]["until_steps"] == 128 and kept["facts"]["until_survival"] <= 20.0
-    assert "greedy survival did not reach 21, but " in " ".join(said.out.split())
+    settings = ("--set", "training.total_steps=128", "--set", "max_steps=200")
+    code, said, kept = bench("--no-peers", "--until", "200", "--evaluate-every", "100", *settings)
+    assert code == 0 and kept["facts"]["until_steps"] == 128 and kept["facts"]["until_survival"] < 200.0
+    assert "greedy survival did not reach 200, but " in " ".join(said.out.split())
 
 
 def test_absent_packages_leave_the_peers_out_with_a_line_each(bench, monkeypatch):
@@ -171,6 +171,8 @@ def test_peers_learn_as_often_as_they_do_alone(monkeypatch):
     ("arguments", "said"),
     [
         (["--until", "-3"], "--until: expected a number above 0, got -3"),
+        (["--until", "21"], "--until: expected at most 20, the limit of level 2, got 21"),
+        (["--evaluate-every", "100"], "--evaluate-every: expected --until beside it, got none"),
         (["--agents", "6"], "training.mode.minibatches"),
     ],
 )
