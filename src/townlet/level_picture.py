@@ -1,14 +1,14 @@
 """Levels as a person reads them: all of them in a table, and one drawn with its map, places, meters and rewards."""
 
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
-from townlet.config import Affordance, Level, Recurrent
+from townlet.config import Affordance, FeedForward, Level, Recurrent
 from townlet.environment.tables import draw_places
 from townlet.environment.types import ObservationLayout
 from townlet.terminal_facts import format_count
@@ -209,13 +209,18 @@ def _weight(name: str, weight: float, full: float) -> str:
     return f"{name} {weight:g}" + (f" (full at {full:g})" if full < 1.0 else "")
 
 
+def _network(network: FeedForward | Recurrent) -> str:
+    if isinstance(network, FeedForward):
+        return f"{network.kind} of {', '.join(map(str, network.hidden))} units"
+    kept = {"sightings of places": network.sightings, "a map of the ground": network.frontier}
+    beside = "".join(f", and {name}" for name, is_kept in kept.items() if is_kept)
+    return f"{network.kind}, {network.cell} of {network.hidden} units{beside}"
+
+
 def _agents(level: Level) -> dict[str, str]:
     network, training = level.network, level.training
-    hidden: Sequence[int] = [network.hidden] if isinstance(network, Recurrent) else network.hidden
-    cell = f", {network.cell}" if isinstance(network, Recurrent) else ""
-    sightings = ", and sightings of places" if isinstance(network, Recurrent) and network.sightings else ""
     told = {
-        "network": f"{network.kind}{cell} of {', '.join(map(str, hidden))} units{sightings}",
+        "network": _network(network),
         "training": f"{training.num_agents:,} agents, {training.total_steps:,} steps in all, {training.mode.kind} "
         f"windows of {training.seq_len}",
     }

@@ -146,8 +146,10 @@ def test_the_agents_and_what_others_reach_come_last(load):
     ]
 
 
-def test_sightings_are_told_beside_the_cell():
+def test_what_is_kept_beside_the_cell_is_told():
     assert section(load_level("2"), "agents")[0] == "network      recurrent, lstm of 32 units, and sightings of places"
+    kept = "and sightings of places, and a map of the ground"
+    assert kept in " ".join(" ".join(section(load_level("2.5"), "agents")).split())
 
 
 def test_names_are_shown_as_they_are_written(load):
