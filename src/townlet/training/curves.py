@@ -21,6 +21,8 @@ from townlet.training.run_directory import write_atomically
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#8A5A99", "#666666"
+SKY, AMBER, BLACK = "#56B4E9", "#E69F00", "#000000"
+RUNS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK)  # in the order in which they are given
 _SMOOTHING = 40  # a trend averages over 1/40 of the records
 
 
@@ -66,7 +68,7 @@ def draw_comparison(
     for axes, (field, name) in zip(
         figure.subplots(1, len(by), sharey=True, squeeze=False)[0], [panels[one] for one in by], strict=True
     ):
-        for color, (label, stores) in zip(cycle((BLUE, ORANGE, GREEN, PURPLE)), runs.items(), strict=False):
+        for color, (label, stores) in zip(cycle(RUNS), runs.items(), strict=False):
             _draw_seeds(axes, stores, field, score.key, color, label)
         axes.set_ylabel(f"greedy {score.word} on {score.unseen}{_unit(score)}")
         axes.set_xlabel(name)

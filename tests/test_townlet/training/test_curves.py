@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from townlet.config import load_level
 from townlet.training import curves
-from townlet.training.curves import draw_curves, format_steps
+from townlet.training.curves import draw_comparison, draw_curves, format_steps
 from townlet.training.metrics import MetricsStore
 
 SURVIVAL = load_level("0").score
@@ -89,6 +89,15 @@ def test_a_failed_write_keeps_the_former_picture(tmp_path, store, monkeypatch):
     with pytest.raises(OSError, match=r"No space left"):
         draw_curves(store, path, title="", yardsticks={}, score=SURVIVAL)
     assert path.read_bytes() == b"former" and not list(tmp_path.glob(".*"))
+
+
+def test_each_of_seven_runs_has_a_colour_of_its_own(tmp_path, store, figures):
+    for step in (10, 20):
+        store.write_evaluation(step, {"mean_ep_length": 200.0}, elapsed=1.0)
+    runs = {label: [store] for label in "abcdefg"}
+    draw_comparison(runs, tmp_path / "c.png", by=["steps"], title="", yardsticks={}, score=SURVIVAL)
+    colours = {line.get_label(): line.get_color() for line in figures[0].axes[0].lines}
+    assert len({colours[label] for label in "abcdefg"}) == 7
 
 
 @pytest.mark.parametrize(
