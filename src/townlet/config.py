@@ -38,6 +38,7 @@ from townlet.level import (
     Training,
 )
 from townlet.level_checks import gym_problems, level_problems, name_problems
+from townlet.level_course import Stage
 from townlet.level_file import ConfigError
 from townlet.task import GymTask, Level, Score, Task
 
@@ -72,6 +73,7 @@ __all__ = [
     "Reward",
     "Score",
     "SpatialEncoder",
+    "Stage",
     "Static",
     "Task",
     "Training",

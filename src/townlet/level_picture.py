@@ -8,7 +8,7 @@ from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
-from townlet.config import Affordance, FeedForward, Level, Recurrent
+from townlet.config import Adversarial, Affordance, FeedForward, Level, Recurrent, Stage
 from townlet.environment.tables import draw_places
 from townlet.environment.types import ObservationLayout
 from townlet.terminal_facts import format_count
@@ -217,6 +217,11 @@ def _network(network: FeedForward | Recurrent) -> str:
     return f"{network.kind}, {network.cell} of {network.hidden} units{beside}"
 
 
+def _stage(stage: Stage) -> str:
+    reward = ", sparse reward" if stage.reward == "sparse" else ""
+    return f"{stage.passive:.0%} of what {', '.join(stage.meters or ('all',))} lose{reward}"
+
+
 def _agents(level: Level) -> dict[str, str]:
     network, training = level.network, level.training
     told = {
@@ -224,6 +229,10 @@ def _agents(level: Level) -> dict[str, str]:
         "training": f"{training.num_agents:,} agents, {training.total_steps:,} steps in all, {training.mode.kind} "
         f"windows of {training.seq_len}",
     }
+    if isinstance(training.curriculum, Adversarial):
+        told["stages"] = "; ".join(map(_stage, training.curriculum.stages))
+    if training.curiosity:
+        told["curiosity"] = f"what is new is worth {training.curiosity.weight:g} times its novelty"
     if level.yardsticks:
         told["known lives"] = ", ".join(f"{name} {score:g}" for name, score in level.yardsticks.items())
     return told

@@ -152,6 +152,14 @@ def test_what_is_kept_beside_the_cell_is_told():
     assert kept in " ".join(" ".join(section(load_level("2.5"), "agents")).split())
 
 
+def test_stages_and_curiosity_are_told():
+    curious = {"training.curiosity": {"weight": 0.5, "hidden": [4], "embedding": 2, "learning_rate": 0.1}}
+    told = " ".join(" ".join(section(load_level("2-adversarial", curious), "agents")).split())
+    assert "stages 20% of what energy, hygiene lose; 50% of what energy, hygiene, satiation lose;" in told
+    assert "100% of what all lose; 100% of what all lose, sparse reward" in told
+    assert "curiosity what is new is worth 0.5 times its novelty" in told
+
+
 def test_names_are_shown_as_they_are_written(load):
     level = load(affordances={"[red]": {"effects": {"calm": 0.1}, "place": [0, 0]}}, placed_affordances=["[red]"],
                  description="[bold]loud")  # fmt: skip
