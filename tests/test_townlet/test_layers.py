@@ -72,7 +72,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "level": ("level_course", "level_part"),
     "task": ("level",),
     "level_checks": ("level", "level_errors", "task"),
-    "config": ("level", "level_checks", "level_file", "task"),
+    "config": ("level", "level_checks", "level_course", "level_file", "task"),
     "environment": ("config", "seeding"),
     **{package: (*BOTTOM, "environment.types") for package in MIDDLE},
     "population": (*BOTTOM, "environment.types", *MIDDLE),
