@@ -70,9 +70,8 @@ def _position(level: Level, state: EnvState) -> Tensor | None:
 
 def _offsets(level: Level, tables: Tables, state: EnvState) -> Tensor:
     """How far each affordance lies to the right and below, in shares of the map; 0 and 0 where it is absent."""
-    num_affordances = len(level.affordances)
-    index = state.map_index.unsqueeze(1) * num_affordances + torch.arange(num_affordances, device=state.x.device)
-    x, y = tables.place_x[index], tables.place_y[index]  # [num_agents, num_affordances]
+    maps = state.map_index  # whole rows of the tables: single numbers would not be read side by side
+    x, y = tables.place_x.view(tables.num_maps, -1)[maps], tables.place_y.view(tables.num_maps, -1)[maps]
     right = (x - state.x.unsqueeze(1)) / max(level.grid.width - 1, 1)
     below = (y - state.y.unsqueeze(1)) / max(level.grid.height - 1, 1)
     present = (x >= 0).float()
