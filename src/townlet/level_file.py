@@ -26,13 +26,20 @@ from townlet.yaml_tree import (
     plain,
 )
 
-__all__ = ["ConfigError", "Problem", "configs_directory", "find_level", "keys", "load", "shipped_levels"]
+__all__ = [
+    "NOT_THE_WORLD",
+    "ConfigError",
+    "Problem",
+    "configs_directory",
+    "find_level",
+    "keys",
+    "load",
+    "shipped_levels",
+]
 
 M = TypeVar("M", bound=BaseModel)
-# What may change while random agents and planners, who neither look nor learn, live as long as before.
-NOT_MEASURED = {
-    "id", "name", "description", "observation", "reward", "sparse_reward", "network", "training", "evaluation"
-}  # fmt: skip
+# What may change while the world stays the same.
+NOT_THE_WORLD = {"id", "name", "description", "reward", "sparse_reward", "network", "training", "evaluation"}
 
 
 def load(
@@ -106,8 +113,11 @@ def find_level(reference: str) -> Path:
 
 
 def _lay_over(base: Node, child: Node) -> Node:
-    """Lay a file or overrides over a level. Yardsticks are of one world: another that says none has none."""
-    if "yardsticks" not in child.value and not child.value.keys() <= NOT_MEASURED:
+    """Lay a file or overrides over a level. Yardsticks are of one world: another that says none has none.
+
+    Random agents and planners do not look, so what is observed may change.
+    """
+    if "yardsticks" not in child.value and not child.value.keys() <= NOT_THE_WORLD | {"observation"}:
         base = Node({key: value for key, value in base.value.items() if key != "yardsticks"}, base.place)
     return merge(base, child)
 

@@ -18,22 +18,11 @@ from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, 
 from townlet.config import ConfigError, Level, Task, load_level, load_task
 from townlet.environment.types import WorldError
 from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, trained_network
-from townlet.level_file import shipped_levels
+from townlet.level_file import NOT_THE_WORLD, shipped_levels
 from townlet.population.evaluation import evaluate
 from townlet.training.checkpoint import CheckpointError
 from townlet.training.run_directory import RunError, resolve_run
 
-NOT_THE_WORLD = {
-    "id",
-    "name",
-    "description",
-    "yardsticks",
-    "reward",
-    "sparse_reward",
-    "network",
-    "training",
-    "evaluation",
-}
 HOME = "*"  # marks the level that an agent learned in
 
 
@@ -164,7 +153,7 @@ def shipped_worlds() -> list[str]:
 
 
 def _world(level: Level) -> dict[str, Any]:
-    return level.model_dump(exclude=NOT_THE_WORLD)
+    return level.model_dump(exclude=NOT_THE_WORLD | {"yardsticks"})
 
 
 def _load_agents(options: Namespace) -> dict[str, list[Agent]]:
