@@ -11,10 +11,10 @@ from townlet.environment.types import EnvState, Observation
 SIGNED = ("offsets", "clock")  # parts whose features lie in [-1, 1]; those of all others lie in [0, 1]
 
 
-def observe(level: Level, tables: Tables, state: EnvState) -> Observation:
-    """Encode the state of all agents and mask what they may not do."""
-    affordance = affordance_underfoot(level, tables, state)
-    parts = [part for part in _features(level, tables, state, affordance) if part is not None]
+def observe(level: Level, tables: Tables, state: EnvState, cell: Tensor) -> Observation:
+    """Encode the state of all agents and mask what they may not do; `cell` [num_agents] is what `cell_of` gives."""
+    affordance = affordance_underfoot(tables, cell)
+    parts = [part for part in _features(level, tables, state, cell, affordance) if part is not None]
     return Observation(torch.cat(parts, dim=1), action_mask(level, tables, state, affordance))
 
 
@@ -28,14 +28,15 @@ def action_mask(level: Level, tables: Tables, state: EnvState, affordance: Tenso
             columns.append(can_interact(level, tables, state, affordance))
         else:
             columns.append(can_move(level, state, action))
-    return torch.stack(columns, dim=1)
+    # Column after column, as bytes: bools, and what is stored row by row, would be stored one by one.
+    return torch.stack([column.int().to(torch.uint8) for column in columns]).t().view(torch.bool)
 
 
-def _features(level: Level, tables: Tables, state: EnvState, affordance: Tensor) -> list[Tensor | None]:
+def _features(level: Level, tables: Tables, state: EnvState, cell: Tensor, affordance: Tensor) -> list[Tensor | None]:
     """The parts of the observation, each [num_agents, width] float32, None where the level has it not."""
     seen = level.observation
     return [
-        _window(level, tables, state),
+        _window(level, tables, cell),
         _position(level, state),
         _offsets(level, tables, state) if seen.offsets else None,
         state.meters.t(),
@@ -50,13 +51,11 @@ def _one_hot(index: Tensor, width: int) -> Tensor:
     return (index.unsqueeze(1) == torch.arange(width, dtype=index.dtype, device=index.device)).float()
 
 
-def _window(level: Level, tables: Tables, state: EnvState) -> Tensor | None:
-    if tables.window_bits is None or level.observation.window is None:
+def _window(level: Level, tables: Tables, cell: Tensor) -> Tensor | None:
+    if level.observation.window is None:
         return None
-    num_cells = level.grid.width * level.grid.height
-    bits = tables.window_bits[state.map_index * num_cells + state.y * level.grid.width + state.x]
-    index = torch.arange(level.observation.window**2, device=bits.device)
-    return ((bits.unsqueeze(1) >> index) & 1).float()
+    bit = tables.affordance_bits + torch.arange(level.observation.window**2, dtype=cell.dtype, device=cell.device)
+    return ((cell.unsqueeze(1) >> bit) & 1).float()
 
 
 def _position(level: Level, state: EnvState) -> Tensor | None:

@@ -26,13 +26,15 @@ class Tick(NamedTuple):
     truncated: Tensor  # [num_agents] bool
     cause: Tensor  # [num_agents] int32: the meter of which an agent died, num_meters for none
     interaction: list[Tensor]  # per meter, [num_agents]: its change by this tick's interaction, within [0, 1]
+    cell: Tensor  # [num_agents]: what stands where the agent is, see `cell_of`
     completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
 
 
 def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficulty: Difficulty | None = None) -> Tick:
     """Apply one tick to all agents; `actions` [num_agents] int64 are indices into the level's actions."""
     state, moved = move(level, state, actions)
-    state, interaction, completed = interact(level, tables, state, actions, moved)
+    cell = cell_of(level, tables, state)
+    state, interaction, completed = interact(level, tables, state, actions, moved, cell)
     meters = list(state.meters.unbind())
     shares = None if difficulty is None else difficulty.passive
     meters = change_passively(level, meters, shares)
@@ -43,7 +45,7 @@ def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficu
     terminated = cause < len(meters)
     state = state._replace(meters=torch.stack(meters), tick=state.tick + 1)
     truncated = ~terminated & (state.tick >= level.max_steps)
-    return Tick(state, terminated, truncated, cause, interaction, completed)
+    return Tick(state, terminated, truncated, cause, interaction, cell, completed)
 
 
 def can_move(level: Level, state: EnvState, action: str) -> Tensor:
@@ -57,10 +59,15 @@ def can_move(level: Level, state: EnvState, action: str) -> Tensor:
     return limits[action]()
 
 
-def affordance_underfoot(level: Level, tables: Tables, state: EnvState) -> Tensor:
-    """The affordance in each agent's cell, [num_agents] int32, num_affordances for none."""
+def cell_of(level: Level, tables: Tables, state: EnvState) -> Tensor:
+    """What stands where each agent is and around it, [num_agents] int32 or int64, as in `tables.cells`."""
     num_cells = level.grid.width * level.grid.height
-    return tables.affordance_at[state.map_index * num_cells + state.y * level.grid.width + state.x]
+    return tables.cells[state.map_index * num_cells + state.y * level.grid.width + state.x]
+
+
+def affordance_underfoot(tables: Tables, cell: Tensor) -> Tensor:
+    """The affordance in each agent's cell, [num_agents] int32, num_affordances for none."""
+    return (cell & ((1 << tables.affordance_bits) - 1)).int()
 
 
 def look_up(row: Row, affordance: Tensor) -> Tensor:
@@ -102,14 +109,14 @@ def move(level: Level, state: EnvState, actions: Tensor) -> tuple[EnvState, Tens
 
 
 def interact(
-    level: Level, tables: Tables, state: EnvState, actions: Tensor, moved: Tensor
+    level: Level, tables: Tables, state: EnvState, actions: Tensor, moved: Tensor, cell: Tensor
 ) -> tuple[EnvState, list[Tensor], Tensor]:
     """Pay one tick of the interaction underfoot and take its effects; the last tick adds the bonus."""
     before = list(state.meters.unbind())
     nothing = torch.full_like(state.progress, len(level.affordances))
     if "INTERACT" not in level.actions:
         return state, [torch.zeros_like(row) for row in before], nothing
-    affordance = affordance_underfoot(level, tables, state)
+    affordance = affordance_underfoot(tables, cell)
     acts = (actions == level.actions.index("INTERACT")) & ~moved & can_interact(level, tables, state, affordance)
     affordance = torch.where(acts, affordance, nothing)  # whose row is zero
     done = state.progress + acts.int()

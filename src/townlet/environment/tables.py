@@ -18,13 +18,14 @@ class Tables:
     """The constants of a level; `num_affordances` stands for "no affordance", which costs and brings nothing."""
 
     num_maps: int
+    initial: Tensor  # [num_meters] float32: with what an episode begins
     costs: tuple[MeterRow, ...]  # of one tick of an interaction, meters without any left out
     effects: tuple[MeterRow, ...]  # of one tick
     bonuses: tuple[MeterRow, ...]  # on the last tick, empty where interactions take one tick
     ticks: Row
     open_at: Tensor | None  # [(num_affordances + 1) * day_ticks] bool; None without a day
-    affordance_at: Tensor  # [num_maps * num_cells] int32
-    window_bits: Tensor | None  # [num_maps * num_cells] int64, bit i: the window's i-th cell holds an affordance
+    cells: Tensor  # [num_maps * num_cells] int32 or int64: in the lowest `affordance_bits` bits the affordance there,
+    affordance_bits: int  # and above them, bit by bit, which cells of the window around it hold one
     clock: Tensor | None  # [day_ticks, 2]: sine and cosine of the time of day; None where it is not observed
     place_x: Tensor  # [num_maps * num_affordances] int32, -1 where absent
     place_y: Tensor  # [num_maps * num_affordances] int32, -1 where absent
@@ -43,13 +44,14 @@ def make_tables(level: Level, maps: str, device: torch.device) -> Tables:
     width = level.grid.width
     return Tables(
         num_maps=len(places),
+        initial=torch.tensor([level.meters[name].initial for name in level.present_meters], device=device),
         costs=_rows(costs / per_tick),
         effects=_rows(effects * spread / per_tick),
         bonuses=_rows(effects * (1.0 - spread)),
         ticks=(*map(float, ticks), 1.0),
         open_at=_open_at(level, device),
-        affordance_at=affordance_at.flatten().to(device),
-        window_bits=_window_bits(level, affordance_at, device),
+        cells=_cells(level, affordance_at).flatten().to(device),
+        affordance_bits=len(names).bit_length(),
         clock=_clock(level, device),
         place_x=torch.where(places < 0, -1, places % width).int().flatten().to(device),
         place_y=torch.where(places < 0, -1, places // width).int().flatten().to(device),
@@ -129,16 +131,15 @@ def _affordance_at(level: Level, places: Tensor) -> Tensor:
     return at[:, :num_cells].contiguous()
 
 
-def _window_bits(level: Level, affordance_at: Tensor, device: torch.device) -> Tensor | None:
-    """For each cell of each map, which cells of the window around it, row by row, hold an affordance."""
-    size = level.observation.window
-    if size is None:
-        return None
+def _cells(level: Level, affordance_at: Tensor) -> Tensor:
+    """All that is known of each cell in one number, so that it is looked up once, [num_maps, height, width]."""
+    size, bits = level.observation.window or 0, len(level.affordances).bit_length()
     height, width, reach = level.grid.height, level.grid.width, size // 2
     occupied = (affordance_at < len(level.affordances)).view(-1, height, width)
     padded = torch.nn.functional.pad(occupied, (reach, reach, reach, reach))
-    bits = torch.zeros(occupied.shape, dtype=torch.int64)
+    number = torch.int32 if bits + size * size < 32 else torch.int64
+    cells = affordance_at.view(-1, height, width).to(number)
     for index in range(size * size):
         row, column = divmod(index, size)
-        bits |= padded[:, row : row + height, column : column + width].long() << index
-    return bits.flatten().to(device)
+        cells |= padded[:, row : row + height, column : column + width].to(number) << (bits + index)
+    return cells

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from townlet.config import Level
+from townlet.environment.fuse import fuse
 from townlet.environment.observation import observe
 from townlet.environment.rewards import reward
-from townlet.environment.rules import Tick, cause_of_death, tick
+from townlet.environment.rules import Tick, cause_of_death, cell_of, tick
 from townlet.environment.tables import Tables, make_tables
 from townlet.environment.types import Difficulty, EnvState, Observation, ObservationLayout, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
@@ -24,6 +25,15 @@ class Counts(NamedTuple):
 
     uses: Tensor  # [num_affordances] float32, interactions completed
     deaths: Tensor  # [num_meters] float32, by the first lethal meter that is empty
+
+
+class Advanced(NamedTuple):
+    """What `advance` returns."""
+
+    state: EnvState
+    result: StepResult
+    counts: Counts
+    shared: tuple[Tensor, ...]  # what several outputs are made of: what is not handed out is computed for each anew
 
 
 class VectorizedEnv:
@@ -58,9 +68,9 @@ class VectorizedEnv:
         self.tables = make_tables(level, maps, self.device)
         self._key = self._agent_keys(level.training.seed if seed is None else seed)
         self._counts = self._no_counts()
-        self.state = begin_episodes(level, self.tables, self._key, torch.zeros_like(self._key))
+        self.state = self._first_episodes()
         self.compile_failure: str | None = None
-        self._advance: Callable[..., tuple[EnvState, StepResult, Counts]] = advance
+        self._advance: Callable[..., Advanced] = advance
         if compile is True or (compile == "auto" and repays_compiling(level, num_agents)):
             self._advance = self._compile(may_fail=compile == "auto")
 
@@ -69,14 +79,14 @@ class VectorizedEnv:
         """Whether a step is one compiled kernel."""
         return self._advance is not advance
 
-    def _compile(self, may_fail: bool) -> Callable[..., tuple[EnvState, StepResult, Counts]]:
-        compiled = torch.compile(advance, dynamic=False, fullgraph=True)
+    def _compile(self, may_fail: bool) -> Callable[..., Advanced]:
+        compiled = fuse(advance, varying="difficulty")
         still, difficulty = torch.zeros_like(self._key, dtype=torch.int64), None
         if self.level.graded:  # one graph: that of the steps that training takes
             shares = torch.ones(len(self.level.present_meters), self.num_agents, device=self.device)
             difficulty = Difficulty(shares, torch.zeros_like(still, dtype=torch.bool))
         try:
-            compiled(self.level, self.tables, self._key, self.state, still, difficulty)
+            compiled(self.level, self.tables, self._key, self.state, self._counts, still, difficulty)
         except Exception as error:  # compilers fail in many ways
             if not may_fail:
                 raise
@@ -94,8 +104,12 @@ class VectorizedEnv:
 
     def reset(self) -> Observation:
         """Begin the first episode of every agent; any two resets are equal."""
-        self.state = begin_episodes(self.level, self.tables, self._key, torch.zeros_like(self._key))
+        self.state = self._first_episodes()
         return self.observe()
+
+    def _first_episodes(self) -> EnvState:
+        state = begin_episodes(self.level, self.tables, self._key, torch.zeros_like(self._key))
+        return state._replace(meters=state.meters.contiguous())  # laid out as a step leaves them
 
     def begin(self, who: Tensor, seed: int | None = None) -> Observation:
         """Begin the next episode of the agents in `who` [num_agents] bool, or, with a seed, the first that it gives.
@@ -114,7 +128,7 @@ class VectorizedEnv:
 
     def observe(self) -> Observation:
         """What all agents see now."""
-        return observe(self.level, self.tables, self.state)
+        return observe(self.level, self.tables, self.state, cell_of(self.level, self.tables, self.state))
 
     def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
         """Advance all agents by `actions` [num_agents] int64, indices into `level.actions`.
@@ -125,10 +139,9 @@ class VectorizedEnv:
         if actions.shape != (self.num_agents,) or actions.dtype != torch.int64:
             got = f"{list(actions.shape)} {actions.dtype}"
             raise ValueError(f"actions: expected [{self.num_agents}] torch.int64, got {got}")
-        self.state, result, counts = self._advance(self.level, self.tables, self._key, self.state, actions, difficulty)
-        # Not in place: the totals may be part of a state that was handed out.
-        self._counts = Counts(*(total + count for total, count in zip(self._counts, counts, strict=True)))
-        return result
+        done = self._advance(self.level, self.tables, self._key, self.state, self._counts, actions, difficulty)
+        self.state, self._counts = done.state, done.counts
+        return done.result
 
     def cause_of_death(self, final_features: Tensor) -> Tensor:
         """Return the first lethal meter that is empty in [num_agents, obs_dim], by index; num_meters for none."""
@@ -176,9 +189,8 @@ def repays_compiling(level: Level, num_agents: int) -> bool:
 def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -> EnvState:
     """The first state of the given episode of each agent; `key` and `episode` are [num_agents] int32."""
     hashed = mix(key ^ episode)
-    initial = [torch.full_like(key, level.meters[name].initial, dtype=torch.float32) for name in level.present_meters]
     return EnvState(
-        meters=torch.stack(initial),
+        meters=tables.initial.unsqueeze(1).expand(-1, len(key)),
         x=draw_below(mix(hashed ^ X_STREAM), level.grid.width),
         y=draw_below(mix(hashed ^ Y_STREAM), level.grid.height),
         map_index=draw_below(mix(hashed ^ MAP_STREAM), tables.num_maps),
@@ -193,28 +205,31 @@ def advance(
     tables: Tables,
     key: Tensor,
     state: EnvState,
+    counts: Counts,
     actions: Tensor,
     difficulty: Difficulty | None = None,
-) -> tuple[EnvState, StepResult, Counts]:
+) -> Advanced:
     """One tick of all agents and the reset of those whose episode ended: pure, and of fixed shapes."""
     done = tick(level, tables, state, actions, difficulty)
-    ended = done.terminated | done.truncated
+    ended = (done.terminated | done.truncated).int()  # an int32 is stored and read by vectors, a bool is not
     begun = begin_episodes(level, tables, key, state.episode + 1)
-    after = EnvState(*(torch.where(ended, new, old) for new, old in zip(begun, done.state, strict=True)))
-    final = observe(level, tables, done.state)
+    after = EnvState(*(torch.where(ended > 0, new, old) for new, old in zip(begun, done.state, strict=True)))
+    cell = cell_of(level, tables, after)
+    final = observe(level, tables, done.state, done.cell)
     result = StepResult(
-        observation=observe(level, tables, after),
+        observation=observe(level, tables, after, cell),
         reward=reward(level, state.meters, done, difficulty),
         terminated=done.terminated,
         truncated=done.truncated,
         final_features=final.features,
         final_action_mask=final.action_mask,
     )
-    return after, result, _count(level, done)
+    return Advanced(after, result, _count(counts, done), (ended, done.completed, done.cause, done.cell, cell))
 
 
-def _count(level: Level, done: Tick) -> Counts:
-    return Counts(_histogram(done.completed, len(level.affordances)), _histogram(done.cause, len(level.present_meters)))
+def _count(counts: Counts, done: Tick) -> Counts:
+    uses, deaths = counts
+    return Counts(uses + _histogram(done.completed, len(uses)), deaths + _histogram(done.cause, len(deaths)))
 
 
 def _histogram(values: Tensor, size: int) -> Tensor:

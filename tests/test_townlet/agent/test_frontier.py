@@ -91,7 +91,7 @@ def test_what_was_seen_in_the_town_is_what_stands_there():
     held = hidden[0][0].view(4, 12, 12)
     for agent in range(4):
         first = int(env.state.map_index[agent]) * 144
-        stands = (env.tables.affordance_at[first : first + 144] < 14).view(12, 12)
+        stands = (env.tables.cells[first : first + 144] % 16 < 14).view(12, 12)
         x, y = int(env.state.x[agent]), int(env.state.y[agent])
         assert bool((held[agent, max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] > 0).all())
         assert torch.equal(held[agent] >= 2, stands & (held[agent] > 0))

@@ -13,7 +13,7 @@ from townlet.config import Level, load_level
 from townlet.environment import rules
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, StepResult
-from townlet.environment.vectorized_env import VectorizedEnv, advance
+from townlet.environment.vectorized_env import Counts, VectorizedEnv, advance
 from townlet.level_file import shipped_levels
 
 
@@ -29,8 +29,8 @@ def as_fake(mode: FakeTensorMode, value: Any) -> Any:
     if isinstance(value, Tables):
         fields = {field.name: as_fake(mode, getattr(value, field.name)) for field in dataclasses.fields(value)}
         return Tables(**fields)
-    if isinstance(value, EnvState):
-        return EnvState(*(as_fake(mode, entry) for entry in value))
+    if isinstance(value, EnvState | Counts):
+        return type(value)(*(as_fake(mode, entry) for entry in value))
     if isinstance(value, tuple):
         return tuple(as_fake(mode, entry) for entry in value)
     return value
@@ -41,9 +41,8 @@ def step_without_content(level: Level) -> StepResult:
     env = make_env(level, 16)
     with FakeTensorMode() as mode:
         up = torch.zeros(16, dtype=torch.int64)
-        tables, key, state, actions = as_fake(mode, (env.tables, env._key, env.state, up))
-        _, result, _ = advance(level, tables, key, state, actions)
-    return result
+        tables, key, state, counts, actions = as_fake(mode, (env.tables, env._key, env.state, env._counts, up))
+        return advance(level, tables, key, state, counts, actions).result
 
 
 @pytest.mark.parametrize("name", shipped_levels())

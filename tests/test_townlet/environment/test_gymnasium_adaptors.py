@@ -17,7 +17,6 @@ from support.worlds import put
 from townlet.config import ConfigError, Level, load_level
 from townlet.environment import gymnasium_adaptors
 from townlet.environment.gymnasium_adaptors import TownletEnv, TownletVectorEnv
-from townlet.environment.observation import observe
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.level_file import shipped_levels
 
@@ -296,7 +295,7 @@ def test_mask_says_what_may_be_done_and_fits_the_samplers() -> None:
     env = TownletVectorEnv("2", 5)
     _, infos = env.reset(seed=0)
     for _ in range(20):
-        expected = observe(env.world.level, env.world.tables, env.world.state).action_mask.numpy()
+        expected = env.world.observe().action_mask.numpy()
         assert infos["action_mask"].dtype == np.int8 and infos["_action_mask"].tolist() == [True] * 5
         assert np.array_equal(infos["action_mask"], expected) and np.array_equal(env.action_masks(), expected)
         assert env.action_masks().dtype == np.bool_

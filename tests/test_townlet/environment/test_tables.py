@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch import Tensor
 
 from support.worlds import FIXED, fixed_town
 from townlet.config import Level, load_level
@@ -93,7 +94,7 @@ def test_an_affordance_that_is_not_placed_stands_nowhere() -> None:
     assert (places[:, absent] == -1).all()
     assert (places == -1).sum(dim=1).eq(len(absent)).all()
     tables = make_tables(level, "evaluation", CPU)
-    assert set(tables.affordance_at.unique().tolist()) == {0, 3, 5, 13, 14}  # Bed, HomeMeal, Job, Hospital, none
+    assert set(affordances(tables).tolist()) == {0, 3, 5, 13, 14}  # Bed, HomeMeal, Job, Hospital, none
 
 
 @pytest.mark.parametrize("name", ["0", "0.5", "2"])
@@ -101,7 +102,7 @@ def test_the_tables_of_cells_and_of_places_tell_of_the_same_maps(name: str) -> N
     level = load_level(name)
     tables, places = make_tables(level, "evaluation", CPU), draw_places(level, "evaluation")
     width, num_cells = level.grid.width, level.grid.width * level.grid.height
-    at = tables.affordance_at.view(tables.num_maps, num_cells).tolist()
+    at = affordances(tables).view(tables.num_maps, num_cells).tolist()
     x, y = (table.view(tables.num_maps, -1).tolist() for table in (tables.place_x, tables.place_y))
     for one, cells in enumerate(places.tolist()[:50]):
         expected = [len(level.affordances)] * num_cells
@@ -116,7 +117,7 @@ def test_the_tables_of_cells_and_of_places_tell_of_the_same_maps(name: str) -> N
 def test_the_bits_of_a_window_are_the_occupied_cells_around(size: int) -> None:
     level = load_level("2", {"grid": {"width": 7, "height": 4}, "observation": {"window": size}})
     tables, places = make_tables(level, "evaluation", CPU), draw_places(level, "evaluation")
-    bits, reach = tables.window_bits.view(-1, 28).tolist(), range(-(size // 2), size // 2 + 1)
+    bits, reach = (tables.cells >> tables.affordance_bits).view(-1, 28).tolist(), range(-(size // 2), size // 2 + 1)
     for one, cells in enumerate(places.tolist()[:5]):
         occupied = {(cell % 7, cell // 7) for cell in cells}
         for y, x in itertools.product(range(4), range(7)):
@@ -124,8 +125,19 @@ def test_the_bits_of_a_window_are_the_occupied_cells_around(size: int) -> None:
             assert bits[one][y * 7 + x] == sum(2**index for index, seen in enumerate(window) if seen)
 
 
-def test_there_are_no_windows_where_none_is_observed() -> None:
-    assert make_tables(load_level("1"), "evaluation", CPU).window_bits is None
+def test_a_cell_holds_its_affordance_alone_where_no_window_is_observed() -> None:
+    tables = make_tables(load_level("1"), "evaluation", CPU)
+    assert torch.equal(tables.cells, affordances(tables)) and int(tables.cells.max()) == 14
+
+
+@pytest.mark.parametrize(("size", "number"), [(3, torch.int32), (5, torch.int32), (7, torch.int64)])
+def test_cells_are_as_narrow_as_windows_and_affordances_let_them(size: int, number: torch.dtype) -> None:
+    tables = make_tables(load_level("2", {"observation.window": size}), "evaluation", CPU)
+    assert tables.affordance_bits == 4 and tables.cells.dtype == number and int(tables.cells.min()) >= 0
+
+
+def affordances(tables: Tables) -> Tensor:
+    return tables.cells & (2**tables.affordance_bits - 1)
 
 
 # --- numbers of one tick -----------------------------------------------------------------------------------------
