@@ -1,5 +1,6 @@
 """What a recurrent network keeps and reads beside its cell."""
 
+import torch
 from torch import Tensor, nn
 
 from townlet.sequences import Hidden
@@ -23,4 +24,31 @@ class Beside(nn.Module):
         that step, None where it never is. Returns what each step reads, its own sight included, [batch, time, width],
         and the memory after the last.
         """
+        raise NotImplementedError
+
+
+class Written(Beside):
+    """A memory that what each step shows is written into, before it is read."""
+
+    def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
+        """Write and read at each step of a window, see `Beside`."""
+        shown = [part.unbind(1) for part in self.shown(features)]
+        held, steps = hidden[0][0], []  # [batch, size]
+        for step, sight in enumerate(zip(*shown, strict=True)):
+            if reset is not None:
+                held = held.masked_fill(reset[:, step, None], 0.0)
+            held = self.write(held, *sight)
+            steps.append(held)
+        return self.read(torch.stack(steps, dim=1), features), (held.unsqueeze(0),)
+
+    def shown(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Return what each step has to write, each [batch, time, ...]."""
+        raise NotImplementedError
+
+    def write(self, held: Tensor, *sight: Tensor) -> Tensor:
+        """Write what one step shows, each [batch, ...], into what is held, [batch, size]; returns what then is."""
+        raise NotImplementedError
+
+    def read(self, held: Tensor, features: Tensor) -> Tensor:
+        """Read what is held after each step, [batch, time, size], at that step: [batch, time, width]."""
         raise NotImplementedError

@@ -3,16 +3,15 @@
 import torch
 from torch import Tensor
 
-from townlet.agent.beside import Beside
+from townlet.agent.beside import Written
 from townlet.agent.directions import DIRECTIONS, directions
 from townlet.environment.types import ObservationLayout
-from townlet.sequences import Hidden
 
 WINDOW, PLACE = "window", "position"  # parts of an observation: which cells around hold a place; where the agent is
 UNSEEN, EMPTY, UNKNOWN, KNOWN = range(4)  # what is known of a cell: the more, the higher
 
 
-class Frontier(Beside):
+class Frontier(Written):
     """The way to the nearest place that was seen and never stood on, and to the nearest ground never seen.
 
     That is where a map can grow (Yamauchi, 1997). Memory holds a number for each cell of the grid; nothing to learn.
@@ -43,27 +42,29 @@ class Frontier(Beside):
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
 
-    def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
-        """Write and read at each step of a window, see `Beside`."""
-        x, y = features[..., self.place].unbind(-1)
-        x, y = (x * self.across).round().unsqueeze(-1), (y * self.down).round().unsqueeze(-1)  # [batch, time, 1]
-        sights, held, steps = self._sights(features, x, y), hidden[0][0], []
-        for step in range(features.shape[1]):
-            if reset is not None:
-                held = held.masked_fill(reset[:, step, None], UNSEEN)
-            held = torch.maximum(held, sights[:, step])
-            steps.append(held)
-        read = self._nearest(torch.stack(steps, dim=1), self.columns - x, self.rows - y)
-        return read, (held.unsqueeze(0),)
+    def _here(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Column and row of the agent, each [batch, time, 1], whole numbers."""
+        x, y = features[..., self.place].split(1, dim=-1)
+        return (x * self.across).round(), (y * self.down).round()
 
-    def _sights(self, features: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """What each step shows of each cell, [batch, time, cells]: the window laid upon a map that has a margin."""
+    def shown(self, features: Tensor) -> tuple[Tensor]:
+        """Return what each step shows of each cell, [batch, time, size]: the window laid upon a map with a margin."""
+        x, y = self._here(features)
         shown = EMPTY + features[..., self.window] * self.worth
         where = self.around + (y * self.margined[1] + x).long()
         empty = features.new_zeros(*features.shape[:2], self.margined[0] * self.margined[1])
         ground = empty.scatter(-1, where, shown).unflatten(-1, self.margined)
         inner = slice(self.reach, -self.reach)
-        return ground[..., inner, inner].flatten(2)
+        return (ground[..., inner, inner].flatten(2),)
+
+    def write(self, held: Tensor, *sight: Tensor) -> Tensor:
+        """Write what was not known of a cell, see `Written`."""
+        return torch.maximum(held, *sight)
+
+    def read(self, held: Tensor, features: Tensor) -> Tensor:
+        """Read the ways, see `Written`."""
+        x, y = self._here(features)
+        return self._nearest(held, self.columns - x, self.rows - y)
 
     def _nearest(self, ground: Tensor, right: Tensor, below: Tensor) -> Tensor:
         """Read the way to the nearest cell that is unknown, and to the nearest unseen, [batch, time, width].

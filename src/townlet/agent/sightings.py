@@ -1,9 +1,9 @@
 """What an agent knows of where each kind of place is: from a memory of sights, or from what it observes."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from townlet.agent.beside import Beside
+from townlet.agent.beside import Beside, Written
 from townlet.agent.directions import DIRECTIONS, directions
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
@@ -12,7 +12,7 @@ from townlet.sequences import Hidden
 KIND, PLACE, OFFSETS = "underfoot", "position", "offsets"
 
 
-class LastSightings(Beside):
+class LastSightings(Written):
     """Where each kind of place was last underfoot; nothing to learn, and as clear after a hundred steps as after one.
 
     A memory that nothing but a new sight overwrites. It holds three numbers of each kind, ones first, then all x, then
@@ -26,20 +26,23 @@ class LastSightings(Beside):
         self.kinds = layout.width(KIND) - 1
         self.size, self.width = 3 * self.kinds, (1 + DIRECTIONS) * self.kinds
 
-    def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
-        """Write and read at each step of a window, see `Beside`."""
-        seen = (features[..., self.kind] > 0.5)[..., None, : self.kinds]  # [batch, time, 1, kinds]
-        here = features[..., self.place].unsqueeze(-1)  # [batch, time, 2, 1]
-        written = torch.cat([torch.ones_like(here[..., :1, :]), here], dim=-2)  # [batch, time, 3, 1]
-        held, steps = hidden[0][0].view(-1, 3, self.kinds), []
-        for step in range(features.shape[1]):
-            if reset is not None:
-                held = held.masked_fill(reset[:, step, None, None], 0.0)
-            held = torch.where(seen[:, step], written[:, step], held)
-            steps.append(held)
-        known, x, y = torch.stack(steps, dim=1).unbind(-2)  # [batch, time, kinds] each
-        ways = directions((x - here[..., 0, :]) * known, (y - here[..., 1, :]) * known)
-        return torch.cat([known, ways], dim=-1), (held.flatten(1).unsqueeze(0),)
+    def shown(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return which kind is underfoot, [batch, time, 1, kinds], and what of it is kept, [batch, time, 3, 1]."""
+        here = features[..., self.place].unsqueeze(-1)
+        return (features[..., self.kind] > 0.5)[..., None, : self.kinds], nn.functional.pad(
+            here, (0, 0, 1, 0), value=1.0
+        )
+
+    def write(self, held: Tensor, *sight: Tensor) -> Tensor:
+        """Write over what was kept of the kind that is underfoot, see `Written`."""
+        underfoot, kept = sight
+        return torch.where(underfoot, kept, held.view(-1, 3, self.kinds)).flatten(1)
+
+    def read(self, held: Tensor, features: Tensor) -> Tensor:
+        """Read which kinds are known, and the ways to them, see `Written`."""
+        known, x, y = held.unflatten(-1, (3, self.kinds)).unbind(-2)  # [batch, time, kinds] each
+        here_x, here_y = features[..., self.place].split(1, dim=-1)
+        return torch.cat([known, directions((x - here_x) * known, (y - here_y) * known)], dim=-1)
 
 
 class PlacesInView(Beside):
