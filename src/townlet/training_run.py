@@ -15,7 +15,7 @@ from townlet.agent.networks import QNetwork, count_parameters
 from townlet.config import Task
 from townlet.environment.make import compiles, make_env
 from townlet.environment.types import Environment
-from townlet.population.evaluation import evaluate
+from townlet.population.evaluation import Evaluator
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.seeding import stream_seed
 from townlet.terminal import Reporter, RunHeader, Snapshot
@@ -54,6 +54,7 @@ class TrainingRun:
         self.task, self.plan, self.run, self.reporter, self.stop = task, plan, run, reporter, stop
         self.device, self.log = device, open_log(run.log_path)
         self.population = VectorizedPopulation(task, self._make_env())
+        self.evaluator = self._make_evaluator()
         self.elapsed_before, self.started = 0.0, time.monotonic()
         self.learned: dict[str, torch.Tensor] = {}
         self.pace = _Pace()
@@ -74,6 +75,11 @@ class TrainingRun:
         if env.compile_failure:
             self.tell(f"the world runs uncompiled, several times slower: {env.compile_failure}", "yellow")
         return env
+
+    def _make_evaluator(self) -> Evaluator:
+        task, seed = self.task, stream_seed(self.task.training.seed, "evaluation")
+        times = (1 + bool(self.population.hidden)) * (self.plan.total_steps // self.plan.evaluate_every)
+        return Evaluator(task, task.evaluation.episodes, seed, self.device, times)
 
     @property
     def elapsed(self) -> float:
@@ -106,6 +112,7 @@ class TrainingRun:
     def close(self) -> None:
         """Close the environment and the log."""
         self.population.env.close()
+        self.evaluator.close()
         for handler in self.log.handlers:
             handler.close()
 
@@ -161,11 +168,10 @@ class TrainingRun:
 
     def _evaluate(self) -> dict[str, Any]:
         """Evaluate greedily in unseen episodes, with memory and, where there is one, without."""
-        population, task, step = self.population, self.task, self.population.env_steps
-        episodes, seed, score = task.evaluation.episodes, stream_seed(task.training.seed, "evaluation"), task.score
-        result = evaluate(task, population.network, episodes, seed, self.device)
+        population, task, step, score = self.population, self.task, self.population.env_steps, self.task.score
+        result = self.evaluator.evaluate(population.network)
         if population.hidden:
-            forgetful = evaluate(task, population.network, episodes, seed, self.device, forget_every=1)
+            forgetful = self.evaluator.evaluate(population.network, forget_every=1)
             result["memory_ablation_gap"] = result[score.key] - forgetful[score.key]
             memory = {"memory/ablation_gap": result["memory_ablation_gap"]}
             drift = population.stored_state_drift()

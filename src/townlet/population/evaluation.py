@@ -1,7 +1,7 @@
 """Greedy evaluation in episodes that training never saw."""
 
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 from townlet.agent.acting import carry_on, initial_memory, q_values
 from townlet.agent.networks import QNetwork
 from townlet.config import Task
-from townlet.environment.make import make_env
+from townlet.environment.make import compiles_for, make_env
 from townlet.environment.types import Environment, Observation, StepResult, WorldError
 from townlet.masking import masked_argmax
 from townlet.seeding import generator
@@ -84,16 +84,37 @@ def evaluate(
     (`mean_reward`, `std_reward`), `survival_rate` (ended by a time limit), and `deaths` by cause where the environment
     tells causes. Nothing of a training run is touched. Raises WorldError for an episode without end.
     """
-    where = torch.device(device)
-    return play(task, GreedyPolicy(network, episodes, where, forget_every), episodes, seed, where)
+    with closing(Evaluator(task, episodes, seed, torch.device(device))) as evaluator:
+        return evaluator.evaluate(network, forget_every)
 
 
 def play(task: Task, policy: Policy, episodes: int, seed: int, device: torch.device) -> dict[str, Any]:
     """Play one episode for each of `episodes` agents by `policy`; returns what `evaluate` does."""
-    env = make_env(task, episodes, device, seed, compile=False, maps="evaluation")
-    with closing(env):
-        observation, first, limit = env.reset(), _FirstEpisodes(env), task.max_steps or MOST_STEPS
-        for step in range(limit):
+    with closing(Evaluator(task, episodes, seed, device)) as evaluator:
+        return evaluator.play(policy)
+
+
+class Evaluator:
+    """Plays the same unseen episodes as often as it is asked: see `evaluate`.
+
+    Where `times` such plays repay it, the world is compiled, which changes no figure.
+    """
+
+    def __init__(self, task: Task, episodes: int, seed: int, device: torch.device, times: int = 1) -> None:
+        self.task, self.episodes, self.seed, self.device = task, episodes, seed, device
+        self.limit = task.max_steps or MOST_STEPS
+        self.compile: bool | Literal["auto"] = "auto" if compiles_for(task, times * self.limit) else False
+        self._env: Environment | None = None
+
+    def evaluate(self, network: QNetwork, forget_every: int | None = None) -> dict[str, Any]:
+        """Play greedily by a network; returns what `evaluate` does."""
+        return self.play(GreedyPolicy(network, self.episodes, self.device, forget_every))
+
+    def play(self, policy: Policy) -> dict[str, Any]:
+        """Play by a policy; returns what `evaluate` does."""
+        env = self._world()
+        observation, first = env.reset(), _FirstEpisodes(env)
+        for step in range(self.limit):
             actions = policy.act(observation)
             result = env.step(actions)
             policy.after(actions, result)
@@ -102,8 +123,20 @@ def play(task: Task, policy: Policy, episodes: int, seed: int, device: torch.dev
             if step % STEPS_BETWEEN_CHECKS == 0 and first.all_ended():
                 break
         if not first.all_ended():
-            raise WorldError(f"evaluation: expected every episode to end within {limit:,} steps, got one that does not")
+            expected = f"expected every episode to end within {self.limit:,} steps"
+            raise WorldError(f"evaluation: {expected}, got one that does not")
         return first.summary()
+
+    def _world(self) -> Environment:
+        if self._env is None or not self._env.resumes:  # the next reset of such a one would begin other episodes
+            self.close()
+            self._env = make_env(self.task, self.episodes, self.device, self.seed, self.compile, "evaluation")
+        return self._env
+
+    def close(self) -> None:
+        """Close the world."""
+        if self._env is not None:
+            self._env.close()
 
 
 class _FirstEpisodes:

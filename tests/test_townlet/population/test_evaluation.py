@@ -11,7 +11,7 @@ from townlet.environment.tables import draw_places
 from townlet.environment.types import Observation, ObservationLayout, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population import evaluation
-from townlet.population.evaluation import GreedyPolicy, RandomPolicy, evaluate, play
+from townlet.population.evaluation import Evaluator, GreedyPolicy, RandomPolicy, evaluate, play
 
 CPU = torch.device("cpu")
 
@@ -139,6 +139,19 @@ def test_the_first_empty_lethal_meter_is_what_somebody_died_of():
 def test_it_stops_soon_after_the_last_first_episode(worlds):
     play(room(max_steps=400, **{"meters.energy.move": 0.0}), EvenAgentsWait(), 4, seed=0, device=CPU)
     assert 10 <= len(worlds[0].lived) <= 10 + evaluation.STEPS_BETWEEN_CHECKS
+
+
+def test_an_evaluator_plays_the_same_episodes_each_time_in_one_world(worlds):
+    level = small_town()
+    network, evaluator = some_network(level), Evaluator(level, 6, 3, CPU)
+    assert evaluator.evaluate(network) == evaluator.evaluate(network) == evaluate(level, network, 6, 3, "cpu")
+    assert evaluator.evaluate(network, 1) == evaluate(level, network, 6, 3, "cpu", forget_every=1)
+    assert len(worlds) == 3  # the evaluator's, and one for each evaluation by itself
+
+
+def test_a_world_is_compiled_where_all_plays_together_repay_it():
+    level = load_level("2")
+    assert [Evaluator(level, 512, 0, CPU, times).compile for times in (1, 19, 20)] == [False, False, "auto"]
 
 
 def test_actions_are_the_best_allowed_ones(worlds):
