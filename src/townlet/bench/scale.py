@@ -31,10 +31,10 @@ class Curve(NamedTuple):
 
 
 CURVES = {
-    "agents": Curve(Axis("agents", "agent-step"), [4**power for power in range(9)], sweep_agents),
-    "windows": Curve(Axis("window length", "timestep"), [2**power for power in range(8)], sweep_windows),
-    "batch": Curve(Axis("windows", "timestep"), [4**power for power in range(7)], sweep_batch),
-    "capacity": Curve(Axis("transitions", "timestep"), [10**power for power in range(4, 8)], sweep_capacity),
+    "agents": Curve(Axis("agents", "agent-step"), [4**times for times in range(9)], sweep_agents),
+    "windows": Curve(Axis("window length", "timestep"), [2**times for times in range(8)], sweep_windows),
+    "batch": Curve(Axis("windows", "timestep"), [4**times for times in range(7)], sweep_batch),
+    "capacity": Curve(Axis("transitions", "timestep"), [10**times for times in range(4, 8)], sweep_capacity),
     "grid": Curve(Axis("cells a side", "agent-step"), [4, 8, 16, 32, 64], sweep_grid),
     "affordances": Curve(Axis("affordances", "agent-step"), [4, 8, 16, 32, 64], sweep_affordances),
 }

@@ -34,7 +34,7 @@ def sweep_windows(asked: Asked, sizes: Sequence[int]) -> list[Row]:
 
 def sweep_batch(asked: Asked, sizes: Sequence[int]) -> list[Row]:
     """Time an update from each number of windows of the level's length."""
-    asked.load()
+    asked.load()  # what is wrong at every size is an error
     return [row for size in sizes for row in _update(asked, "batch", size, {}, size)]
 
 

@@ -58,6 +58,7 @@ def _population(asked: Asked, level: Level, env: VectorizedEnv) -> list[Row]:
 
 def sweep_grid(asked: Asked, sizes: Sequence[int]) -> list[Row]:
     """Time the world's step of the level's agents on square maps of each size, with the same places on them."""
+    asked.load()  # what is wrong at every size is an error
     rows = list[Row]()
     for size in sizes:
         try:
