@@ -74,13 +74,13 @@ def lay_out(report: Report, axes: Mapping[str, Axis]) -> Lines:
     """Lay out a group of lines for each curve, and for each thing timed the time of a call at both ends."""
     lines: list[list[str]] = []
     for curve, timed in curves_of(report).items():
-        lines.append([f"by {axes[curve].size}", "", "", axes[curve].unit, ""])
+        lines.append([f"by {axes[curve].size}", "", "", axes[curve].unit, "", ""])
         for name, rows in timed.items():
             first, last, slope = rows[0], rows[-1], slope_of_rows(rows)
             ends = [f"{size_word(row.size)}: {seconds_word(row.median)}" for row in (first, last)]
-            named = f"{exponent_word(slope)} from {size_word(slope.start)}" if slope else "-"
-            lines.append([f"  {name}", *ends, seconds_word(last.median / last.facts["units"]), named])
-    return Lines(["time of a call", "smallest", "largest", "of one", "exponent"], lines)
+            named = [exponent_word(slope), size_word(slope.start)] if slope else ["-", "-"]
+            lines.append([f"  {name}", *ends, seconds_word(last.median / last.facts["units"]), *named])
+    return Lines(["time of a call", "smallest", "largest", "of one", "slope", "from"], lines)
 
 
 def draw_panels(report: Report, path: Path, axes: Mapping[str, Axis]) -> None:

@@ -52,7 +52,7 @@ def _population(asked: Asked, level: Level, env: VectorizedEnv) -> list[Row]:
         whole.append(size / window.steps)
         acted.append(whole[-1] * (1.0 - window.shares["learn"]))
     facts = {"units": size}
-    names = {"act, world, store": acted, "with learning": whole}
+    names = {"without learning": acted, "with learning": whole}
     return [Row(f"agents: {name}", size, samples[1:], facts) for name, samples in names.items()]
 
 

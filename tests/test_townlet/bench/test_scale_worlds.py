@@ -36,7 +36,7 @@ def test_each_number_of_agents_steps_a_world_and_a_population_of_so_many(watch, 
     assert [(row.name, row.size, row.facts) for row in rows] == [
         (f"agents: {name}", size, {"units": size})
         for size in (1, 6)
-        for name in ("world's step", "act, world, store", "with learning")
+        for name in ("world's step", "without learning", "with learning")
     ]
     timed = [call.env for call in watch.calls.values()]
     assert [env.num_agents for env in timed] == [1, 6] and not any(env.compiled for env in timed)
