@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from townlet.bench.learner import make_subject
-from townlet.bench.speed_report import Row
+from townlet.bench.speed_report import Row, short
 from townlet.bench.sweeps import Asked, time_calls
 from townlet.config import ConfigError, Fresh, Level, Replay
 from townlet.environment.vectorized_env import VectorizedEnv
@@ -79,8 +79,8 @@ def sweep_capacity(asked: Asked, sizes: Sequence[int]) -> list[Row]:
     for size in sizes:
         wanted, free = size * each, free_bytes(asked.device)
         if wanted > SHARE_OF_MEMORY * free:
-            had = f"at most {SHARE_OF_MEMORY:.0%} of {free / 1e9:.1f} GB of free memory"
-            asked.leave_out(f"a tape of {size:,} transitions", f"expected {had}, got {wanted / 1e9:.1f} GB")
+            had = f"at most {SHARE_OF_MEMORY:.0%} of {short(free)}B of free memory"
+            asked.leave_out(f"a tape of {size:,} transitions", f"expected {had}, got {short(wanted)}B")
             continue
         try:
             rows += _tape(asked, mode, training.seq_len, size)

@@ -13,6 +13,7 @@ from townlet.bench.speed_report import COLOURS, Lines, Report, Row, short
 from townlet.training.curves import save
 
 COLUMNS = 3  # of panels
+LEAST_RANGE = 10.0  # of times in a panel, so that what is flat looks flat
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -126,8 +127,8 @@ def _finish(panel: Axes, sizes: Sequence[int], size: str) -> None:
     panel.yaxis.set_minor_formatter(NullFormatter())
     panel.tick_params(axis="y", labelsize=7)
     panel.set_xlabel(size, fontsize=9)
-    panel.set_title(f"seconds of a call, by {size}", loc="left", fontsize=10)
     low, high = panel.get_ylim()
+    high = max(high, low * LEAST_RANGE)
     panel.set_ylim(low, high * (high / low) ** 0.3)  # room for the legend
     panel.grid(alpha=0.2)
     panel.legend(frameon=False, fontsize=8, loc="upper left")
