@@ -128,7 +128,8 @@ def _finish(panel: Axes, sizes: Sequence[int], size: str) -> None:
     panel.tick_params(axis="y", labelsize=7)
     panel.set_xlabel(size, fontsize=9)
     low, high = panel.get_ylim()
-    high = max(high, low * LEAST_RANGE)
+    wider = max(1.0, LEAST_RANGE * low / high) ** 0.5
+    low, high = low / wider, high * wider
     panel.set_ylim(low, high * (high / low) ** 0.3)  # room for the legend
     panel.grid(alpha=0.2)
     panel.legend(frameon=False, fontsize=8, loc="upper left")

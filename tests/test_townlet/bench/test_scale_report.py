@@ -61,3 +61,5 @@ def test_each_curve_is_a_panel_with_its_law(report, tmp_path, monkeypatch):
     assert agents.lines[0].get_ydata().tolist() == [0.002, 0.004, 0.064]  # medians
     assert [text.get_text() for text in agents.get_legend().get_texts()] == ["world's step ~ agents^1.00"]
     assert len(grid.lines) == 1 and grid.get_xlabel() == "cells a side"
+    low, high = grid.get_ylim()
+    assert low < 0.0015 and high > 0.006  # a flat curve of 3 ms is not stretched over the panel
