@@ -71,8 +71,13 @@ def sweep_grid(asked: Asked, sizes: Sequence[int]) -> list[Row]:
 
 
 def sweep_affordances(asked: Asked, sizes: Sequence[int]) -> list[Row]:
-    """Time the world's step of the level's agents with each number of affordances."""
+    """Time the world's step of the level's agents with each number of affordances.
+
+    Raises ConfigError where the level has none to make more of.
+    """
     level, rows = asked.load(), list[Row]()
+    if not level.placed_affordances:
+        raise ConfigError([f"--of affordances: expected a level with placed affordances, got {level.id} with none"])
     for size in sizes:
         changed = with_affordances(level, size)
         if problems := level_problems(changed):

@@ -6,7 +6,7 @@ from support.sweeps import Watch, asked_for_tests
 from townlet.bench import scale_worlds
 from townlet.bench.scale_worlds import sweep_affordances, sweep_agents, sweep_grid, with_affordances
 from townlet.bench.train import Window
-from townlet.config import level_problems, load_level
+from townlet.config import ConfigError, level_problems, load_level
 
 
 @pytest.fixture
@@ -89,6 +89,12 @@ def test_so_many_affordances_are_there_and_seen(watch):
     assert [env.obs_dim for env in envs] == [25 + 2 + 8 + 5, 25 + 2 + 8 + 15, 25 + 2 + 8 + 21]
     (note,) = asked.notes
     assert note.startswith("a world of 65 affordances is left out: expected at most 64 affordances on a map of 8x8")
+
+
+def test_of_no_affordances_no_more_are_made(watch):
+    one_map = {"layout.kind": "fixed", "layout.training_maps": "null", "layout.evaluation_maps": "null"}
+    with pytest.raises(ConfigError, match="expected a level with placed affordances, got 2 with none"):
+        sweep_affordances(asked_for_tests(settings={"placed_affordances": "[]", **one_map}), [4])
 
 
 def test_copies_have_names_of_their_own_and_do_the_same():
