@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from townlet.bench import env, gpu, learner, memory, train
+from townlet.bench import env, gpu, learner, memory, scale, train
 from townlet.command_line import run_word
 
 USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
@@ -11,7 +11,8 @@ USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
   env        the world's step, beside a C kernel, NumPy and Gymnasium
   learner    updates of networks, beside a matrix product
   train      the whole loop of a level, beside learners of Stable-Baselines3
-  gpu        those three on a CUDA device, into docs/results
+  scale      how costs grow with agents, windows, capacity and the world
+  gpu        env, learner and train on a CUDA device, into docs/results
   memory     public tasks of memory, beside a control and a peer
 
 townlet bench BENCHMARK --help says more."""
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "env": env.main,
     "learner": learner.main,
     "train": train.main,
+    "scale": scale.main,
     "gpu": gpu.main,
     "memory": memory.main,
 }

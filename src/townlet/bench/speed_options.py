@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from townlet.bench.speed_report import Lines, Report, deliver
+from townlet.bench.speed_report import Draw, Lines, Report, deliver, draw
 from townlet.bench.timing import Pace
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, positive, setting
 from townlet.config import ConfigError
@@ -60,7 +60,12 @@ def asked_for(options: Namespace, *names: str) -> dict[str, Any]:
     return {name: getattr(options, name) for name in (*names, "repeats", "seconds")} | shared
 
 
-def run_benchmark(program: str, options: Namespace, measure: Callable[[Namespace, Tell], tuple[Report, Lines]]) -> int:
+def run_benchmark(
+    program: str,
+    options: Namespace,
+    measure: Callable[[Namespace, Tell], tuple[Report, Lines]],
+    picture: Draw = draw,
+) -> int:
     """Measure, show and write; returns the exit code: 0 done, 1 failed, 2 wrong use.
 
     `measure` is given the options and a function that says on the screen what is going on.
@@ -71,7 +76,7 @@ def run_benchmark(program: str, options: Namespace, measure: Callable[[Namespace
     try:
         with console.status("") as status:
             report, lines = measure(options, lambda text: status.update(f"measuring {text}"))
-        deliver(report, lines, console, options.json, options.plot, options.markdown)
+        deliver(report, lines, console, options.json, options.plot, options.markdown, picture)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE

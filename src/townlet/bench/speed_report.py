@@ -2,7 +2,7 @@
 
 The JSON object has
 
-- `benchmark`: env, learner or train; `options`: what it was run with;
+- `benchmark`: env, learner, train or scale; `options`: what it was run with;
 - `machine`: versions, git state, processor, threads, CUDA devices (`describe_machine`);
 - `unit`: of all medians and samples, as agent-steps/s; `size`: what `size` counts in the rows, as agents;
 - `rows`: a list with, for each thing measured, `name`, `size`, `median`, `samples` (one a repeat, measured in turn) and
@@ -12,7 +12,7 @@ The JSON object has
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -134,10 +134,19 @@ def draw(report: Report, path: Path) -> None:
     save(figure, path)
 
 
+Draw = Callable[[Report, Path], None]
+
+
 def deliver(
-    report: Report, lines: Lines, console: Console, json_path: Path | None, plot: Path | None, page: Path | None
+    report: Report,
+    lines: Lines,
+    console: Console,
+    json_path: Path | None,
+    plot: Path | None,
+    page: Path | None,
+    picture: Draw = draw,
 ) -> None:
-    """Show the table, and write what was asked for. Raises OSError."""
+    """Show the table, and write what was asked for; `picture` draws the plot. Raises OSError."""
     console.print(report.title, style="italic", highlight=False, markup=False)
     console.print(screen_table(report, lines))
     for note in report.notes:
@@ -147,6 +156,6 @@ def deliver(
     if json_path:
         write_atomically(json_path, json.dumps(report.to_json(), indent=1).encode())
     if plot:
-        draw(report, plot)
+        picture(report, plot)
     if page:
         write_atomically(page, markdown(report, lines).encode())

@@ -9,6 +9,7 @@ from townlet.bench.timing import synchronise
 from townlet.config import Level, Recurrent
 from townlet.environment.gymnasium_adaptors import TownletVectorEnv
 from townlet.environment.make import make_env
+from townlet.environment.types import Environment
 from townlet.population.vectorized import VectorizedPopulation
 
 PEER_ENVS = 16
@@ -38,10 +39,14 @@ class Trainee(Protocol):
 
 
 class OurTrainee:
-    """A population that acts, steps, stores and learns as its level says; no metrics, evaluations or checkpoints."""
+    """A population that acts, steps, stores and learns as its level says; no metrics, evaluations or checkpoints.
 
-    def __init__(self, level: Level, device: torch.device) -> None:
-        self.population = VectorizedPopulation(level, make_env(level, level.training.num_agents, device))
+    It lives in `env`, or in a world of its own.
+    """
+
+    def __init__(self, level: Level, device: torch.device, env: Environment | None = None) -> None:
+        env = env or make_env(level, level.training.num_agents, device)
+        self.population = VectorizedPopulation(level, env)
 
     def advance(self) -> None:
         """Take a few steps of the population."""
