@@ -125,7 +125,7 @@ def pretended_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Captured, "_warm_up_on", lambda self, side, buffers: self._warm_up(buffers))
 
 
-def test_where_capturing_fails_the_function_runs_over_its_buffers_and_the_reason_is_kept(monkeypatch, pretended_streams):
+def test_where_capturing_fails_the_function_runs_over_its_buffers_and_says_why(monkeypatch, pretended_streams):
     def fails(*_: Any) -> None:
         raise RuntimeError("operation not permitted\nwhen stream is capturing")
 

@@ -203,9 +203,10 @@ class VectorizedEnv:
         """Go on from what `state_dict` returned. Raises ValueError for another number of agents."""
         if state["key"].shape != self._key.shape:
             raise ValueError(f"num_agents: expected {self.num_agents}, got a state of {len(state['key'])}")
-        self.state = EnvState(**{name: value.to(self.device) for name, value in state["state"].items()})
-        self._counts = Counts(**{name: value.to(self.device) for name, value in state["counts"].items()})
-        self._key = state["key"].to(self.device)
+        own = partial(Tensor.to, device=self.device, copy=True)  # a captured step writes where the state lies
+        self.state = EnvState(**{name: own(value) for name, value in state["state"].items()})
+        self._counts = Counts(**{name: own(value) for name, value in state["counts"].items()})
+        self._key = own(state["key"])
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""

