@@ -41,10 +41,6 @@ class Captured:
         run.replay()
         return mapped(lambda buffer: buffer, run.outputs)  # the same tensors, in dicts that the caller may change
 
-    def forget(self) -> None:
-        """Capture anew at the next call: the function has come to use other tensors than before."""
-        self._runs.clear()
-
     def _prepare(self, inputs: Any) -> "_Run":
         """Warm up, put back what that changed, and capture. The buffers are left for the call to fill again."""
         with torch.no_grad():

@@ -103,21 +103,6 @@ def test_state_that_is_written_in_place_goes_on_and_state_from_elsewhere_takes_i
     assert (state[0].item(), state[1].item(), seen.item()) == (101.0, -7.0, 1010.0)
 
 
-def test_what_was_captured_is_forgotten_when_asked():
-    held = {"weight": torch.tensor(1.0)}
-    weight = held["weight"]
-
-    def scaled(value: Tensor) -> Tensor:
-        return value * held["weight"]
-
-    run = Captured(scaled, CPU, lambda: [held["weight"]])
-    run(torch.tensor(2.0))
-    assert len(run._runs) == 1
-    run.forget()
-    held["weight"] = torch.tensor(3.0)
-    assert run(torch.tensor(2.0)).item() == 6.0 and weight.item() == 1.0
-
-
 @pytest.fixture
 def pretended_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CUDA device as far as `Captured` asks for one, but for the graph."""

@@ -157,6 +157,22 @@ def test_captured_updates_are_plain_updates(training):
     assert captured.capture_failure is None
 
 
+def test_a_captured_learner_that_loads_a_state_goes_on_from_it():
+    plain, captured = both()
+    windows = batches(4)
+    for batch in windows:
+        plain.update(batch)
+        captured.update(batch)
+    state, network = copy_of(plain.state_dict()), copy_of(plain.network.state_dict())
+    for batch in windows:
+        captured.update(batch)
+    captured.network.load_state_dict(network)
+    captured.load_state_dict(state)
+    for batch in windows:
+        assert_close(plain.update(batch).metrics, captured.update(batch).metrics)
+    assert_close(state_of(plain), state_of(captured))
+
+
 def test_a_captured_update_never_waits_for_the_host():
     _, captured = both(target_every=3)
     windows = batches(4)

@@ -168,8 +168,6 @@ class QLearner:
         if self.target is not None:
             self.target.load_state_dict(state["target"])
         self.updates = state["updates"]
-        if self._captured:
-            self._captured.forget()
 
 
 def continuing(batch: SequenceBatch) -> Tensor:

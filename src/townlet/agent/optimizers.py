@@ -36,7 +36,7 @@ class DeviceAdam(torch.optim.Adam):
     """Decides on the device, without a wait and as part of a graph, whether it takes a step.
 
     From the first loss or gradient norm on that is not finite it takes none: the weights stay as they were before it.
-    `check` tells. Moments and counters lie where they lie for good; `load_state_dict` alone makes new ones.
+    `check` tells. All that a step reads and writes lies where it lies for good, as a graph expects.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float, epsilon: float) -> None:
@@ -49,7 +49,7 @@ class DeviceAdam(torch.optim.Adam):
         self._make_moments()
 
     def _make_moments(self) -> None:
-        """Make those that are not there yet, by a step that changes nothing: a graph would make them at each replay."""
+        """Make them by a step that changes nothing: a graph would make them anew at each replay."""
         for weight in self._weights():
             weight.grad = torch.zeros_like(weight)
         self.found_inf.fill_(1.0)
@@ -89,13 +89,19 @@ class DeviceAdam(torch.optim.Adam):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what either kind's `state_dict` returned, in tensors of its own."""
+        """Go on from what either kind's `state_dict` returned, in the tensors that are here."""
+        held = {weight: self.state[weight] for weight in self._weights()}
         super().load_state_dict(state_dict)
         for group in self.param_groups:
             self.set_learning_rate(group["lr"])
             group.update(lr=self.learning_rate, capturable=True)
+        for weight, parts in held.items():
+            loaded = self.state[weight]  # nothing, where no step was taken before
+            for name, part in parts.items():
+                part.copy_(loaded.get(name, torch.zeros_like(part)))
+            self.state[weight] = parts
         self.newest.zero_()
-        self._make_moments()
+        self.found_inf.zero_()
 
 
 def check_finite(optimizer: torch.optim.Adam, loss: float, grad_norm: float) -> None:

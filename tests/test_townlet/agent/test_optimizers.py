@@ -37,11 +37,15 @@ def test_both_take_the_same_steps_bit_for_bit_at_rates_that_change():
     device.check()
 
 
-def test_a_steps_moments_and_rate_lie_where_they_lay():
-    optimizer, weights = made(DeviceAdam)
+@pytest.mark.parametrize("steps", [0, 2])
+def test_moments_and_rate_lie_where_they_lay_after_a_step_and_after_loading(steps):
+    (other, theirs), (optimizer, weights) = made(HostAdam), made(DeviceAdam)
+    for seed in range(steps):
+        step(other, theirs, seed)
     before = [part.data_ptr() for part in (*optimizer.changed_by_steps(), optimizer.param_groups[0]["lr"])]
-    optimizer.set_learning_rate(0.5)
     step(optimizer, weights, 0)
+    optimizer.load_state_dict(copy_of(other.state_dict()))
+    optimizer.set_learning_rate(0.5)
     assert [part.data_ptr() for part in (*optimizer.changed_by_steps(), optimizer.param_groups[0]["lr"])] == before
     assert optimizer.param_groups[0]["lr"].item() == 0.5
 
