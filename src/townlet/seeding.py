@@ -22,6 +22,14 @@ def generator(root: int, name: str, device: torch.device | str = "cpu") -> torch
     return made
 
 
+def go_on(stream: torch.Generator, state: Tensor, otherwise: int) -> None:
+    """Set a stream to a saved state, or to the seed `otherwise` where the state is of another kind of device."""
+    if state.shape == stream.get_state().shape:
+        stream.set_state(state.cpu())
+    else:
+        stream.manual_seed(otherwise)
+
+
 def _logical_right_shift(value: Tensor, bits: int) -> Tensor:
     return (value >> bits) & ((1 << (32 - bits)) - 1)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from townlet.agent.learner import TrainingDivergedError
+from townlet.agent.optimizers import TrainingDivergedError
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
 from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
 from townlet.environment.make import check_env

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 import yaml
 
-from townlet.agent.learner import TrainingDivergedError
 from townlet.agent.networks import QNetwork, count_parameters
+from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task
 from townlet.environment.make import compiles, make_env
 from townlet.environment.types import Environment
@@ -61,6 +61,7 @@ class TrainingRun:
         self.saved_at = -1
         self.resumed_at: int | None = None
         self.score: float | None = None  # of the newest evaluation
+        self.told_uncaptured = False
 
     @property
     def mastered(self) -> bool:
@@ -160,6 +161,13 @@ class TrainingRun:
         metrics = self.population.read_metrics() | learned | {"time/fps": self.pace.rate_since_record(self.population)}
         self.metrics.write_scalars(self.population.env_steps, metrics, self.elapsed)
         self._show(metrics)
+        self._tell_uncaptured()
+
+    def _tell_uncaptured(self) -> None:
+        failure = self.population.learner.capture_failure
+        if failure and not self.told_uncaptured:
+            self.tell(f"updates run without a CUDA graph, several times slower: {failure}", "yellow")
+            self.told_uncaptured = True
 
     def _show(self, metrics: dict[str, float]) -> None:
         self.pace.latest |= metrics

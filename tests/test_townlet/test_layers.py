@@ -52,7 +52,7 @@ def is_within(module: str, packages: tuple[str, ...]) -> bool:
 
 # --- imports go one way ------------------------------------------------------------------------------------------
 
-BOTTOM = ("config", "seeding", "sequences", "masking", "last_episodes")
+BOTTOM = ("config", "seeding", "sequences", "masking", "last_episodes", "capture")
 MIDDLE = ("agent", "exploration", "curriculum", "training")
 UP_TO_POPULATION = (*BOTTOM, "environment", *MIDDLE, "population")
 
@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sequences": (),
     "masking": (),
     "last_episodes": (),
+    "capture": (),
     "command_line": (),
     "level_errors": (),
     "yaml_tree": ("level_errors",),
@@ -73,7 +74,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "task": ("level",),
     "level_checks": ("level", "level_errors", "task"),
     "config": ("level", "level_checks", "level_course", "level_file", "task"),
-    "environment": ("config", "seeding"),
+    "environment": ("config", "seeding", "capture"),
     **{package: (*BOTTOM, "environment.types") for package in MIDDLE},
     "population": (*BOTTOM, "environment.types", *MIDDLE),
     "terminal_facts": (),
@@ -192,8 +193,10 @@ STEP_PATH = {
     ),
     "environment.rewards": ("reward", "sum_terms", "potential"),
     "environment.vectorized_env": (
-        "VectorizedEnv.observe", "VectorizedEnv.step", "begin_episodes", "advance", "_count", "_histogram",
+        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture", "begin_episodes", "advance", "in_place",
+        "_count", "_histogram",
     ),
+    "capture": ("Captured.__call__", "Captured._run_again", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
@@ -205,6 +208,11 @@ STEP_PATH = {
     "agent.frontier": ("Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest"),
     "agent.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
+    "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
+    "agent.learner": (
+        "QLearner.update", "QLearner._descend", "QLearner.td_error", "QLearner._returns", "QLearner._unroll",
+        "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
+    ),
     "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
     "masking": ("masked_argmax", "masked_max"),
     "exploration.epsilon_greedy": ("EpsilonGreedy.select",),

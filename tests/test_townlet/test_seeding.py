@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import torch
 
-from townlet.seeding import draw_below, generator, mix, stream_seed
+from townlet.seeding import draw_below, generator, go_on, mix, stream_seed
 
 NAMES = ["initialisation", "exploration", "replay", "maps", "world/training", "world/evaluation", "evaluation"]
 
@@ -116,3 +116,12 @@ def test_draws_do_not_depend_on_the_batch():
     hashed = mix(torch.arange(1000, dtype=torch.int32))
     one_by_one = torch.cat([draw_below(value.view(1), 4096) for value in hashed])
     assert torch.equal(one_by_one, draw_below(hashed, 4096))
+
+
+def test_a_stream_goes_on_where_its_state_was_saved_and_begins_anew_from_a_state_that_does_not_fit():
+    stream, other = generator(3, "replay"), generator(4, "replay")
+    saved, drawn = stream.get_state(), torch.rand(5, generator=stream)
+    go_on(other, saved, otherwise=1)
+    assert torch.equal(torch.rand(5, generator=other), drawn)
+    go_on(other, saved[:16], otherwise=1)
+    assert torch.equal(torch.rand(5, generator=other), torch.rand(5, generator=torch.Generator().manual_seed(1)))

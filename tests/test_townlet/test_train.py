@@ -7,13 +7,17 @@ import sqlite3
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from townlet import evaluate, train
+from townlet.agent.learner import QLearner
 from townlet.config import load_level
+from townlet.population import vectorized
+from townlet.population.vectorized import VectorizedPopulation
 from townlet.training import checkpoint
 
 SMALL = [
@@ -209,6 +213,28 @@ def test_nan_stops_the_run_at_once_and_leaves_the_last_checkpoint(tmp_path, caps
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and "update" in err and "step" in err and ("inf" in err or "nan" in err)
     assert equal(before, weights(run, 160)) and not (run / "checkpoints" / "step_000000640").exists()
+
+
+def test_nan_of_captured_updates_leaves_the_last_checkpoint_too(tmp_path, capsys, monkeypatch):
+    """They say nothing by themselves: the next read of the metrics does, or the next checkpoint."""
+    monkeypatch.setattr(vectorized, "QLearner", partial(QLearner, capture=True))
+    run = run_train(tmp_path, "--total-steps", "160")
+    before = weights(run, 160)
+    arguments = ["--resume", str(run), "--total-steps", "640", "--plain", "--device", "cpu"]
+    for settled in (VectorizedPopulation.read_metrics, lambda population: {}):  # the second: no metrics are ever read
+        monkeypatch.setattr(VectorizedPopulation, "read_metrics", settled)
+        assert train.main([*arguments, "--set", "reward.alive=3e38"]) == 1
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 and ": update 5: expected finite values, but loss is inf" in err
+        assert equal(before, weights(run, 160))
+        assert json.loads((run / "checkpoints" / "latest.json").read_text())["step"] == 160
+
+
+def test_updates_that_cannot_be_captured_are_told_of_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(QLearner, "capture_failure", "out of memory")
+    run_train(tmp_path, "--total-steps", "160")
+    told = "updates run without a CUDA graph, several times slower: out of memory"
+    assert capsys.readouterr().out.count(told) == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

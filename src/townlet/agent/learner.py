@@ -1,8 +1,7 @@
 """The Q-learner: online and target network, optimiser, and the update from a batch of windows."""
 
 import copy
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -10,17 +9,15 @@ from torch import Tensor
 
 from townlet.agent import losses
 from townlet.agent.networks import QNetwork
+from townlet.agent.optimizers import DeviceAdam, HostAdam
+from townlet.capture import Captured
 from townlet.config import Training
 from townlet.masking import masked_max
 from townlet.sequences import Hidden, SequenceBatch
 
 
-class TrainingDivergedError(Exception):
-    """A loss or gradient is not finite; the message names which, and at which update."""
-
-
 class Update(NamedTuple):
-    """What an update tells."""
+    """What an update tells; where gradient steps are captured, the next update overwrites it."""
 
     metrics: dict[str, Tensor]  # scalars on the device, by name
     td_error: Tensor  # [batch, seq_len], of the steps to learn from; priorities are made of it
@@ -30,33 +27,51 @@ class QLearner:
     """Learns Q-values of `network`, in place, as `training` says.
 
     The targets' network is a copy, renewed every `target_every` updates or a little (`target_rate`) at each, or the
-    online network itself.
+    online network itself. `capture` runs gradient steps over static buffers, as one graph on a CUDA device; None does
+    so there and nowhere else. A loss that is not finite then raises no error before `check`, see DeviceAdam.
     """
 
-    def __init__(self, network: QNetwork, training: Training) -> None:
+    def __init__(self, network: QNetwork, training: Training, capture: bool | None = None) -> None:
         self.network, self.training = network, training
+        device = next(network.parameters()).device
         has_target = training.target_every or training.target_rate
-        self.target = copy.deepcopy(network).requires_grad_(False) if has_target else None
-        self.optimizer = torch.optim.Adam(
-            network.parameters(), lr=training.learning_rate, eps=training.adam_epsilon, fused=True
-        )
+        # `to` lays the copied weights of a cell side by side again, as CUDA's kernels want them.
+        self.target = copy.deepcopy(network).to(device).requires_grad_(False) if has_target else None
         self.updates = 0
+        learned = (network.parameters(), training.learning_rate, training.adam_epsilon)
+        self.optimizer: HostAdam | DeviceAdam
+        self._captured: Captured | None = None
+        self._gradient_step: Callable[[SequenceBatch], Update] = self._descend
+        if capture or (capture is None and device.type == "cuda"):
+            self.optimizer = DeviceAdam(*learned)
+            self._gradient_step = self._captured = Captured(self._descend, device, self.optimizer.changed_by_steps)
+        else:
+            self.optimizer = HostAdam(*learned)
+
+    @property
+    def capture_failure(self) -> str | None:
+        """Why gradient steps that should be captured are not; None where they are, or need not be."""
+        return self._captured.failure if self._captured else None
 
     def update(self, batch: SequenceBatch) -> Update:
         """Take one gradient step.
 
-        Raises TrainingDivergedError, before any weight is changed, if the loss or the gradient is not finite.
+        Raises TrainingDivergedError, before any weight is changed, if the loss or the gradient is not finite; where
+        gradient steps are captured, `check` does.
         """
+        update = self._gradient_step(batch)
+        self.updates += 1
+        self._renew_target()
+        return update
+
+    def _descend(self, batch: SequenceBatch) -> Update:
         error, q = self.td_error(batch)
         valid = batch.valid[:, batch.burn_in :]
         loss = losses.masked_mean(losses.elementwise_loss(error, self.training.huber_delta), valid, batch.weights)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         grad_norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.max_grad_norm)
-        self._check_finite(loss, grad_norm)
-        self.optimizer.step()
-        self.updates += 1
-        self._renew_target()
+        self.optimizer.step_if_finite(loss.detach(), grad_norm.detach())
         error, ones = error.detach(), torch.ones_like(batch.weights)
         metrics = {
             "train/loss": loss.detach(),
@@ -107,12 +122,9 @@ class QLearner:
         q, _ = network(batch.observations[:, start:], hidden, batch.previous_actions[:, start:], reset)
         return q
 
-    def _check_finite(self, loss: Tensor, grad_norm: Tensor) -> None:
-        # A value read on the host: free on the CPU, one synchronisation an update elsewhere.
-        values = {"loss": float(loss.detach()), "gradient norm": float(grad_norm)}
-        bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
-        if bad:
-            raise TrainingDivergedError(f"update {self.updates + 1}: expected finite values, but {' and '.join(bad)}")
+    def check(self) -> None:
+        """Raise TrainingDivergedError if an update was not finite and has not said so; may wait for the device."""
+        self.optimizer.check()
 
     def _renew_target(self) -> None:
         if self.training.target_rate is not None and self.target is not None:
@@ -132,12 +144,15 @@ class QLearner:
         training = self.training
         share = min(1.0, env_steps / training.decay_steps)
         rate = training.learning_rate + (training.final_learning_rate - training.learning_rate) * share
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        self.optimizer.set_learning_rate(rate)
         return rate
 
     def state_dict(self) -> dict[str, Any]:
-        """Return optimiser, target network and counter; the online network's weights are saved beside it."""
+        """Return optimiser, target network and counter; the online network's weights are saved beside it.
+
+        Raises TrainingDivergedError as `check` does: nobody should go on from there.
+        """
+        self.check()
         return {
             "optimizer": self.optimizer.state_dict(),
             "target": self.target.state_dict() if self.target is not None else None,

@@ -112,7 +112,7 @@ class Environment(Protocol):
     device: torch.device
     observation_layout: ObservationLayout
     resumes: bool  # whether `load_state_dict` brings back the running episodes; else they are lost, and new ones begin
-    compile_failure: str | None  # why a step that should be compiled is not
+    compile_failure: str | None  # why a step that should be compiled or captured is not
     causes: dict[int, str]  # what an episode can end by, by the index that `cause_of_death` gives
 
     def reset(self) -> Observation:

@@ -1,11 +1,13 @@
 """The vectorised town: all agents in one fused step."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from townlet.capture import Captured, reason_of, write
 from townlet.config import Level
 from townlet.environment.fuse import fuse
 from townlet.environment.observation import observe
@@ -42,7 +44,8 @@ class VectorizedEnv:
     `maps` is "training" or "evaluation": tables that share no map. `seed` decides which map and which cell each episode
     of each agent begins with, by a hash of (seed, agent, episode), so agent 7 lives the same life beside any number of
     others. `compile` fuses the step; "auto" does so where the level's run is long enough to repay it, and does without
-    where that fails, mostly for want of a C++ compiler: `compile_failure` then says why.
+    where that fails, mostly for want of a C++ compiler: `compile_failure` then says why. On a CUDA device both also
+    `capture` the step, where that succeeds.
     """
 
     resumes = True
@@ -73,6 +76,9 @@ class VectorizedEnv:
         self._advance: Callable[..., Advanced] = advance
         if compile is True or (compile == "auto" and repays_compiling(level, num_agents)):
             self._advance = self._compile(may_fail=compile == "auto")
+        self._step: Callable[..., Advanced] = partial(self._advance, level, self.tables)
+        if compile is not False and self.device.type == "cuda":
+            self.capture()
 
     @property
     def compiled(self) -> bool:
@@ -81,18 +87,41 @@ class VectorizedEnv:
 
     def _compile(self, may_fail: bool) -> Callable[..., Advanced]:
         compiled = fuse(advance, varying="difficulty")
-        still, difficulty = torch.zeros_like(self._key, dtype=torch.int64), None
-        if self.level.graded:  # one graph: that of the steps that training takes
-            shares = torch.ones(len(self.level.present_meters), self.num_agents, device=self.device)
-            difficulty = Difficulty(shares, torch.zeros_like(still, dtype=torch.bool))
         try:
-            compiled(self.level, self.tables, self._key, self.state, self._counts, still, difficulty)
+            compiled(self.level, self.tables, *self._trial())
         except Exception as error:  # compilers fail in many ways
             if not may_fail:
                 raise
-            self.compile_failure = " ".join(str(error).split())[:200] or type(error).__name__
+            self.compile_failure = reason_of(error)
             return advance
         return compiled
+
+    def capture(self) -> None:
+        """Take steps over static buffers from now on, on a CUDA device as one graph: see `Captured`.
+
+        What a StepResult holds is then overwritten by the next step, all but its observation, which agents still act
+        on and remember in that next step.
+        """
+        captured = Captured(in_place(self._step), self.device)
+
+        def step(*inputs: Any) -> Advanced:
+            done: Advanced = captured(*inputs)
+            seen = Observation(*(part.clone() for part in done.result.observation))
+            return done._replace(result=done.result._replace(observation=seen))
+
+        captured(*self._trial())
+        if captured.failure:
+            self.compile_failure = f"no CUDA graph: {captured.failure}"
+        else:
+            self._step = step
+
+    def _trial(self) -> tuple[Any, ...]:
+        """What a step takes, with a difficulty if that is what the steps of training have."""
+        still, difficulty = torch.zeros_like(self._key, dtype=torch.int64), None
+        if self.level.graded:
+            shares = torch.ones(len(self.level.present_meters), self.num_agents, device=self.device)
+            difficulty = Difficulty(shares, torch.zeros_like(still, dtype=torch.bool))
+        return self._key, self.state, self._counts, still, difficulty
 
     def _agent_keys(self, seed: int) -> Tensor:
         agent = torch.arange(self.num_agents, dtype=torch.int32, device=self.device)
@@ -134,12 +163,13 @@ class VectorizedEnv:
         """Advance all agents by `actions` [num_agents] int64, indices into `level.actions`.
 
         A forbidden action does nothing, as waiting does. Ended episodes begin anew within the step. Without a
-        difficulty the world is as the level says. Raises ValueError for actions of another shape or type.
+        difficulty the world is as the level says. Raises ValueError for actions of another shape or type. A step that
+        is captured overwrites the result of the one before, see `capture`.
         """
         if actions.shape != (self.num_agents,) or actions.dtype != torch.int64:
             got = f"{list(actions.shape)} {actions.dtype}"
             raise ValueError(f"actions: expected [{self.num_agents}] torch.int64, got {got}")
-        done = self._advance(self.level, self.tables, self._key, self.state, self._counts, actions, difficulty)
+        done = self._step(self._key, self.state, self._counts, actions, difficulty)
         self.state, self._counts = done.state, done.counts
         return done.result
 
@@ -173,9 +203,10 @@ class VectorizedEnv:
         """Go on from what `state_dict` returned. Raises ValueError for another number of agents."""
         if state["key"].shape != self._key.shape:
             raise ValueError(f"num_agents: expected {self.num_agents}, got a state of {len(state['key'])}")
-        self.state = EnvState(**{name: value.to(self.device) for name, value in state["state"].items()})
-        self._counts = Counts(**{name: value.to(self.device) for name, value in state["counts"].items()})
-        self._key = state["key"].to(self.device)
+        own = partial(Tensor.to, device=self.device, copy=True)  # a captured step writes where the state lies
+        self.state = EnvState(**{name: own(value) for name, value in state["state"].items()})
+        self._counts = Counts(**{name: own(value) for name, value in state["counts"].items()})
+        self._key = own(state["key"])
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""
@@ -225,6 +256,19 @@ def advance(
         final_action_mask=final.action_mask,
     )
     return Advanced(after, result, _count(counts, done), (ended, done.completed, done.cause, done.cell, cell))
+
+
+def in_place(step: Callable[..., Advanced]) -> Callable[..., Advanced]:
+    """Make a step write state and counts where it read them, so that the next one finds them there."""
+
+    def written(
+        key: Tensor, state: EnvState, counts: Counts, actions: Tensor, difficulty: Difficulty | None
+    ) -> Advanced:
+        done = step(key, state, counts, actions, difficulty)
+        write([*state, *counts], [*done.state, *done.counts])
+        return done._replace(state=state, counts=counts, shared=())
+
+    return written
 
 
 def _count(counts: Counts, done: Tick) -> Counts:

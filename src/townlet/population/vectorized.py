@@ -16,7 +16,7 @@ from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
 from townlet.exploration.rnd import make_curiosity
 from townlet.population.learning import make_learning
-from townlet.seeding import generator, stream_seed
+from townlet.seeding import generator, go_on, stream_seed
 from townlet.sequences import Hidden
 
 
@@ -121,7 +121,11 @@ class VectorizedPopulation:
         self.steps += 1
 
     def read_metrics(self) -> dict[str, float]:
-        """What happened since the last call, by metric name; one synchronisation with the device."""
+        """What happened since the last call, by metric name; waits for the device.
+
+        Raises TrainingDivergedError for updates that were not finite, where they did not say so themselves.
+        """
+        self.learner.check()
         metrics = self.episodes.read() | self.env.read_metrics() | self.curriculum.read_metrics()
         metrics |= self.curiosity.read_metrics() if self.curiosity else {}
         metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
@@ -153,7 +157,8 @@ class VectorizedPopulation:
         """Go on from what `state_dict` returned. Raises ValueError where it does not fit.
 
         In an environment whose episodes cannot be brought back, all agents begin new ones, with a blank memory; those
-        that were running end on the tape as truncated ones, and count nowhere else.
+        that were running end on the tape as truncated ones, and count nowhere else. On another kind of device than
+        before random streams begin anew.
         """
         self.env.load_state_dict(state["env"])
         self.learner.load_state_dict(state["learner"])
@@ -177,7 +182,7 @@ class VectorizedPopulation:
             self.buffer.cut()
             self.episodes.cut()
         for name, stream in self._streams().items():
-            stream.set_state(state["random"][name].cpu())
+            go_on(stream, state["random"][name], stream_seed(self.task.training.seed, f"{name}/{self.steps}"))
 
     def _streams(self) -> dict[str, torch.Generator]:
         return {"exploration": self.exploration.generator, "replay": self._learning.stream}

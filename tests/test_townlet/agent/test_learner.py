@@ -19,8 +19,9 @@ from support.learning import (
     random_hidden,
     recurrent,
 )
-from townlet.agent.learner import QLearner, TrainingDivergedError, continuing
+from townlet.agent.learner import QLearner, continuing
 from townlet.agent.losses import elementwise_loss, masked_mean
+from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import JointEncoder
 from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
 

@@ -1,0 +1,123 @@
+"""A function run over static buffers: on a CUDA device as one graph, captured once and then replayed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+WARM_UPS = 3  # runs before a capture, in which libraries choose their algorithms and reserve their memory
+
+
+class Captured:
+    """A function of tensors in nested tuples, run over buffers of its own.
+
+    A call copies its inputs into the buffers and replays the graph of the function; what it returns lies in buffers
+    too, and is overwritten by the next call with inputs of the same shapes. A function may write into its inputs and
+    return them: given back at the next call they are where they have to be, and are not copied. `state` names what
+    else the function changes in place, always the same tensors: warming up leaves it as it was.
+
+    Inputs of other shapes or types, None in place of a tensor or another number get buffers and a graph of their own.
+    On a device without graphs, and where capturing fails, the function itself runs over the buffers; `failure` says why
+    it failed.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], device: torch.device, state: Callable[[], Sequence[Tensor]] = tuple
+    ) -> None:
+        self.function, self.device, self.state = function, device, state
+        self.failure: str | None = None
+        self._runs: dict[tuple[Any, ...], _Run] = {}
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Return what the function returns for these inputs, in buffers that the next call overwrites."""
+        parts = list(leaves(inputs))
+        form = tuple((part.shape, part.dtype) if isinstance(part, Tensor) else part for part in parts)
+        if form not in self._runs:
+            self._runs[form] = self._prepare(inputs)
+        run = self._runs[form]
+        write(run.buffers, parts)
+        run.replay()
+        return mapped(lambda buffer: buffer, run.outputs)  # the same tensors, in dicts that the caller may change
+
+    def _prepare(self, inputs: Any) -> "_Run":
+        """Warm up, put back what that changed, and capture. The buffers are left for the call to fill again."""
+        with torch.no_grad():
+            buffers = mapped(Tensor.clone, inputs)
+            kept = [part.clone() for part in self.state()]
+        if self.device.type == "cuda":
+            side = torch.cuda.Stream(self.device)  # neither warming up nor capturing may use the default stream
+            outputs = self._warm_up_on(side, buffers)
+        else:
+            side, outputs = None, self._warm_up(buffers)
+        write(self.state(), kept)
+        if side is not None:
+            try:
+                return self._record_on(side, buffers)
+            except Exception as error:  # drivers, libraries and memory fail in many ways
+                self.failure = reason_of(error)
+        return _Run(list(leaves(buffers)), partial(self._run_again, buffers, outputs), outputs)
+
+    def _warm_up(self, buffers: Any) -> Any:
+        for _ in range(WARM_UPS):
+            outputs = self.function(*buffers)
+        return outputs
+
+    def _warm_up_on(self, side: torch.cuda.Stream, buffers: Any) -> Any:
+        main = torch.cuda.current_stream(self.device)
+        side.wait_stream(main)
+        with torch.cuda.stream(side):
+            outputs = self._warm_up(buffers)
+        main.wait_stream(side)
+        return outputs
+
+    def _record_on(self, side: torch.cuda.Stream, buffers: Any) -> "_Run":
+        graph = torch.cuda.CUDAGraph()
+        # The outer one brings the stream back where the end of a capture fails before the inner one does.
+        with torch.cuda.stream(torch.cuda.current_stream(self.device)), torch.cuda.graph(graph, stream=side):
+            outputs = self.function(*buffers)  # is not run, but recorded
+        return _Run(list(leaves(buffers)), graph.replay, outputs)
+
+    def _run_again(self, buffers: Any, outputs: Any) -> None:
+        write(list(leaves(outputs)), list(leaves(self.function(*buffers))))
+
+
+class _Run(NamedTuple):
+    buffers: list[Any]  # the leaves of the inputs
+    replay: Callable[[], None]
+    outputs: Any
+
+
+def reason_of(error: Exception) -> str:
+    """Say in one short line why something failed."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Give all that lies in nested tuples and dicts, in order."""
+    if isinstance(tree, tuple | dict):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            yield from leaves(part)
+    else:
+        yield tree
+
+
+def mapped(change: Callable[[Tensor], Tensor], tree: Any) -> Any:
+    """Return nested tuples and dicts with each tensor changed, and all else as it is."""
+    if isinstance(tree, Tensor):
+        return change(tree)
+    if isinstance(tree, dict):
+        return {name: mapped(change, part) for name, part in tree.items()}
+    if isinstance(tree, tuple):
+        parts = [mapped(change, part) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
+    return tree
+
+
+@torch.no_grad()
+def write(buffers: Sequence[Any], values: Sequence[Any]) -> None:
+    """Copy tensors into their buffers, but for those that are the buffers."""
+    for buffer, value in zip(buffers, values, strict=True):
+        if buffer is not value and isinstance(buffer, Tensor):
+            buffer.copy_(value)

@@ -1,0 +1,96 @@
+"""A population whose world and updates are captured lives and learns as a plain one, bit for bit.
+
+Here without a CUDA device, over the same buffers; tests/test_townlet/test_gpu.py has the graphs.
+"""
+
+from functools import partial
+
+import pytest
+import torch
+
+from support.learning import FRESH, MODES, copy_of, differences, everything, population_of
+from townlet.agent.learner import QLearner
+from townlet.agent.optimizers import TrainingDivergedError
+from townlet.config import load_level
+from townlet.population import vectorized
+
+RATE = {"training.learning_rate": 2.0**-9, "training.final_learning_rate": 2.0**-9}  # exact in float32
+CURIOSITY = {
+    "training.curiosity": {
+        "weight": 0.5, "hidden": [8], "embedding": 4, "learning_rate": 0.01,
+        "anneal": {"episodes": 2, "survival": 0.1, "spread": 1.0, "factor": 0.5},
+    }
+}  # fmt: skip
+PRIORITY = {"training.mode.priority": {"exponent": 0.9, "importance": 0.6, "largest": 0.9}}
+KINDS = {
+    "fresh": ("2", FRESH),
+    "fresh and curious": ("2", {**FRESH, **CURIOSITY}),
+    "fresh by stages": ("2-adversarial", FRESH),
+    "replay": MODES["replay"],
+    "replay of priorities, curious": ("2-reference", {**MODES["replay"][1], **PRIORITY, **CURIOSITY}),
+}
+
+
+def make(kind, monkeypatch, captured):
+    reference, options = KINDS[kind]
+    monkeypatch.setattr(vectorized, "QLearner", partial(QLearner, capture=captured))
+    population = population_of(load_level(reference, {**options, **RATE}))
+    if captured:
+        population.env.capture()
+    return population
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_captured_population_is_a_plain_one_bit_for_bit(kind, monkeypatch):
+    plain, captured = (make(kind, monkeypatch, one) for one in (False, True))
+    for _ in range(60):
+        assert differences(plain.step(), captured.step()) == []
+    assert plain.learner.updates >= 7
+    assert differences(everything(plain), everything(captured)) == []
+    assert plain.read_metrics() == captured.read_metrics()
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_captured_population_goes_on_from_a_plain_one_and_the_reverse(first, monkeypatch):
+    one, other = (make("replay", monkeypatch, captured) for captured in (first, not first))
+    for _ in range(30):
+        one.step()
+    for _ in range(15):
+        other.step()
+    state = everything(one)
+    other.network.load_state_dict(state["network"])
+    other.load_state_dict(state["population"])
+    for _ in range(30):
+        assert differences(one.step(), other.step()) == []
+    assert differences(everything(one), everything(other)) == []
+
+
+def test_an_update_that_is_not_finite_is_told_when_metrics_are_read_or_the_state_is_saved(monkeypatch):
+    population = make("fresh", monkeypatch, True)
+    for _ in range(8):
+        population.step()
+    before = copy_of(population.network.state_dict())
+    population.buffer.rewards_extrinsic.fill_(torch.inf)
+    metrics = population._learning.learn(population.env_steps)
+    assert not metrics["train/loss"].isfinite()
+    assert differences(before, population.network.state_dict()) == []
+    for asked in (population.read_metrics, population.state_dict):
+        with pytest.raises(TrainingDivergedError, match=r"^update 3: "):  # two minibatches were good
+            asked()
+
+
+def test_random_streams_of_another_kind_of_device_begin_anew_and_the_same_each_time(monkeypatch):
+    population = make("fresh", monkeypatch, False)
+    for _ in range(9):
+        population.step()
+    state = everything(population)["population"]
+    foreign = {name: torch.zeros(16, dtype=torch.uint8) for name in state["random"]}  # as CUDA's: a seed and an offset
+    for stream in population._streams().values():
+        stream.manual_seed(1)
+    drawn = []
+    for _ in range(2):
+        population.load_state_dict({**state, "random": foreign})
+        drawn.append([torch.rand(4, generator=stream) for stream in population._streams().values()])
+    assert differences(*drawn) == [] and not torch.equal(*drawn[0])
+    population.load_state_dict({**state, "steps": 10, "random": foreign})
+    assert not torch.equal(drawn[0][0], torch.rand(4, generator=population._streams()["exploration"]))
