@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from townlet import level_file
 from townlet.level import (
     Adversarial,
@@ -80,6 +82,7 @@ __all__ = [
     "level_problems",
     "load_level",
     "load_task",
+    "resolved_config",
 ]
 
 
@@ -117,3 +120,10 @@ def load_gym_task(
     named = re.sub(r"[^0-9A-Za-z._-]+", "-", env_id.rpartition(":")[2]).strip("-._")[:64] or "gym"
     quoted = {"gym": json.dumps(env_id), "id": json.dumps(named)}
     return level_file.load(GymTask, path, quoted | dict(overrides or {}), gym_problems)
+
+
+def resolved_config(task: Task) -> str:
+    """The task as one YAML file that stands for itself: its name, its world, and then how agents learn in it."""
+    values = json.loads(task.model_dump_json())
+    learning = {name: values.pop(name) for name in ("yardsticks", "network", "training", "evaluation")}
+    return yaml.safe_dump(values | learning, sort_keys=False, allow_unicode=True)

@@ -10,7 +10,7 @@ import torch
 
 from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork, make_network
-from townlet.config import ConfigError, Level, level_problems, load_level
+from townlet.config import ConfigError, Level, level_problems, load_level, resolved_config
 from townlet.environment.types import ObservationLayout
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.training import checkpoint
@@ -22,7 +22,6 @@ from townlet.training.run_directory import (
     resolve_run,
     write_atomically,
 )
-from townlet.training_run import resolved_config
 
 FILE = "ladder.json"
 

@@ -15,14 +15,14 @@ import torch
 
 from townlet.agent.optimizers import TrainingDivergedError
 from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
-from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
+from townlet.config import ConfigError, Level, Task, load_gym_task, load_task, resolved_config
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
 from townlet.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
 from townlet.terminal import make_reporter
 from townlet.training import checkpoint
 from townlet.training.run_directory import RunDirectory, RunError, describe_machine, resolve_run
-from townlet.training_run import Plan, StopRequest, TrainingRun, resolved_config
+from townlet.training_run import Plan, StopRequest, TrainingRun
 
 CHECKPOINTS_IN_A_RUN = 20
 MASTERY = 0.9  # of the limit

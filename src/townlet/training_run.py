@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import yaml
 
 from townlet.agent.networks import QNetwork, count_parameters
 from townlet.agent.optimizers import TrainingDivergedError
-from townlet.config import Task
+from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles, make_env
 from townlet.environment.types import Environment
 from townlet.population.evaluation import Evaluator
@@ -296,10 +295,3 @@ def _load_network(network: QNetwork, found: checkpoint.Checkpoint) -> None:
             expected = f"weights of this level's network, {name} {shapes.get(name, 'not there')}"
             raise checkpoint.CheckpointError(f"{found.path}: expected {expected}, got {got.get(name, 'none')}")
     network.load_state_dict(found.model)
-
-
-def resolved_config(task: Task) -> str:
-    """The task as one YAML file that stands for itself: its name, its world, and then how agents learn in it."""
-    values = json.loads(task.model_dump_json())
-    learning = {name: values.pop(name) for name in ("yardsticks", "network", "training", "evaluation")}
-    return yaml.safe_dump(values | learning, sort_keys=False, allow_unicode=True)

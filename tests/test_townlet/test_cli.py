@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from townlet import cli, evaluate
-from townlet.config import load_level, load_task
+from townlet.config import load_level, load_task, resolved_config
 from townlet.level_file import shipped_levels
 from townlet.task import WORD
 from townlet.training.metrics import MetricsStore
-from townlet.training_run import resolved_config
 
 Capture = pytest.CaptureFixture[str]
 

@@ -13,6 +13,7 @@ from townlet import train, training_run
 from townlet.agent.carrying import Interface, carry_weights
 from townlet.config import ConfigError, load_level
 from townlet.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
+from townlet.population.evaluation import Evaluator
 from townlet.training import checkpoint
 from townlet.training.run_directory import RunDirectory, RunError, resolve_run
 from townlet.training_run import TrainingRun
@@ -142,10 +143,14 @@ def test_what_mastered_levels_leave_is_lived_on_the_last(tmp_path):
 # --- climbing -----------------------------------------------------------------------------------------------------
 
 
+def evaluate_as(monkeypatch, survival):
+    whole = Evaluator.evaluate
+    monkeypatch.setattr(Evaluator, "evaluate", lambda *a, **k: whole(*a, **k) | {"mean_ep_length": survival})
+
+
 def test_a_level_is_left_at_mastery_or_when_its_steps_are_used_up(tmp_path, monkeypatch, capsys):
     """A greedy survival of 20 of 30 on all: enough for 0.6, not for 0.7."""
-    whole = training_run.evaluate
-    monkeypatch.setattr(training_run, "evaluate", lambda *a, **k: whole(*a, **k) | {"mean_ep_length": 20.0})
+    evaluate_as(monkeypatch, 20.0)
     steps = {"training.total_steps": "320", "evaluation.every": "160"}
     left = facts(climb(tmp_path / "low", "--mastery", "0.6", settings=steps))["outcomes"]
     assert [(one["steps"], one["mastered"]) for one in left] == [(160, True), (160, True), (640, False)]
@@ -231,8 +236,7 @@ def test_a_level_mastered_but_not_yet_left_is_left_when_resumed(tmp_path, monkey
     """The process ends between the last checkpoint and the note in ladder.json."""
     monkeypatch.setattr(ladders.Ladder, "leave", lambda *_: (_ for _ in ()).throw(RunError("power cut")))
     monkeypatch.setattr(training_run, "REPORTS_IN_A_RUN", 1)
-    whole = training_run.evaluate
-    monkeypatch.setattr(training_run, "evaluate", lambda *a, **k: whole(*a, **k) | {"mean_ep_length": 30.0})
+    evaluate_as(monkeypatch, 30.0)
     flags = [word for key, value in SMALL.items() if key != "network" for word in ("--set", f"{key}={value}")]
     steps = ["--set", "training.total_steps=320", "--set", "evaluation.every=160"]
     common = ["--runs-dir", str(tmp_path), "--device", "cpu", "--plain"]

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from support.worlds import random_valid
 from townlet import train, training_run
 from townlet.agent.networks import make_network
-from townlet.config import Level, level_problems
+from townlet.config import Level, level_problems, resolved_config
 from townlet.environment.types import ObservationLayout
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
@@ -350,7 +350,7 @@ def run(level: Level, directory: Path) -> Iterator[Any]:
 def said_by_train(level: Level, directory: Path, *arguments: str) -> str:
     """Standard output of `townlet train` with a level."""
     path, said = directory / "level.yaml", io.StringIO()
-    path.write_text(training_run.resolved_config(level))
+    path.write_text(resolved_config(level))
     command = ["--level", str(path), "--runs-dir", str(directory / "runs"), "--plain", "--device", "cpu", *arguments]
     with contextlib.redirect_stdout(said):
         assert train.main(command) == 0
