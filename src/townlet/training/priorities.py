@@ -22,9 +22,9 @@ class Priorities:
         """Give new rows [some] int64 the largest priority, so that each is learned from soon."""
         self.values.index_copy_(0, rows, self.greatest.expand(len(rows)))
 
-    def masses(self) -> Tensor:
-        """priority ** exponent of each row, [rows] float64: in proportion to the chance of a window there."""
-        return self.values.clamp(min=LEAST) ** self.config.exponent
+    def masses(self, rows: Tensor) -> Tensor:
+        """priority ** exponent of some rows, [some] to [some] float64: in proportion to a window's chance there."""
+        return self.values[rows].clamp(min=LEAST) ** self.config.exponent
 
     def weights(self, chance: Tensor) -> Tensor:
         """Importance weights [batch] of windows drawn with `chance` [batch], the largest of them 1."""

@@ -15,6 +15,7 @@ from support.lives import (
     action_at,
     complete,
     forbidden,
+    fragment_starts,
     make_episode,
     make_steps,
     same,
@@ -107,7 +108,7 @@ class UniformOverFullWindows(SequentialReplayBuffer):
     def _draw(self, batch_size, seq_len):
         fits = self.windows(self.valid.nonzero().flatten(), seq_len, seq_len).valid.all(dim=1)
         starts = self.valid.nonzero().flatten()
-        starts = starts[fits | self.fragment_starts()[starts]]
+        starts = starts[fits | fragment_starts(self)[starts]]
         return (
             starts[torch.randint(0, len(starts), (batch_size,), generator=self.generator)],
             seq_len,
@@ -119,7 +120,7 @@ class UniformOverEpisodes(SequentialReplayBuffer):
     """An episode first, and then a window in it: steps of short episodes are in more of them."""
 
     def _draw(self, batch_size, seq_len):
-        episodes = self.fragment_starts().nonzero().flatten()
+        episodes = fragment_starts(self).nonzero().flatten()
         first = episodes[torch.randint(0, len(episodes), (batch_size,), generator=self.generator)]
         length = self.windows(first, self.slots, self.slots).valid.sum(dim=1)
         before = seq_len - 1  # the start may lie before the episode, as in the buffer itself
