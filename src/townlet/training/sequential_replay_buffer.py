@@ -12,7 +12,7 @@ from townlet.training.priorities import Priorities
 from townlet.training.replay_tape import ReplayTape
 from townlet.training.sum_tree import SumTree
 
-ROWS_AT_ONCE = 1 << 20  # whose chances are worked out together: of them all, temporary tensors would be large
+ROWS_AT_ONCE = 1 << 16  # when the chances of all are worked out: their temporary tensors stay in the cache
 
 
 class SequentialReplayBuffer(ReplayTape):
@@ -96,11 +96,12 @@ class SequentialReplayBuffer(ReplayTape):
 
         A step's slot and the next one changed. What is known of a step depends on those before it in its stretch of
         `stored_every` slots, and what begins there on the step before: so up to the first slot of the next stretch.
+        Where that is no less work than all rows (and always before `recent` has forgotten a step), all are.
         """
         made_for, steps = (seq_len, self.stored_episodes), self.appended - self.chances_at
         reach = torch.arange(self.stored_every + 2, device=self.device)
-        changed, of_all = steps * self.num_agents * len(reach), len(self.valid) * self.stored_every
-        if self.chances is None or made_for != self.chances_for or changed * self.chances.branching > of_all:
+        rewritten, all_rows = steps * self.num_agents * len(reach), len(self.valid) * self.stored_every
+        if self.chances is None or made_for != self.chances_for or rewritten * self.chances.branching > all_rows:
             every = torch.arange(len(self.valid), device=self.device).split(ROWS_AT_ONCE)
             self.chances = SumTree(torch.cat([self._chances_of(rows, seq_len) for rows in every]))
         elif steps:
@@ -111,11 +112,11 @@ class SequentialReplayBuffer(ReplayTape):
         return self.chances
 
     def _chances_of(self, rows: Tensor, seq_len: int) -> Tensor:
-        """Chances, up to a factor of all, that a window begins in some rows, [some] to [some] float64."""
+        """In proportion to the chances that a sampled window begins in some rows, [some] to [some] float64."""
         return self._windows_beginning(rows, seq_len) * self._masses(rows)
 
     def _masses(self, rows: Tensor) -> Tensor:
-        """Chance of each of the windows that begin in some rows, up to the same factor, [some] to [some] float64."""
+        """The same for each single one of the windows that begin there, [some] to [some] float64."""
         return self.priorities.masses(rows) if self.priorities else torch.ones_like(rows, dtype=torch.float64)
 
     def _windows_beginning(self, rows: Tensor, seq_len: int) -> Tensor:

@@ -28,7 +28,7 @@ class SumTree:
 
     @property
     def total(self) -> Tensor:
-        """Sum of all numbers, a scalar: just above it no point can be found any more."""
+        """Sum of all numbers, a scalar, added up in the order in which points are found."""
         return self.tops.cumsum(0)[-1]
 
     def set(self, rows: Tensor, numbers: Tensor) -> None:

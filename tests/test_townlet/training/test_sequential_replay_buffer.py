@@ -24,6 +24,7 @@ from support.lives import (
 )
 from townlet.agent.learner import continuing
 from townlet.config import Priority
+from townlet.training import sequential_replay_buffer
 from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
 from townlet.training.sum_tree import SumTree
 
@@ -558,7 +559,8 @@ def test_chances_that_are_kept_are_those_of_the_whole_tape(num_agents, slots, st
 
 
 @pytest.mark.parametrize("stride", [1, 4])
-def test_draws_are_those_of_a_plain_cumulative_sum_over_all_rows(stride):
+def test_draws_are_those_of_a_plain_cumulative_sum_over_all_rows(stride, monkeypatch):
+    monkeypatch.setattr(sequential_replay_buffer, "ROWS_AT_ONCE", 50)  # of 180: in pieces, the last one shorter
     buffer = make_buffer(3 * 59, 3, hidden=(), stored_every=stride)
     tick = Ticks(buffer, 5)
     for time in range(240):
