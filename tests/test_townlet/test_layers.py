@@ -229,12 +229,15 @@ STEP_PATH = {
     "last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
     "training.replay_tape": (
         "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._store_hidden",
-        "ReplayTape.hidden_before", "ReplayTape.fragment_starts",
+        "ReplayTape.hidden_before", "ReplayTape._newest_slots",
     ),
     "training.sequential_replay_buffer": (
         "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",
-        "SequentialReplayBuffer._windows_beginning", "SequentialReplayBuffer.update_priorities",
+        "SequentialReplayBuffer._todays_chances", "SequentialReplayBuffer._chances_of",
+        "SequentialReplayBuffer._masses", "SequentialReplayBuffer._windows_beginning", "SequentialReplayBuffer._known",
+        "SequentialReplayBuffer.update_priorities", "SequentialReplayBuffer._written",
     ),
+    "training.sum_tree": ("SumTree.__init__", "SumTree._of_each", "SumTree.total", "SumTree.set", "SumTree.find"),
     "training.priorities": (
         "Priorities.add", "Priorities.masses", "Priorities.weights", "Priorities.update", "mixed_error",
     ),

@@ -22,9 +22,13 @@ class Priorities:
         """Give new rows [some] int64 the largest priority, so that each is learned from soon."""
         self.values.index_copy_(0, rows, self.greatest.expand(len(rows)))
 
-    def masses(self) -> Tensor:
-        """priority ** exponent of each row, [rows] float64: in proportion to the chance of a window there."""
-        return self.values.clamp(min=LEAST) ** self.config.exponent
+    def masses(self, rows: Tensor) -> Tensor:
+        """priority ** exponent of some rows, [some] to [some] float64: in proportion to a window's chance there.
+
+        To the last bit a row's does not depend on the rows beside it, which is why this is no power: of those,
+        PyTorch rounds the last few in a tensor otherwise.
+        """
+        return (self.config.exponent * self.values[rows].clamp(min=LEAST).log()).exp()
 
     def weights(self, chance: Tensor) -> Tensor:
         """Importance weights [batch] of windows drawn with `chance` [batch], the largest of them 1."""

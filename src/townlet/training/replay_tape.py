@@ -192,14 +192,6 @@ class ReplayTape:
         """Number of stored transitions, those of running episodes included."""
         return int(self.valid.sum())
 
-    def fragment_starts(self, steps: Tensor | None = None) -> Tensor:
-        """Those of some transitions, by default all, that none of them comes before, [rows] bool to [rows] bool.
-
-        Of all these are an episode's first, or the oldest left of it.
-        """
-        steps = (self.valid if steps is None else steps).view(self.num_agents, self.slots)
-        return (steps & ~steps.roll(1, dims=1)).flatten()
-
     def windows(
         self,
         first: Tensor,
@@ -242,14 +234,18 @@ class ReplayTape:
         stored = min(self.appended, len(self.recent))
         if not 1 <= seq_len <= stored:
             raise ValueError(f"seq_len: expected 1 to {stored}, the steps appended and kept, got {seq_len}")
-        newest = torch.arange(self.appended - seq_len, self.appended, device=self.device) % len(self.recent)
-        slots = self.recent[newest].t()  # [num_agents, seq_len]
+        slots = self._newest_slots(seq_len)
         slots = torch.cat([slots, (slots[:, -1:] + 1) % self.slots], dim=1)
         rows = self.base.unsqueeze(1) + slots
         terminated, truncated, lived = (part[rows[:, :-1]] for part in (self.terminated, self.truncated, self.valid))
         reset = torch.cat([torch.zeros_like(lived[:, :1]), terminated | truncated | ~lived], dim=1)
         valid = (terminated | ~truncated) & lived
         return self._read(rows, valid, reset, intrinsic_weight)
+
+    def _newest_slots(self, seq_len: int) -> Tensor:
+        """Slots of the last `seq_len` steps of every agent, [num_agents, seq_len]; see `newest`."""
+        newest = torch.arange(self.appended - seq_len, self.appended, device=self.device) % len(self.recent)
+        return self.recent[newest].t()
 
     def _read(
         self,

@@ -10,6 +10,9 @@ from townlet.config import Priority
 from townlet.sequences import Hidden, SequenceBatch
 from townlet.training.priorities import Priorities
 from townlet.training.replay_tape import ReplayTape
+from townlet.training.sum_tree import SumTree
+
+ROWS_AT_ONCE = 1 << 16  # when the chances of all are worked out: their temporary tensors stay in the cache
 
 
 class SequentialReplayBuffer(ReplayTape):
@@ -34,6 +37,9 @@ class SequentialReplayBuffer(ReplayTape):
         super().__init__(capacity, num_agents, obs_dim, num_actions, device, hidden, stored_every)
         self.generator = generator
         self.priorities = Priorities(len(self.valid), priority, self.device) if priority else None
+        self.chances: SumTree | None = None  # of a window in each row, from the first draw on; no part of the state
+        self.chances_for = (0, 0)  # seq_len and stored episodes
+        self.chances_at = 0  # steps appended
 
     def sample_sequences(
         self, batch_size: int, seq_len: int, burn_in: int = 0, intrinsic_weight: float | Tensor | None = None
@@ -59,6 +65,8 @@ class SequentialReplayBuffer(ReplayTape):
         """Rank sampled windows by their errors [batch, seq_len]; without priorities there is nothing to do."""
         if self.priorities:
             self.priorities.update(batch.where, td_error, batch.valid[:, batch.burn_in :])
+            if self.chances:
+                self.chances.set(batch.where, self._chances_of(batch.where, self.chances_for[0]))
 
     def _written(self, rows: Tensor) -> None:
         if self.priorities:
@@ -71,26 +79,63 @@ class SequentialReplayBuffer(ReplayTape):
         steps would be in fewer of them than the rest. So windows may begin up to seq_len - 1 steps before the episode,
         and lose that part: each transition is then in exactly seq_len / k of the windows that can be drawn.
         """
-        windows = self._windows_beginning(seq_len)
-        masses = self.priorities.masses() if self.priorities else torch.ones_like(windows, dtype=torch.float64)
-        total = (windows * masses).cumsum(0)  # exact for whole numbers
+        chances = self._todays_chances(seq_len)
+        total = chances.total
         uniform = torch.rand(batch_size, dtype=torch.float64, device=self.device, generator=self.generator)
-        drawn = uniform * torch.nextafter(total[-1], torch.zeros_like(total[-1]))  # [batch], below the last total
-        first = torch.searchsorted(total, drawn, right=True)
-        mass = masses[first]
-        which = ((drawn - (total[first] - windows[first] * mass)) / mass).long()  # of the windows that begin there
-        lost = first % self.stored_every + self.stored_every * which.clamp(max=windows[first] - 1)
+        drawn = uniform * torch.nextafter(total, torch.zeros_like(total))  # [batch], below the total
+        first, beyond = chances.find(drawn)
+        mass = self._masses(first)
+        last = (chances.numbers[first] / mass).round() - 1.0  # of the windows that begin there
+        lost = first % self.stored_every + self.stored_every * torch.minimum(beyond / mass, last).long()
         if not self.priorities:
             return first, seq_len - lost, torch.ones(batch_size, device=self.device)
-        return first, seq_len - lost, self.priorities.weights(mass / total[-1])
+        return first, seq_len - lost, self.priorities.weights(mass / total)
 
-    def _windows_beginning(self, seq_len: int) -> Tensor:
-        """How many windows begin in each row, those that begin before its episode included, [rows] int64."""
-        place = torch.arange(len(self.valid), device=self.device) % self.stored_every
-        gap = torch.where(self.valid, 0, place + 1).view(-1, self.stored_every).cummax(dim=1).values.flatten()
-        # Of a step whose slot's stored memory was overwritten, and its episode's start too, the memory is not known.
-        known = self.valid & (place - gap >= torch.minimum(self.episode_step, place))
-        return torch.where(self.fragment_starts(known), seq_len // self.stored_every, (known & (place == 0)).long())
+    def _todays_chances(self, seq_len: int) -> SumTree:
+        """Chances of all rows with their sums, worked out again where steps were written since the last draw.
+
+        A step's slot and the next one changed. What is known of a step depends on those before it in its stretch of
+        `stored_every` slots, and what begins there on the step before: so up to the first slot of the next stretch.
+        Where that is no less work than all rows (and always before `recent` has forgotten a step), all are.
+        """
+        made_for, steps = (seq_len, self.stored_episodes), self.appended - self.chances_at
+        reach = torch.arange(self.stored_every + 2, device=self.device)
+        rewritten, all_rows = steps * self.num_agents * len(reach), len(self.valid) * self.stored_every
+        if self.chances is None or made_for != self.chances_for or rewritten * self.chances.branching > all_rows:
+            every = torch.arange(len(self.valid), device=self.device).split(ROWS_AT_ONCE)
+            self.chances = SumTree(torch.cat([self._chances_of(rows, seq_len) for rows in every]))
+        elif steps:
+            slots = (self._newest_slots(steps).unsqueeze(2) + reach) % self.slots  # [num_agents, steps, reach]
+            rows = (self.base.view(-1, 1, 1) + slots).flatten()
+            self.chances.set(rows, self._chances_of(rows, seq_len))
+        self.chances_for, self.chances_at = made_for, self.appended
+        return self.chances
+
+    def _chances_of(self, rows: Tensor, seq_len: int) -> Tensor:
+        """In proportion to the chances that a sampled window begins in some rows, [some] to [some] float64."""
+        return self._windows_beginning(rows, seq_len) * self._masses(rows)
+
+    def _masses(self, rows: Tensor) -> Tensor:
+        """The same for each single one of the windows that begin there, [some] to [some] float64."""
+        return self.priorities.masses(rows) if self.priorities else torch.ones_like(rows, dtype=torch.float64)
+
+    def _windows_beginning(self, rows: Tensor, seq_len: int) -> Tensor:
+        """How many windows begin in some rows, those that begin before its episode included, [some] to [some] int64."""
+        known, slot = self._known(rows), rows % self.slots
+        starts = known & ~self._known(rows - slot + (slot - 1) % self.slots)  # or the oldest known of its episode
+        stored = known & (slot % self.stored_every == 0)
+        return torch.where(starts, seq_len // self.stored_every, stored.long())
+
+    def _known(self, rows: Tensor) -> Tensor:
+        """Of which steps in some rows the memory is known, [some] to [some] bool.
+
+        Steps back to a slot that stores memory, or to their episode's first, are stored. Of others both are gone.
+        """
+        place = rows % self.stored_every
+        back = torch.arange(self.stored_every, device=self.device)
+        past = rows.unsqueeze(1) - torch.minimum(back, place.unsqueeze(1))  # [some, stored_every], within the stretch
+        stored = self.valid[past].long().cumprod(dim=1).sum(dim=1)  # without a gap
+        return stored > torch.minimum(self.episode_step[rows], place)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is stored, where writing goes on, and the priorities."""
@@ -105,3 +150,4 @@ class SequentialReplayBuffer(ReplayTape):
         super().load_state_dict(state)
         if self.priorities:
             self.priorities.load_state_dict(state["priorities"])
+        self.chances = None

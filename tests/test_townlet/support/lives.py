@@ -93,6 +93,12 @@ def make_episode(steps: Sequence[Step], **changes: Any) -> dict[str, Any]:
     return {part: value for part, value in episode.items() if value is not None}
 
 
+def fragment_starts(tape: ReplayTape) -> Tensor:
+    """Transitions that none comes before, [rows] bool: an episode's first, or the oldest left of it."""
+    valid = tape.valid.view(tape.num_agents, tape.slots)
+    return (valid & ~valid.roll(1, dims=1)).flatten()
+
+
 class Lives:
     """Agents that live on a tape, one life a line: "3d 2t" dies after 3 steps, then meets a time limit after 2.
 

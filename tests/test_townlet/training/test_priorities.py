@@ -60,6 +60,25 @@ def test_a_window_without_a_valid_step_has_priority_zero():
 # --- the priorities of a tape -------------------------------------------------------------------------------------
 
 
+def test_the_mass_of_a_row_is_its_priority_to_the_power_of_the_exponent():
+    priorities = Priorities(4, ranking(exponent=0.5), CPU)
+    priorities.update(torch.tensor([1, 3]), torch.tensor([[9.0], [4.0]]), torch.ones(2, 1, dtype=torch.bool))
+    masses = priorities.masses(torch.tensor([3, 1, 0]))
+    assert masses.dtype == torch.float64
+    assert masses.tolist() == pytest.approx([2.0, 3.0, 1e-3])  # that of an empty row is the least, one in a million
+
+
+@pytest.mark.parametrize("exponent", [0.3, 0.6, 0.9])
+def test_the_mass_of_a_row_is_the_same_to_the_last_bit_whatever_rows_come_with_it(exponent):
+    priorities = Priorities(1000, ranking(exponent=exponent), CPU)
+    errors = 9.0 * torch.rand(1000, 1, generator=torch.Generator().manual_seed(0))
+    priorities.update(torch.arange(1000), errors, torch.ones(1000, 1, dtype=torch.bool))
+    everything = priorities.masses(torch.arange(1000))
+    for together in (1, 2, 3, 7, 100):
+        parts = [priorities.masses(rows) for rows in torch.arange(1000).split(together)]
+        assert torch.equal(torch.cat(parts), everything)
+
+
 def test_new_rows_get_the_greatest_priority_so_far():
     priorities = Priorities(4, PRIORITY, CPU)
     priorities.add(torch.tensor([0, 1]))

@@ -17,6 +17,7 @@ from support.lives import (
     append_arguments,
     complete,
     forbidden,
+    fragment_starts,
     make_episode,
     make_steps,
     same,
@@ -55,7 +56,7 @@ def window(tape, observation, seq_len, length=None, burn_in=0, **options) -> Seq
 def stored(tape, agent=0):
     """Observations of all stored transitions of one agent, fragment by fragment, in any order."""
     pieces = []
-    for first in tape.fragment_starts().nonzero().flatten():
+    for first in fragment_starts(tape).nonzero().flatten():
         if int(first) // tape.slots == agent:
             batch = tape.windows(first.view(1), tape.slots, tape.slots)
             pieces.append(seen(batch)[0][: int(batch.valid.sum())])

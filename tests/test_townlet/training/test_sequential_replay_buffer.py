@@ -15,6 +15,7 @@ from support.lives import (
     action_at,
     complete,
     forbidden,
+    fragment_starts,
     make_episode,
     make_steps,
     same,
@@ -22,7 +23,12 @@ from support.lives import (
     stack_memory,
 )
 from townlet.agent.learner import continuing
+from townlet.config import Priority
+from townlet.training import sequential_replay_buffer
 from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
+from townlet.training.sum_tree import SumTree
+
+PRIORITY = Priority(exponent=0.6, importance=0.4, largest=0.9)
 
 
 def stream(seed=0):
@@ -107,7 +113,7 @@ class UniformOverFullWindows(SequentialReplayBuffer):
     def _draw(self, batch_size, seq_len):
         fits = self.windows(self.valid.nonzero().flatten(), seq_len, seq_len).valid.all(dim=1)
         starts = self.valid.nonzero().flatten()
-        starts = starts[fits | self.fragment_starts()[starts]]
+        starts = starts[fits | fragment_starts(self)[starts]]
         return (
             starts[torch.randint(0, len(starts), (batch_size,), generator=self.generator)],
             seq_len,
@@ -119,7 +125,7 @@ class UniformOverEpisodes(SequentialReplayBuffer):
     """An episode first, and then a window in it: steps of short episodes are in more of them."""
 
     def _draw(self, batch_size, seq_len):
-        episodes = self.fragment_starts().nonzero().flatten()
+        episodes = fragment_starts(self).nonzero().flatten()
         first = episodes[torch.randint(0, len(episodes), (batch_size,), generator=self.generator)]
         length = self.windows(first, self.slots, self.slots).valid.sum(dim=1)
         before = seq_len - 1  # the start may lie before the episode, as in the buffer itself
@@ -459,9 +465,133 @@ def test_a_loaded_buffer_samples_what_the_saved_one_does():
 
 
 def test_sampling_does_not_wait_for_the_device():
-    buffer = SequentialReplayBuffer(12, 2, obs_dim=1, num_actions=NUM_ACTIONS, device="meta", hidden=MEMORY)
-    buffer.appended = 3  # tensors on "meta" have no values: whatever reads one on the host raises
-    assert buffer.sample_sequences(4, 3, burn_in=2).observations.shape == (4, 6, 1)
+    buffer = SequentialReplayBuffer(
+        80, 2, obs_dim=1, num_actions=NUM_ACTIONS, device="meta", hidden=MEMORY, priority=PRIORITY
+    )
+    for steps in (3, 4):  # appended; the second draw adds only what is new to the chances of the first
+        buffer.appended = steps  # tensors on "meta" have no values: whatever reads one on the host raises
+        batch = buffer.sample_sequences(4, 3, burn_in=2)
+        assert batch.observations.shape == (4, 6, 1)
+        buffer.update_priorities(batch, batch.rewards[:, 2:])
+
+
+# Chances that are kept from one draw to the next
+
+
+def windows_beginning(buffer, seq_len):
+    """How many windows begin in each row, looking back from it slot by slot, [rows]."""
+    stride, valid, age = buffer.stored_every, buffer.valid.tolist(), buffer.episode_step.tolist()
+
+    def known(ring, slot):
+        slot %= buffer.slots
+        while valid[ring + slot]:
+            if slot % stride == 0 or age[ring + slot] == 0:
+                return True
+            slot -= 1
+        return False
+
+    def count(ring, slot):
+        if not known(ring, slot):
+            return 0
+        return int(slot % stride == 0) if known(ring, slot - 1) else seq_len // stride
+
+    return torch.tensor([float(count(ring, slot)) for ring in buffer.base.tolist() for slot in range(buffer.slots)])
+
+
+class Ticks:
+    """Ticks of random ends: short and long episodes, one that outlives its ring, and resets in ticks of their own."""
+
+    def __init__(self, buffer, seed):
+        self.buffer, self.generator, self.number = buffer, stream(seed), buffer.num_agents
+        self.left = torch.zeros(self.number, dtype=torch.int64)  # steps of the running episodes
+        self.over = torch.zeros(self.number, dtype=torch.bool)
+
+    def random(self, below):
+        return torch.randint(0, below, (self.number,), generator=self.generator)
+
+    def __call__(self):
+        skipped = self.over & (self.random(2) == 0)
+        longest = torch.tensor([3, 3, 30, 2 * self.buffer.slots])[self.random(4)]
+        fresh = 1 + (torch.rand(self.number, generator=self.generator) * longest).long()
+        self.left = torch.where(skipped, self.left, torch.where(self.left == 0, fresh, self.left) - 1)
+        self.over = (self.left == 0) & ~skipped
+        died, sight = self.over & (self.random(2) == 0), torch.zeros(self.number, 1)
+        allowed = torch.ones(self.number, NUM_ACTIONS, dtype=torch.bool)
+        self.buffer.append(
+            sight, allowed, self.random(NUM_ACTIONS), torch.zeros(self.number), died, self.over & ~died, sight, allowed,
+            skipped=skipped,
+        )  # fmt: skip
+
+    def cut(self):
+        self.buffer.cut()
+        self.left.zero_()
+        self.over.zero_()
+
+
+def check_chances(buffer, seq_len):
+    """All sums are, to the last bit, those of chances that are worked out from the whole tape."""
+    rows = torch.arange(len(buffer.valid))
+    masses = buffer.priorities.masses(rows) if buffer.priorities else torch.ones(len(rows))
+    anew = SumTree(windows_beginning(buffer, seq_len) * masses)
+    for level in ("numbers", "blocks", "tops"):
+        assert torch.equal(getattr(buffer.chances, level), getattr(anew, level))
+
+
+@pytest.mark.parametrize("priority", [None, PRIORITY], ids=["uniform", "ranked"])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize(("num_agents", "slots"), [(1, 40), (3, 60)])
+def test_chances_that_are_kept_are_those_of_the_whole_tape(num_agents, slots, stride, priority):
+    buffer = make_buffer((slots - 1) * num_agents, num_agents, hidden=(), stored_every=stride, priority=priority)
+    tick, generator = Ticks(buffer, num_agents), stream(2)
+    tick()
+    buffer.sample_sequences(4, 8)
+    kept = buffer.chances
+    for time in range(12 * slots):
+        tick()
+        if time % 40 == 17:
+            tick.cut()
+        if time % 5 in (0, 1, 3):  # a step or two since the draw before
+            batch = buffer.sample_sequences(4, 8)
+            check_chances(buffer, 8)
+            buffer.update_priorities(batch, 9.0 * torch.rand(4, 8, generator=generator))
+            check_chances(buffer, 8)
+    assert buffer.chances is kept  # never made anew as a whole
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_draws_are_those_of_a_plain_cumulative_sum_over_all_rows(stride, monkeypatch):
+    monkeypatch.setattr(sequential_replay_buffer, "ROWS_AT_ONCE", 50)  # of 180: in pieces, the last one shorter
+    buffer = make_buffer(3 * 59, 3, hidden=(), stored_every=stride)
+    tick = Ticks(buffer, 5)
+    for time in range(240):
+        tick()
+        seq_len = 4 if time % 20 == 7 else 8
+        state = buffer.generator.get_state()
+        first, length, weights = buffer._draw(16, seq_len)
+        total = windows_beginning(buffer, seq_len).double().cumsum(0)
+        uniform = torch.rand(16, dtype=torch.float64, generator=torch.Generator().set_state(state))
+        drawn = uniform * torch.nextafter(total[-1], torch.zeros_like(total[-1]))
+        expected = torch.searchsorted(total, drawn, right=True)
+        assert torch.equal(first, expected)
+        which = (drawn - torch.cat([total.new_zeros(1), total])[expected]).long()  # of the windows that begin there
+        assert torch.equal(length, seq_len - expected % stride - stride * which)
+        assert weights.tolist() == [1.0] * 16
+
+
+def test_a_buffer_that_has_drawn_draws_from_what_it_loads():
+    buffer, other = (lived(20, *lives, steps=6, seed=3) for lives in (["6d", "1d 1t 1d 1t"], ["1d 1t 1d 1t", "6d"]))
+    buffer.sample_sequences(50, 4)
+    buffer.load_state_dict(other.state_dict())
+    other.generator.set_state(buffer.generator.get_state())
+    assert same(*(one.sample_sequences(50, 4)._asdict() for one in (buffer, other)))
+
+
+def test_a_buffer_that_never_draws_keeps_no_chances():
+    buffer = lived(40, "3d 4t", "", steps=9, priority=PRIORITY)
+    buffer.newest_sequences(4)
+    assert buffer.chances is None
+    buffer.update_priorities(buffer.windows(torch.tensor([0]), 2, 2), torch.ones(1, 2))
+    assert buffer.chances is None
 
 
 # Any life, against a plain list of episodes
