@@ -93,7 +93,7 @@ def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     if not report.rows:
         raise BenchError(f"nothing could be measured: {'; '.join(report.notes)}")
     report.facts |= slopes_as_facts(report)
-    report.notes += [_memory(row) for row in report.rows if row.name == "capacity: sample"][-1:]
+    report.notes += [_memory(row) for row in report.rows if row.name == "capacity: append"][-1:]
     return report, lay_out(report, {name: curve.axis for name, curve in CURVES.items()})
 
 

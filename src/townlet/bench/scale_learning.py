@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from townlet.bench.sweeps import Asked, time_calls
 from townlet.config import ConfigError, Fresh, Level, Replay
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.sequences import Hidden
+from townlet.sequences import Hidden, SequenceBatch
 from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
 
 UPDATE = "an update"
@@ -97,14 +97,18 @@ def _tape(asked: Asked, mode: Replay, seq_len: int, size: int) -> list[Row]:
         if step % 1000 == 0:
             asked.tell(f"capacity, {size:,}: filling the tape, {step / steps:.0%}")
         writer()
-    sample = partial(buffer.sample_sequences, mode.batch_size, seq_len, mode.burn_in)
+
+    def append_and_sample() -> SequenceBatch:
+        writer()
+        return buffer.sample_sequences(mode.batch_size, seq_len, mode.burn_in)
+
     total, sights = bytes_of(buffer), buffer.features.nbytes
     rows = buffer.num_agents * buffer.slots
     facts = {"bytes": total, "bytes_a_transition": total / rows, "bytes_of_an_observation": sights / rows}
-    calls: dict[str, Callable[[], object]] = {"sample": sample, "append": writer}
-    units = {"sample": mode.batch_size * seq_len, "append": buffer.num_agents}
-    timed = time_calls(asked, "capacity", size, calls, facts)
-    return [row._replace(facts={"units": units[name], **facts}) for name, row in zip(calls, timed, strict=True)]
+    # Not in turn: the first draw after many steps looks at the whole tape again, which never happens in training.
+    appended = time_calls(asked, "capacity", size, {"append": writer}, {"units": buffer.num_agents, **facts})
+    batch = {"units": mode.batch_size * seq_len, **facts}
+    return appended + time_calls(asked, "capacity", size, {"append and sample": append_and_sample}, batch)
 
 
 def _make_tape(asked: Asked, capacity: int) -> tuple[SequentialReplayBuffer, Hidden]:

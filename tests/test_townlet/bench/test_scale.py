@@ -16,9 +16,10 @@ TINY = {
     "grid": "4,8",
     "affordances": "14,28",
 }
-TIMED = {"agents": ["world's step", "without learning", "with learning"], "capacity": ["sample", "append"]} | {
-    curve: ["an update"] for curve in ("windows", "batch")
-}
+TIMED = {
+    "agents": ["world's step", "without learning", "with learning"],
+    "capacity": ["append", "append and sample"],
+} | {curve: ["an update"] for curve in ("windows", "batch")}
 
 
 @pytest.fixture

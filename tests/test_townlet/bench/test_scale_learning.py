@@ -58,16 +58,17 @@ def test_a_length_that_the_level_forbids_is_left_out(watch):
 def test_tapes_are_full_before_they_are_sampled(watch):
     rows = sweep_capacity(asked_for_tests(), [800, 2000])
     assert [(row.name, row.size) for row in rows] == [
-        (f"capacity: {name}", size) for size in (800, 2000) for name in ("sample", "append")
+        (f"capacity: {name}", size) for size in (800, 2000) for name in ("append", "append and sample")
     ]
-    assert rows[0].facts["units"] == 64 * 8 and rows[1].facts["units"] == 8  # a batch of the level's; a step of agents
+    assert rows[0].facts["units"] == 8 and rows[1].facts["units"] == 64 * 8  # a step; a batch of the level's
     for size in (800, 2000):
-        sample = watch.calls["capacity", size, "sample"]
-        buffer = sample.func.__self__
+        append, both = (watch.calls["capacity", size, name] for name in ("append", "append and sample"))
+        buffer = append.buffer
         slots = size // 8 + 1  # of a ring; one in LIFE or so ends an episode, and one is written next
         assert buffer.slots == slots and 8 * (slots - 2 - slots // LIFE) <= buffer.num_transitions < 8 * slots
-        assert sample().actions.shape == (64, 8)
-        assert watch.facts["capacity", size, "sample"]["bytes"] == bytes_of(buffer)
+        appended = buffer.appended
+        assert both().actions.shape == (64, 8) and buffer.appended == appended + 1
+        assert watch.facts["capacity", size, "append and sample"]["bytes"] == bytes_of(buffer)
 
 
 def test_each_append_is_one_step_and_each_agent_ends_at_a_time_of_its_own():
