@@ -30,6 +30,7 @@ TINY = {  # what makes a benchmark take a moment
     "env": [*QUICK, "--agents", "4", "--contestants", "eager,numpy,gymnasium"],
     "learner": [*QUICK, "--windows", "4"],
     "train": [*QUICK, "--agents", "8", "--no-peers", "--set", "training.total_steps=1000"],
+    "scale": [*QUICK, "--eager", "--of", "grid", "--grid", "4"],
 }
 
 
