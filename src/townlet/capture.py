@@ -89,7 +89,7 @@ class _Run(NamedTuple):
     outputs: Any
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: object) -> str:
     """Say in one short line why something failed."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 

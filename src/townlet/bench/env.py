@@ -23,6 +23,7 @@ from townlet.bench.plain_rules import NotPlainError, PlainRules, PlainWorld, pla
 from townlet.bench.speed_options import BenchError, Tell, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed_report import Lines, Report, Row, by_size
 from townlet.bench.timing import Entry, Pace, measure_in_turn
+from townlet.capture import reason_of
 from townlet.command_line import Parser
 from townlet.config import Level, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
@@ -99,7 +100,7 @@ def _ours(level: Level, agents: int, device: torch.device, wanted: Sequence[str]
             except Exception as error:  # compilers fail in many ways
                 if name == "eager":
                     raise
-                notes.append(f"{CONTESTANTS[name]} is left out: {' '.join(str(error).split())[:200]}")
+                notes.append(f"{CONTESTANTS[name]} is left out: {reason_of(error)}")
     return steps
 
 

@@ -1,9 +1,9 @@
 """`python -m townlet.bench scale`: how what things cost grows with their size, and the exponent of each curve.
 
 A curve changes one size of a level and leaves all else as it is. What is told is the time of one call: a step of all
-agents, an update, the sampling of a batch, the appending of a step. In the JSON a row's `name` is the curve and what
-was timed, `size` what the curve changes, its samples are seconds of a call, and its fact `units` says of how many
-agent-steps or timesteps a call is; `facts` of the whole hold the exponents.
+agents, an update, the appending of a step, without and with the sampling of a batch. In the JSON a row's `name` is the
+curve and what was timed, `size` what the curve changes, its samples are seconds of a call, and its fact `units` says of
+how many agent-steps or timesteps a call is; `facts` of the whole hold the exponents.
 """
 
 import argparse

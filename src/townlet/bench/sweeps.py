@@ -10,6 +10,7 @@ import torch
 from townlet.bench.speed_options import Tell
 from townlet.bench.speed_report import Row
 from townlet.bench.timing import Entry, Pace, measure_in_turn
+from townlet.capture import reason_of
 from townlet.config import Level, load_level
 
 
@@ -32,7 +33,7 @@ class Asked:
 
     def leave_out(self, what: str, why: object) -> None:
         """Note in a line what is left out."""
-        self.notes.append(f"{what} is left out: {' '.join(str(why).split())[:200]}")
+        self.notes.append(f"{what} is left out: {reason_of(why)}")
 
 
 Sweep = Callable[[Asked, Sequence[int]], list[Row]]  # sizes to seconds of a call

@@ -40,7 +40,7 @@ def make_tables(level: Level, maps: str, device: torch.device) -> Tables:
     costs = _by_meter(level, "costs")  # [num_meters, num_affordances]
     effects = _by_meter(level, "effects")
     per_tick = torch.tensor(ticks, dtype=torch.float64)
-    affordance_at = _affordance_at(level, places)  # [num_maps, num_cells]
+    affordance_at, bits = _affordance_at(level, places), len(names).bit_length()
     width = level.grid.width
     return Tables(
         num_maps=len(places),
@@ -50,8 +50,8 @@ def make_tables(level: Level, maps: str, device: torch.device) -> Tables:
         bonuses=_rows(effects * (1.0 - spread)),
         ticks=(*map(float, ticks), 1.0),
         open_at=_open_at(level, device),
-        cells=_cells(level, affordance_at).flatten().to(device),
-        affordance_bits=len(names).bit_length(),
+        cells=_cells(level, affordance_at, bits).flatten().to(device),
+        affordance_bits=bits,
         clock=_clock(level, device),
         place_x=torch.where(places < 0, -1, places % width).int().flatten().to(device),
         place_y=torch.where(places < 0, -1, places // width).int().flatten().to(device),
@@ -131,9 +131,9 @@ def _affordance_at(level: Level, places: Tensor) -> Tensor:
     return at[:, :num_cells].contiguous()
 
 
-def _cells(level: Level, affordance_at: Tensor) -> Tensor:
+def _cells(level: Level, affordance_at: Tensor, bits: int) -> Tensor:
     """All that is known of each cell in one number, so that it is looked up once, [num_maps, height, width]."""
-    size, bits = level.observation.window or 0, len(level.affordances).bit_length()
+    size = level.observation.window or 0
     height, width, reach = level.grid.height, level.grid.width, size // 2
     occupied = (affordance_at < len(level.affordances)).view(-1, height, width)
     padded = torch.nn.functional.pad(occupied, (reach, reach, reach, reach))

@@ -1,14 +1,10 @@
 """`python -m townlet.bench env`, in this process, at tiny sizes."""
 
-import json
-
 import pytest
 
-from townlet.bench import __main__ as command
+from support.benchmarks import run_quickly
 from townlet.bench import env, kernel_world
 from townlet.bench.agreement import DisagreementError
-
-QUICK = ["--seconds", "0.001", "--repeats", "2"]
 
 
 @pytest.fixture
@@ -16,13 +12,8 @@ def bench(tmp_path, capsys):
     """Run the command; returns its exit code, what it said, and the rows by name and size."""
 
     def run(*arguments):
-        path = tmp_path / "env.json"
-        try:
-            code = command.main(["env", *QUICK, "--json", str(path), *arguments])
-        except SystemExit as stopped:
-            code = stopped.code
-        rows = json.loads(path.read_text())["rows"] if path.exists() else []
-        return code, capsys.readouterr(), {(row["name"], row["size"]): row["samples"] for row in rows}
+        code, said, kept = run_quickly("env", tmp_path, capsys, *arguments)
+        return code, said, {(row["name"], row["size"]): row["samples"] for row in kept.get("rows", [])}
 
     return run
 

@@ -1,14 +1,12 @@
 """`python -m townlet.bench learner`, in this process, at tiny sizes."""
 
-import json
+from functools import partial
 
 import pytest
 import torch
 
-from townlet.bench import __main__ as command
+from support.benchmarks import run_quickly
 from townlet.bench import learner
-
-QUICK = ["--seconds", "0.001", "--repeats", "2"]
 
 
 @pytest.fixture
@@ -16,15 +14,7 @@ def bench(tmp_path, capsys, monkeypatch):
     """Run the command; returns its exit code, what it said, and what it kept."""
     monkeypatch.setitem(learner.MATRIX, "cpu", 64)
 
-    def run(*arguments):
-        path = tmp_path / "learner.json"
-        try:
-            code = command.main(["learner", *QUICK, "--json", str(path), *arguments])
-        except SystemExit as stopped:
-            code = stopped.code
-        return code, capsys.readouterr(), json.loads(path.read_text()) if path.exists() else {}
-
-    return run
+    return partial(run_quickly, "learner", tmp_path, capsys)
 
 
 def test_networks_are_measured_at_each_number_of_windows(bench):

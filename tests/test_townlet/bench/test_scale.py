@@ -1,13 +1,13 @@
 """`python -m townlet.bench scale`, in this process, at tiny sizes."""
 
-import json
+from functools import partial
 
 import pytest
 
-from townlet.bench import __main__ as command
+from support.benchmarks import run_quickly
 from townlet.bench.scale import CURVES
 
-QUICK = ["--seconds", "0.001", "--repeats", "2", "--eager", "--set", "training.num_agents=8"]
+SMALL = ("--eager", "--set", "training.num_agents=8")
 TINY = {
     "agents": "1,4",
     "windows": "1,8",
@@ -26,15 +26,7 @@ TIMED = {
 def bench(tmp_path, capsys):
     """Run the command; returns its exit code, what it said, and what it kept."""
 
-    def run(*arguments):
-        path = tmp_path / "scale.json"
-        try:
-            code = command.main(["scale", *QUICK, "--json", str(path), *arguments])
-        except SystemExit as stopped:
-            code = stopped.code
-        return code, capsys.readouterr(), json.loads(path.read_text()) if path.exists() else {}
-
-    return run
+    return partial(run_quickly, "scale", tmp_path, capsys, *SMALL)
 
 
 def test_every_curve_is_measured_told_drawn_and_kept(bench, tmp_path, monkeypatch):

@@ -1,13 +1,16 @@
-"""Small trials of a benchmark, and records as trials leave them."""
+"""Small trials of a benchmark, and records as trials leave them; benchmarks of speed at tiny sizes."""
 
+import json
 import shutil
 
 import pytest
 
+from townlet.bench import __main__ as command
 from townlet.bench.kernel_world import COMPILERS
 from townlet.bench.plan import Peer, Trial
 from townlet.config import load_gym_task
 
+QUICK = ("--seconds", "0.001", "--repeats", "2")
 PEER = Peer(num_envs=2, n_steps=64, batch_size=32, learning_rate=0.0003, gamma=0.99, hidden=8)
 SMALL = {
     "network.encoder.width": 8, "network.hidden": 8, "network.head": 8, "training.num_agents": 4,
@@ -17,6 +20,16 @@ SMALL = {
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, COMPILERS)), reason="needs a C compiler: cc, gcc or clang"
 )
+
+
+def run_quickly(name, folder, capsys, *arguments):
+    """Run a benchmark of speed; returns its exit code, what it said, and what it kept."""
+    path = folder / f"{name}.json"
+    try:
+        code = command.main([name, *QUICK, "--json", str(path), *arguments])
+    except SystemExit as stopped:
+        code = stopped.code
+    return code, capsys.readouterr(), json.loads(path.read_text()) if path.exists() else {}
 
 
 def make_trial(row="balance", agent="recurrent", seed=0, bar=1000.0, budget=128, peer=PEER, **settings):
