@@ -198,8 +198,8 @@ class PartwiseEncoder(nn.Module):
             raise ValueError("encoder: expected an observation with a window, got one without")
         self.window, self.size = layout.slices["window"], layout.window_size
         self.spatial = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.Flatten(),
-            nn.Linear(32 * self.size**2, config.window), nn.ReLU(),
+            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(True), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(True), nn.Flatten(),
+            nn.Linear(32 * self.size**2, config.window), nn.ReLU(True),
         )  # fmt: skip
         self.slices = [part for name, part in layout.slices.items() if name != "window"]
         if extra:
@@ -240,4 +240,4 @@ class QHead(nn.Module):
 
 def _layer(before: int, after: int, layer_norm: bool) -> nn.Sequential:
     norm = [nn.LayerNorm(after)] if layer_norm else []
-    return nn.Sequential(nn.Linear(before, after), *norm, nn.ReLU())
+    return nn.Sequential(nn.Linear(before, after), *norm, nn.ReLU(inplace=True))
