@@ -4,6 +4,14 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start; set before PyTorch is imported
 
+import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def plain_products():
+    """Commands change for their process how matrices are multiplied; no test hands that on to the next."""
+    yield
+    torch.set_float32_matmul_precision("highest")
