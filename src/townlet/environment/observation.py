@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from townlet.config import Level
-from townlet.environment.rules import affordance_underfoot, can_interact, can_move, look_up
+from townlet.environment.rules import affordance_underfoot, can_interact, can_move, each_of, look_up
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, Observation
 
@@ -25,11 +25,12 @@ def action_mask(level: Level, tables: Tables, state: EnvState, affordance: Tenso
         if action == "WAIT":
             columns.append(torch.ones_like(affordance, dtype=torch.bool))
         elif action == "INTERACT":
-            columns.append(can_interact(level, tables, state, affordance))
+            columns.append(can_interact(level, tables, state.tick, state.meters, affordance))
         else:
             columns.append(can_move(level, state, action))
-    # Column after column, as bytes: bools, and what is stored row by row, would be stored one by one.
-    return torch.stack([column.int().to(torch.uint8) for column in columns]).t().view(torch.bool)
+    # Column after column, as bytes: bools, and what is stored row by row, would be stored one by one. Stacked before
+    # they are bytes: bytes are stacked by a call of their own, which would part the step into several kernels.
+    return torch.stack([column.int() for column in columns]).to(torch.uint8).t().view(torch.bool)
 
 
 def _features(level: Level, tables: Tables, state: EnvState, cell: Tensor, affordance: Tensor) -> list[Tensor | None]:
@@ -42,7 +43,7 @@ def _features(level: Level, tables: Tables, state: EnvState, cell: Tensor, affor
         state.meters.t(),
         _one_hot(affordance, len(level.affordances) + 1),
         _clock(level, tables, state),
-        (state.progress / look_up(tables.ticks, affordance)).unsqueeze(1) if seen.progress else None,
+        (state.progress / look_up(tables.ticks, each_of(level, affordance))).unsqueeze(1) if seen.progress else None,
         (state.tick / level.max_steps).unsqueeze(1) if seen.age else None,
     ]
 

@@ -27,7 +27,8 @@ def sum_terms(level: Level, terms: Reward, before: Tensor, tick: Tick) -> Tensor
     for name in sorted(terms.wellbeing):  # sorted: no order of writing changes a sum's last bit
         total = total + terms.wellbeing[name] * tick.state.meters[index[name]] * alive
     for name in sorted(terms.interaction):
-        total = total + terms.interaction[name] * tick.interaction[index[name]]
+        paid, fed = tick.interaction[index[name]]
+        total = total + terms.interaction[name] * (fed.clamp(0.0, 1.0) - paid.clamp(0.0, 1.0))
     if terms.potential is not None:
         after = potential(terms.potential, index, tick.state.meters) * alive
         shaping = level.training.gamma * after - potential(terms.potential, index, before)
@@ -40,6 +41,7 @@ def potential(terms: Potential, index: dict[str, int], meters: Tensor) -> Tensor
     phi, weighed = torch.zeros_like(meters[0]), sorted(terms.meters)
     for name in weighed:
         one = terms.meters[name]
-        missing = 1.0 - (meters[index[name]] / one.full).clamp(max=1.0)
+        filled = meters[index[name]]  # within [0, 1]
+        missing = 1.0 - (filled if one.full == 1.0 else (filled / one.full).clamp(max=1.0))
         phi = phi + one.weight * (1.0 - missing * missing)
     return phi / sum(terms.meters[name].weight for name in weighed)

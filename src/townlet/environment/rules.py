@@ -13,6 +13,8 @@ from townlet.config import Level
 from townlet.environment.tables import Row, Tables
 from townlet.environment.types import Difficulty, EnvState
 
+Meters = Tensor | list[Tensor]  # a row a meter, each [num_agents] float32
+
 EMPTY = 1e-6  # a meter at or below this is 0, and a cost within this of what is there can be paid: float32 rounding
 
 STEPS = {"UP": (0, -1), "DOWN": (0, 1), "LEFT": (-1, 0), "RIGHT": (1, 0)}  # action -> (dx, dy)
@@ -25,17 +27,19 @@ class Tick(NamedTuple):
     terminated: Tensor  # [num_agents] bool
     truncated: Tensor  # [num_agents] bool
     cause: Tensor  # [num_agents] int32: the meter of which an agent died, num_meters for none
-    interaction: list[Tensor]  # per meter, [num_agents]: its change by this tick's interaction, within [0, 1]
+    interaction: list[tuple[Tensor, Tensor]]  # per meter, [num_agents]: before and after this tick's interaction
     cell: Tensor  # [num_agents]: what stands where the agent is, see `cell_of`
     completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
 
 
 def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficulty: Difficulty | None = None) -> Tick:
     """Apply one tick to all agents; `actions` [num_agents] int64 are indices into the level's actions."""
-    state, moved = move(level, state, actions)
-    cell = cell_of(level, tables, state)
-    state, interaction, completed = interact(level, tables, state, actions, moved, cell)
     meters = list(state.meters.unbind())
+    state, moved = move(level, state, actions)
+    before = pay_for_moving(level, meters, moved)
+    cell = cell_of(level, tables, state)
+    state, meters, completed = interact(level, tables, state, before, actions, moved, cell)
+    interaction = list(zip(before, meters, strict=True))
     shares = None if difficulty is None else difficulty.passive
     meters = change_passively(level, meters, shares)
     meters = drain(level, meters, shares)
@@ -70,30 +74,35 @@ def affordance_underfoot(tables: Tables, cell: Tensor) -> Tensor:
     return (cell & ((1 << tables.affordance_bits) - 1)).int()
 
 
-def look_up(row: Row, affordance: Tensor) -> Tensor:
-    """What a row has for each agent's affordance, [num_agents] float32.
+def each_of(level: Level, affordance: Tensor) -> list[Tensor]:
+    """Whose affordance is the first, whose the second, and so on, each [num_agents] bool."""
+    return [affordance == index for index in range(len(level.affordances))]
 
-    By comparing with each affordance whose number is another than that of none, so that it vectorises.
+
+def look_up(row: Row, at: list[Tensor]) -> Tensor:
+    """What a row has for each agent's affordance, [num_agents] float32; `at` is what `each_of` gives.
+
+    By choosing for each affordance whose number is another than that of none, so that it vectorises.
     """
-    found = torch.full_like(affordance, row[-1], dtype=torch.float32)
-    for index, number in enumerate(row):
+    found = torch.full_like(at[0], row[-1], dtype=torch.float32)
+    for number, here in zip(row, at, strict=False):
         if number != row[-1]:
-            found = torch.where(affordance == index, number, found)
+            found = torch.where(here, number, found)
     return found
 
 
-def can_interact(level: Level, tables: Tables, state: EnvState, affordance: Tensor) -> Tensor:
+def can_interact(level: Level, tables: Tables, tick: Tensor, meters: Meters, affordance: Tensor) -> Tensor:
     """Where something stands that is open and whose tick can be paid in full, [num_agents] bool."""
-    possible = affordance < len(level.affordances)
+    possible, at = affordance < len(level.affordances), each_of(level, affordance)
     for meter, cost in tables.costs:
-        possible = possible & (look_up(cost, affordance) <= state.meters[meter] + EMPTY)
+        possible = possible & (look_up(cost, at) <= meters[meter] + EMPTY)
     if tables.open_at is not None and level.day_ticks is not None:
-        possible = possible & tables.open_at[affordance * level.day_ticks + state.tick % level.day_ticks]
+        possible = possible & tables.open_at[affordance * level.day_ticks + tick % level.day_ticks]
     return possible
 
 
 def move(level: Level, state: EnvState, actions: Tensor) -> tuple[EnvState, Tensor]:
-    """Move and pay for the move; who would leave the grid stays and pays nothing. Returns who moved, [num_agents]."""
+    """Move; who would leave the grid stays. Returns who moved, [num_agents] bool."""
     x, y = state.x, state.y
     moved = torch.zeros_like(actions, dtype=torch.bool)
     for action, (dx, dy) in STEPS.items():
@@ -101,36 +110,40 @@ def move(level: Level, state: EnvState, actions: Tensor) -> tuple[EnvState, Tens
             goes = (actions == level.actions.index(action)) & can_move(level, state, action)
             moved = moved | goes
             x, y = x + dx * goes.int(), y + dy * goes.int()
-    costs = [level.meters[name].move for name in level.present_meters]
-    paid = moved.float()
-    meters = [row + cost * paid if cost else row for row, cost in zip(state.meters.unbind(), costs, strict=True)]
     progress = torch.where(moved, 0, state.progress)  # moving away forfeits what was begun
-    return state._replace(meters=torch.stack(meters), x=x, y=y, progress=progress), moved
+    return state._replace(x=x, y=y, progress=progress), moved
+
+
+def pay_for_moving(level: Level, meters: list[Tensor], moved: Tensor) -> list[Tensor]:
+    """What a move costs who moved, [num_agents] bool."""
+    costs, paid = [level.meters[name].move for name in level.present_meters], moved.float()
+    return [row + cost * paid if cost else row for row, cost in zip(meters, costs, strict=True)]
 
 
 def interact(
-    level: Level, tables: Tables, state: EnvState, actions: Tensor, moved: Tensor, cell: Tensor
+    level: Level, tables: Tables, state: EnvState, before: list[Tensor], actions: Tensor, moved: Tensor, cell: Tensor
 ) -> tuple[EnvState, list[Tensor], Tensor]:
     """Pay one tick of the interaction underfoot and take its effects; the last tick adds the bonus."""
-    before = list(state.meters.unbind())
     nothing = torch.full_like(state.progress, len(level.affordances))
     if "INTERACT" not in level.actions:
-        return state, [torch.zeros_like(row) for row in before], nothing
+        return state, before, nothing
     affordance = affordance_underfoot(tables, cell)
-    acts = (actions == level.actions.index("INTERACT")) & ~moved & can_interact(level, tables, state, affordance)
+    possible = can_interact(level, tables, state.tick, before, affordance)
+    acts = (actions == level.actions.index("INTERACT")) & ~moved & possible
     affordance = torch.where(acts, affordance, nothing)  # whose row is zero
+    at = each_of(level, affordance)
     done = state.progress + acts.int()
-    last = acts & (done >= look_up(tables.ticks, affordance))
+    last = acts & (done >= look_up(tables.ticks, at))
     meters = list(before)
-    for sign, rows in ((-1.0, tables.costs), (1.0, tables.effects)):
-        for meter, row in rows:
-            meters[meter] = meters[meter] + sign * look_up(row, affordance)
+    for meter, row in tables.costs:
+        meters[meter] = meters[meter] - look_up(row, at)
+    for meter, row in tables.effects:
+        meters[meter] = meters[meter] + look_up(row, at)
     for meter, row in tables.bonuses:
-        meters[meter] = meters[meter] + look_up(row, affordance) * last.float()
-    change = [after.clamp(0.0, 1.0) - row.clamp(0.0, 1.0) for after, row in zip(meters, before, strict=True)]
+        meters[meter] = meters[meter] + look_up(row, at) * last.float()
     progress = torch.where(last, 0, done)
     completed = torch.where(last, affordance, nothing)
-    return state._replace(meters=torch.stack(meters), progress=progress), change, completed
+    return state._replace(progress=progress), meters, completed
 
 
 def change_passively(level: Level, meters: list[Tensor], shares: Tensor | None = None) -> list[Tensor]:
@@ -162,12 +175,12 @@ def cascade(level: Level, meters: list[Tensor]) -> list[Tensor]:
     index = {name: position for position, name in enumerate(level.present_meters)}
     threshold = level.cascades.threshold
     for group in level.cascades.groups:
-        after = list(meters)
-        for pull in group.pulls:
-            if pull.source in index and pull.target in index:
-                shortfall = (threshold - meters[index[pull.source]]).clamp(min=0.0) / threshold
-                after[index[pull.target]] = after[index[pull.target]] - pull.strength * shortfall
-        meters = after
+        pulls = [pull for pull in group.pulls if pull.source in index and pull.target in index]
+        sources = dict.fromkeys(pull.source for pull in pulls)  # each once, in order
+        shortfall = {one: (threshold - meters[index[one]]).clamp(min=0.0) / threshold for one in sources}
+        meters = list(meters)
+        for pull in pulls:
+            meters[index[pull.target]] = meters[index[pull.target]] - pull.strength * shortfall[pull.source]
     return meters
 
 
