@@ -12,7 +12,7 @@ import torch
 from townlet.agent.networks import QNetwork, count_parameters
 from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task, resolved_config
-from townlet.environment.make import compiles, make_env
+from townlet.environment.make import compiles_for, make_env
 from townlet.environment.types import Environment
 from townlet.population.evaluation import Evaluator
 from townlet.population.vectorized import VectorizedPopulation
@@ -69,7 +69,7 @@ class TrainingRun:
 
     def _make_env(self) -> Environment:
         num_agents = self.task.training.num_agents
-        if compiles(self.task, num_agents):
+        if compiles_for(self.task, self.task.training.total_steps // num_agents):
             self.tell("compiling the world; that takes some seconds")
         env = make_env(self.task, num_agents, self.device)
         if env.compile_failure:

@@ -7,7 +7,7 @@ import torch
 from townlet.config import GymTask, Level, Task
 from townlet.environment.gymnasium_world import GymEnvironment
 from townlet.environment.types import Environment
-from townlet.environment.vectorized_env import STEPS_THAT_REPAY_COMPILING, VectorizedEnv, repays_compiling
+from townlet.environment.vectorized_env import VectorizedEnv, repays_compiling
 
 
 def make_env(
@@ -38,10 +38,5 @@ def check_env(task: Task) -> None:
 
 
 def compiles_for(task: Task, steps: int) -> bool:
-    """Whether so many steps of one environment repay what compiling it takes."""
-    return isinstance(task, Level) and steps >= STEPS_THAT_REPAY_COMPILING
-
-
-def compiles(task: Task, num_agents: int) -> bool:
-    """Whether making the environment takes the seconds that compiling takes."""
-    return isinstance(task, Level) and repays_compiling(task, num_agents)
+    """Whether so many steps of one environment repay what compiling it takes; only the town's can be compiled."""
+    return isinstance(task, Level) and repays_compiling(steps)
