@@ -26,6 +26,9 @@ class SequenceBatch(NamedTuple):
     where: Tensor  # [batch] int64: row on the tape of the first step to learn from
     reset: Tensor | None  # [batch, burn_in + seq_len + 1] bool: memory is zero before that step; None where it never is
     burn_in: int
+    beside: Tensor | None = (
+        None  # [batch, burn_in + seq_len + 1, width]: see `QNetwork.read_beside`; None: not read yet
+    )
 
     def rows(self, index: Tensor) -> "SequenceBatch":
         """Return the windows at `index` [some] int64."""

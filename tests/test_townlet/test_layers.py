@@ -200,6 +200,7 @@ STEP_PATH = {
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
+        "RecurrentSpatialQNetwork.read_beside", "RecurrentSpatialQNetwork._beside",
         "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._inputs",
     ),
     "agent.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
@@ -210,7 +211,8 @@ STEP_PATH = {
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
     "agent.learner": (
-        "QLearner.update", "QLearner._descend", "QLearner.td_error", "QLearner._returns", "QLearner._unroll",
+        "QLearner.prepare", "QLearner.update", "QLearner._descend", "QLearner._take_gradient", "QLearner.td_error",
+        "QLearner._returns", "QLearner._unroll", "QLearner._memory_at_start",
         "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
     ),
     "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),

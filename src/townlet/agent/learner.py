@@ -38,6 +38,8 @@ class QLearner:
         # `to` lays the copied weights of a cell side by side again, as CUDA's kernels want them.
         self.target = copy.deepcopy(network).to(device).requires_grad_(False) if has_target else None
         self.updates = 0
+        self.weights = [weight for weight in network.parameters() if weight.requires_grad]
+        self.sizes = [weight.numel() for weight in self.weights]
         learned = (network.parameters(), training.learning_rate, training.adam_epsilon)
         self.optimizer: HostAdam | DeviceAdam
         self._captured: Captured | None = None
@@ -52,6 +54,12 @@ class QLearner:
     def capture_failure(self) -> str | None:
         """Why gradient steps that should be captured are not; None where they are, or need not be."""
         return self._captured.failure if self._captured else None
+
+    def prepare(self, windows: SequenceBatch) -> SequenceBatch:
+        """Work out what no update changes, once for all updates from these windows."""
+        hidden = self._memory_at_start(self.network, windows)
+        read = self.network.read_beside(windows.observations, hidden, windows.reset)
+        return windows._replace(beside=read)
 
     def update(self, batch: SequenceBatch) -> Update:
         """Take one gradient step.
@@ -68,18 +76,29 @@ class QLearner:
         error, q = self.td_error(batch)
         valid = batch.valid[:, batch.burn_in :]
         loss = losses.masked_mean(losses.elementwise_loss(error, self.training.huber_delta), valid, batch.weights)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        grad_norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.max_grad_norm)
-        self.optimizer.step_if_finite(loss.detach(), grad_norm.detach())
+        grad_norm = self._take_gradient(loss)
+        self.optimizer.step_if_finite(loss.detach(), grad_norm)
         error, ones = error.detach(), torch.ones_like(batch.weights)
         metrics = {
             "train/loss": loss.detach(),
             "train/td_error": losses.masked_mean(error.abs(), valid, ones),
             "train/q_mean": losses.masked_mean(q.detach(), valid, ones),
-            "train/grad_norm": grad_norm.detach(),
+            "train/grad_norm": grad_norm,
         }
         return Update(metrics, error)
+
+    def _take_gradient(self, loss: Tensor) -> Tensor:
+        """Give the weights their gradients, clipped to `max_grad_norm` together; returns their norm before that.
+
+        They are parts of one tensor, so that measuring and clipping take an operation each, and not one a weight.
+        """
+        parts = torch.autograd.grad(loss, self.weights, materialize_grads=True)
+        gradient = torch.cat([part.flatten() for part in parts])
+        norm = gradient.norm()
+        gradient *= (self.training.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)
+        for weight, part in zip(self.weights, gradient.split(self.sizes), strict=True):
+            weight.grad = part.view_as(weight)
+        return norm
 
     def td_error(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
         """Return target less Q, and Q, of the actions taken, each [batch, seq_len]; only Q has a gradient."""
@@ -111,16 +130,20 @@ class QLearner:
 
     def _unroll(self, network: QNetwork, batch: SequenceBatch) -> Tensor:
         """Q-values of one network over the window, from the memory at its start and a burn-in without gradient."""
-        stored = self.training.initial_state == "stored"
-        hidden: Hidden = batch.hidden if stored else network.initial_hidden(len(batch.actions))
+        hidden = self._memory_at_start(network, batch)
         start, reset = batch.burn_in, batch.reset
         if start:
             with torch.no_grad():
                 early = None if reset is None else reset[:, :start]
                 _, hidden = network(batch.observations[:, :start], hidden, batch.previous_actions[:, :start], early)
             reset = None if reset is None else reset[:, start:]
-        q, _ = network(batch.observations[:, start:], hidden, batch.previous_actions[:, start:], reset)
+        known = {} if batch.beside is None else {"beside": batch.beside[:, start:]}  # not every network has it
+        q, _ = network(batch.observations[:, start:], hidden, batch.previous_actions[:, start:], reset, **known)
         return q
+
+    def _memory_at_start(self, network: QNetwork, batch: SequenceBatch) -> Hidden:
+        stored = self.training.initial_state == "stored"
+        return batch.hidden if stored else network.initial_hidden(len(batch.actions))
 
     def check(self) -> None:
         """Raise TrainingDivergedError if an update was not finite and has not said so; may wait for the device."""

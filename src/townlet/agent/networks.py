@@ -52,6 +52,14 @@ class QNetwork(nn.Module):
         """Return the memory at an episode's start for `batch` rows."""
         raise NotImplementedError
 
+    def read_beside(self, features: Tensor, hidden: Hidden, reset: Tensor | None = None) -> Tensor | None:
+        """Return what memories that nothing is learned in read at each step of a window, [batch, time, width].
+
+        Arguments as those of a call; None without such memories. No update changes it, so whoever learns several times
+        from the same windows may work it out once, and hand it to each call as `beside`.
+        """
+        return None
+
     def input_layers(self) -> dict[str, slice]:
         """Return which of the inputs, those of `_inputs`, each weight [units, inputs] reads, by its name."""
         return {}
@@ -154,22 +162,35 @@ class RecurrentSpatialQNetwork(QNetwork):
         hidden: Hidden,
         previous_actions: Tensor | None = None,
         reset: Tensor | None = None,
+        beside: Tensor | None = None,
     ) -> tuple[Tensor, Hidden]:
         """Unroll over a window.
 
         features [batch, time, obs_dim]; hidden: the memory before the first step; previous_actions [batch, time] int64,
         num_actions for none, where the network takes them; reset [batch, time] bool: memory is zero before that step.
-        Returns q [batch, time, num_actions] and the memory after the last step.
+        Returns q [batch, time, num_actions] and the memory after the last step; where `beside` has what `read_beside`
+        returned, that of the cell alone.
         """
         encoded = self.encoder(self._inputs(features, previous_actions))
-        held = iter(hidden)
-        remembered, carried = self.cell(encoded, tuple(islice(held, self.cell.parts)), reset)
-        parts = [remembered, encoded] if self.skip else [remembered]
+        remembered, carried = self.cell(encoded, hidden[: self.cell.parts], reset)
+        read, after = self._beside(features, hidden, reset) if beside is None else ([beside], ())
+        parts = [remembered, encoded, *read] if self.skip else [remembered, *read]
+        return self.value(self.head(torch.cat(parts, dim=-1))), (*carried, *after)
+
+    @torch.no_grad()
+    def read_beside(self, features: Tensor, hidden: Hidden, reset: Tensor | None = None) -> Tensor | None:
+        """Return what sightings and the frontier read, see `QNetwork`."""
+        read, _ = self._beside(features, hidden, reset)
+        return torch.cat(read, dim=-1) if read else None
+
+    def _beside(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[list[Tensor], Hidden]:
+        """What each memory beside the cell reads, [batch, time, width], and the memories after the last step."""
+        held, read, carried = iter(hidden[self.cell.parts :]), [], []
         for part in self.beside:
-            read, after = part(features, tuple(islice(held, part.parts)), reset)
-            parts.append(read)
-            carried = (*carried, *after)
-        return self.value(self.head(torch.cat(parts, dim=-1))), carried
+            one, after = part(features, tuple(islice(held, part.parts)), reset)
+            read.append(one)
+            carried.extend(after)
+        return read, tuple(carried)
 
 
 class WholeEncoder(nn.Module):

@@ -69,7 +69,8 @@ class FreshLearning:
         """Update once for each minibatch; return the last one's metrics."""
         metrics: dict[str, Tensor] = {}
         self.learner.set_learning_rate(env_steps)
-        windows = self.buffer.newest_sequences(self.seq_len, self.curiosity.weight if self.curiosity else None)
+        newest = self.buffer.newest_sequences(self.seq_len, self.curiosity.weight if self.curiosity else None)
+        windows = self.learner.prepare(newest)
         order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
         for rows in order.chunk(self.mode.minibatches):
             batch = windows.rows(rows)
