@@ -3,7 +3,7 @@
 A call is a whole `QLearner.update`: unroll, targets, loss, gradient, clipping, optimiser, target copy. Its windows are
 real ones, of agents that have lived some while, so that episodes end within them as often as in training. The same run
 measures a large float32 matrix product, in turn with the updates: the share is the update's own multiply-adds a second
-over that product's.
+over that product's. Where commands multiply in another way than PyTorch does by itself, its product is measured too.
 """
 
 import statistics
@@ -57,30 +57,38 @@ def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     """Measure all networks at each number of windows. Raises ConfigError."""
     title = f"Updates on {options.device}: trained timesteps, and their share of a float32 matrix product's rate"
     report = Report("learner", title, "sequence-timesteps/s", "windows", asked_for(options, "level", "windows"))
-    pace, settings, products = Pace(options.repeats, options.seconds), dict(options.set), list[float]()
+    pace, settings, products = (
+        Pace(options.repeats, options.seconds),
+        dict(options.set),
+        matrix_products(options.device),
+    )
+    found: dict[str, list[float]] = {name: [] for name in products}
     for windows in options.windows:
         tell(f"{windows} windows: living them")
         subjects = [make_subject(reference, settings, windows, options.device) for reference in options.level]
         entries = [
             Entry(one.name, partial(one.learner.update, one.batch), one.timesteps, options.device) for one in subjects
         ]
-        entries.append(matrix_product(options.device))
-        *timings, product = measure_in_turn(entries, pace, partial(_tell_size, tell, windows))
-        products += product.samples
-        for one, timing in zip(subjects, timings, strict=True):
+        timings = measure_in_turn([*entries, *products.values()], pace, partial(_tell_size, tell, windows))
+        limits = dict(zip(products, timings[len(subjects) :], strict=True))
+        for name, limit in limits.items():
+            found[name] += limit.samples
+        for one, timing in zip(subjects, timings, strict=False):
             each = one.products / one.timesteps
-            shares = [rate * each / limit for rate, limit in zip(timing.samples, product.samples, strict=True)]
             facts = {
                 "parameters": count_parameters(one.learner.network),
                 "multiply_adds_of_an_update": one.products,
                 "multiply_adds_a_second": timing.median * each,
-                "share_of_matrix_product": statistics.median(shares),
             }
+            for name, limit in limits.items():
+                shares = [rate * each / most for rate, most in zip(timing.samples, limit.samples, strict=True)]
+                facts[f"share_of_{name}"] = statistics.median(shares)
             report.rows.append(Row(one.name, windows, timing.samples, facts))
-    report.facts["matrix_product_multiply_adds_a_second"] = statistics.median(products)
     size = MATRIX[options.device.type]
-    gigaflops = 2.0 * statistics.median(products) / 1e9
-    report.notes.append(f"matrix product of {size} x {size}, float32: {gigaflops:,.0f} GFLOP/s")
+    for name, rates in found.items():
+        rate = statistics.median(rates)
+        report.facts[f"{name}_multiply_adds_a_second"] = rate
+        report.notes.append(f"{_words(name)} of {size} x {size}, float32: {2.0 * rate / 1e9:,.0f} GFLOP/s")
     return report, _lines(report)
 
 
@@ -114,12 +122,29 @@ def _windows(level: Level, population: VectorizedPopulation, windows: int) -> Se
     return population.buffer.sample_sequences(windows, seq_len, mode.burn_in)
 
 
-def matrix_product(device: torch.device) -> Entry:
-    """Multiply two large square matrices of float32; its work is in multiply-adds."""
+def matrix_products(device: torch.device) -> dict[str, Entry]:
+    """Multiply two large square matrices of float32, by name; the work is in multiply-adds.
+
+    As this process multiplies, and as PyTorch does by itself, where that is another way: see `hasten_products`.
+    """
     size = MATRIX[device.type]
     left, right = (torch.randn(size, size, device=device) for _ in range(2))
     out = torch.empty_like(left)
-    return Entry("matrix product", lambda: torch.mm(left, right, out=out), size**3, device)
+    ours = torch.get_float32_matmul_precision()
+
+    def plain() -> None:
+        torch.set_float32_matmul_precision("highest")
+        torch.mm(left, right, out=out)
+        torch.set_float32_matmul_precision(ours)
+
+    made = {"matrix_product": Entry("matrix product", lambda: torch.mm(left, right, out=out), size**3, device)}
+    if ours != "highest":
+        made["plain_matrix_product"] = Entry("plain matrix product", plain, size**3, device)
+    return made
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _lines(report: Report) -> Lines:
@@ -128,6 +153,6 @@ def _lines(report: Report) -> Lines:
     for name in dict.fromkeys(row.name for row in report.rows):
         found = {row.size: row for row in report.rows if row.name == name}
         lines.append([name, *(short(found[size].median) for size in sizes)])
-        shares = (found[size].facts["share_of_matrix_product"] for size in sizes)
-        lines.append(["  share of matrix product", *(f"{share:.0%}" for share in shares)])
+        for fact in (fact for fact in found[sizes[0]].facts if fact.startswith("share_of_")):
+            lines.append([f"  {_words(fact)}", *(f"{found[size].facts[fact]:.0%}" for size in sizes)])
     return Lines([f"{report.unit} at {report.size}", *(f"{size:,}" for size in sizes)], lines)

@@ -33,6 +33,16 @@ def test_networks_are_measured_at_each_number_of_windows(bench):
     assert "share of matrix product" in said.out and "float32: " in said.out
 
 
+@pytest.mark.parametrize(("precision", "products"), [("highest", 1), ("medium", 2)])
+def test_pytorchs_own_product_is_measured_too_where_ours_is_another(precision, products):
+    torch.set_float32_matmul_precision(precision)
+    made = learner.matrix_products(torch.device("cpu"))
+    assert list(made) == ["matrix_product", "plain_matrix_product"][:products]
+    for entry in made.values():
+        entry.run()
+        assert torch.get_float32_matmul_precision() == precision
+
+
 @pytest.mark.parametrize("reference", ["2", "2-reference"])
 def test_windows_are_real_ones(reference):
     subject = learner.make_subject(reference, {}, 8, torch.device("cpu"))
