@@ -8,7 +8,7 @@ over that product's. Where commands multiply in another way than PyTorch does by
 
 import statistics
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -57,11 +57,8 @@ def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     """Measure all networks at each number of windows. Raises ConfigError."""
     title = f"Updates on {options.device}: trained timesteps, and their share of a float32 matrix product's rate"
     report = Report("learner", title, "sequence-timesteps/s", "windows", asked_for(options, "level", "windows"))
-    pace, settings, products = (
-        Pace(options.repeats, options.seconds),
-        dict(options.set),
-        matrix_products(options.device),
-    )
+    pace, settings = Pace(options.repeats, options.seconds), dict(options.set)
+    products = matrix_products(options.device)
     found: dict[str, list[float]] = {name: [] for name in products}
     for windows in options.windows:
         tell(f"{windows} windows: living them")
@@ -137,10 +134,10 @@ def matrix_products(device: torch.device) -> dict[str, Entry]:
         torch.mm(left, right, out=out)
         torch.set_float32_matmul_precision(ours)
 
-    made = {"matrix_product": Entry("matrix product", lambda: torch.mm(left, right, out=out), size**3, device)}
+    calls: dict[str, Callable[[], object]] = {"matrix_product": lambda: torch.mm(left, right, out=out)}
     if ours != "highest":
-        made["plain_matrix_product"] = Entry("plain matrix product", plain, size**3, device)
-    return made
+        calls["plain_matrix_product"] = plain
+    return {name: Entry(_words(name), call, size**3, device) for name, call in calls.items()}
 
 
 def _words(name: str) -> str:
