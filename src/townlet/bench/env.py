@@ -131,9 +131,12 @@ def _peers(level: Level, wanted: Sequence[str], notes: list[str]) -> Mapping[str
 
 
 def _add_compile_time(options: Namespace, report: Report, tell: Tell) -> None:
-    """Make a compiled world and take a few steps in two new processes, the first with an empty cache."""
+    """Make a compiled world and take a few steps in two new processes, the first with an empty cache.
+
+    Both have imported what an optimiser imports of PyTorch's compiler, as every training does, compiled or not.
+    """
     code = (
-        "import time, torch; from townlet.config import load_level\n"
+        "import time, torch, torch._dynamo; from townlet.config import load_level\n"
         "from townlet.environment.vectorized_env import VectorizedEnv\n"
         f"level = load_level({options.level!r}, {dict(options.set)!r}); begun = time.perf_counter()\n"
         f"env = VectorizedEnv(level, {options.agents[0]}, {str(options.device)!r}, compile=True)\n"

@@ -1,7 +1,8 @@
 """Compiling a pure function into one fused kernel, for one owner."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
@@ -9,19 +10,14 @@ import torch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-QUICKER = {
-    "cpp.vec_isa_ok": True,  # take PyTorch's word for what the processor can, instead of compiling to see
-    "cpp_cache_precompile_headers": False,  # one kernel does not repay a header that is compiled beforehand
-}
 
-
-def fuse(function: F, varying: str) -> F:
+def fuse(function: F, varying: str, trial: Sequence[Any]) -> F:
     """Compile a pure function of tensors, of constants that are the same at each call, and of one argument that varies.
 
     PyTorch asks at each call whether all that it compiled in is as it was, which for a level takes as long as the
     arithmetic of a hundred agents. Here it asks for the shapes and types of tensors, and for `varying`, the argument
     that may be None, alone. So the function is copied: what is compiled stays with a function's code, for all callers.
-    `QUICKER` is for the time that compiling takes, cold; what is compiled is the same without it.
+    Called once with `trial`, like which all calls are. Raises what PyTorch raises where it fails.
     """
     assert isinstance(function, FunctionType)
     own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__)
@@ -31,8 +27,32 @@ def fuse(function: F, varying: str) -> F:
 
     filters = hasattr(torch.compiler, "keep_tensor_guards_unsafe")  # of later PyTorch; others ask for everything
     options: dict[str, Any] = {"guard_filter_fn": kept} if filters else {}
-    compiled = partial(torch.compile, own, dynamic=False, fullgraph=True)
+    with _no_garbage_collected(), _hurried() as quicker:
+        compiled = torch.compile(own, dynamic=False, fullgraph=True, options=options | quicker)
+        compiled(*trial)
+    return cast(F, compiled)
+
+
+@contextmanager
+def _no_garbage_collected() -> Iterator[None]:
+    """Compiling makes millions of objects, few of them garbage: looking for it takes a tenth of the time."""
+    collected = gc.isenabled()
+    gc.disable()
     try:
-        return cast(F, compiled(options=options | QUICKER))
-    except RuntimeError:  # raised before compiling, by a PyTorch that has not all of these options
-        return cast(F, compiled(options=options))
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+@contextmanager
+def _hurried() -> Iterator[dict[str, Any]]:
+    """Give options for compiling quickly, none where PyTorch's compiler is not the one that they are made for."""
+    with ExitStack() as stack:
+        try:
+            from townlet.environment.haste import hurried
+
+            options = stack.enter_context(hurried())
+        except (ImportError, AttributeError, KeyError):  # as PyTorch answers for what it does not have
+            options = {}
+        yield options

@@ -4,28 +4,27 @@ import torch
 from torch import Tensor
 
 from townlet.config import Level
-from townlet.environment.rules import affordance_underfoot, can_interact, can_move, each_of, look_up
+from townlet.environment.rules import Underfoot, can_interact, can_move, look_up
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, Observation
 
 SIGNED = ("offsets", "clock")  # parts whose features lie in [-1, 1]; those of all others lie in [0, 1]
 
 
-def observe(level: Level, tables: Tables, state: EnvState, cell: Tensor) -> Observation:
-    """Encode the state of all agents and mask what they may not do; `cell` [num_agents] is what `cell_of` gives."""
-    affordance = affordance_underfoot(tables, cell)
-    parts = [part for part in _features(level, tables, state, cell, affordance) if part is not None]
-    return Observation(torch.cat(parts, dim=1), action_mask(level, tables, state, affordance))
+def observe(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Observation:
+    """Encode the state of all agents and mask what they may not do; `underfoot` is what is where they are."""
+    parts = [part for part in _features(level, tables, state, underfoot) if part is not None]
+    return Observation(torch.cat(parts, dim=1), action_mask(level, tables, state, underfoot))
 
 
-def action_mask(level: Level, tables: Tables, state: EnvState, affordance: Tensor) -> Tensor:
+def action_mask(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
     """What each agent may do, [num_agents, num_actions] bool: stay on the grid, use what is open and can be paid."""
     columns = []
     for action in level.actions:
         if action == "WAIT":
-            columns.append(torch.ones_like(affordance, dtype=torch.bool))
+            columns.append(torch.ones_like(state.x, dtype=torch.bool))
         elif action == "INTERACT":
-            columns.append(can_interact(level, tables, state.tick, state.meters, affordance))
+            columns.append(can_interact(level, tables, state.tick, state.meters, underfoot))
         else:
             columns.append(can_move(level, state, action))
     # Column after column, as bytes: bools, and what is stored row by row, would be stored one by one. Stacked before
@@ -33,17 +32,17 @@ def action_mask(level: Level, tables: Tables, state: EnvState, affordance: Tenso
     return torch.stack([column.int() for column in columns]).to(torch.uint8).t().view(torch.bool)
 
 
-def _features(level: Level, tables: Tables, state: EnvState, cell: Tensor, affordance: Tensor) -> list[Tensor | None]:
+def _features(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> list[Tensor | None]:
     """The parts of the observation, each [num_agents, width] float32, None where the level has it not."""
     seen = level.observation
     return [
-        _window(level, tables, cell),
+        _window(level, tables, underfoot.cell),
         _position(level, state),
         _offsets(level, tables, state) if seen.offsets else None,
         state.meters.t(),
-        _one_hot(affordance, len(level.affordances) + 1),
+        _one_hot(underfoot.affordance, len(level.affordances) + 1),
         _clock(level, tables, state),
-        (state.progress / look_up(tables.ticks, each_of(level, affordance))).unsqueeze(1) if seen.progress else None,
+        (state.progress / look_up(tables.ticks, underfoot.at)).unsqueeze(1) if seen.progress else None,
         (state.tick / level.max_steps).unsqueeze(1) if seen.age else None,
     ]
 

@@ -8,35 +8,36 @@ from townlet.environment.rules import Tick
 from townlet.environment.types import Difficulty
 
 
-def reward(level: Level, before: Tensor, tick: Tick, difficulty: Difficulty | None = None) -> Tensor:
-    """The level's reward or its sparse one, [num_agents] float32; `before` [num_meters, num_agents] the tick."""
-    dense = sum_terms(level, level.reward, before, tick)
+def reward(level: Level, tick: Tick, difficulty: Difficulty | None = None) -> Tensor:
+    """The level's reward or its sparse one, [num_agents] float32."""
+    dense = sum_terms(level, level.reward, tick)
     if difficulty is None or level.sparse_reward is None:
         return dense
-    return torch.where(difficulty.sparse, sum_terms(level, level.sparse_reward, before, tick), dense)
+    return torch.where(difficulty.sparse, sum_terms(level, level.sparse_reward, tick), dense)
 
 
-def sum_terms(level: Level, terms: Reward, before: Tensor, tick: Tick) -> Tensor:
+def sum_terms(level: Level, terms: Reward, tick: Tick) -> Tensor:
     """Sum the terms of one reward, [num_agents]."""
+    found, before, after, left = tick.meters
     alive = (~tick.terminated).float()
     index = {name: position for position, name in enumerate(level.present_meters)}
     total = terms.alive * alive + terms.death * tick.terminated.float()
     for milestone in terms.milestones:
-        reached = (tick.state.tick % milestone.every == 0).float()
-        total = total + milestone.value * reached * alive
+        due = (tick.state.tick % milestone.every == 0).float()
+        total = total + milestone.value * due * alive
     for name in sorted(terms.wellbeing):  # sorted: no order of writing changes a sum's last bit
-        total = total + terms.wellbeing[name] * tick.state.meters[index[name]] * alive
+        total = total + terms.wellbeing[name] * left[index[name]] * alive
     for name in sorted(terms.interaction):
-        paid, fed = tick.interaction[index[name]]
-        total = total + terms.interaction[name] * (fed.clamp(0.0, 1.0) - paid.clamp(0.0, 1.0))
+        gained = after[index[name]].clamp(0.0, 1.0) - before[index[name]].clamp(0.0, 1.0)
+        total = total + terms.interaction[name] * gained
     if terms.potential is not None:
-        after = potential(terms.potential, index, tick.state.meters) * alive
-        shaping = level.training.gamma * after - potential(terms.potential, index, before)
+        reached = potential(terms.potential, index, left) * alive
+        shaping = level.training.gamma * reached - potential(terms.potential, index, found)
         total = total + terms.potential.scale * shaping
     return total
 
 
-def potential(terms: Potential, index: dict[str, int], meters: Tensor) -> Tensor:
+def potential(terms: Potential, index: dict[str, int], meters: list[Tensor]) -> Tensor:
     """phi = sum w (1 - (1 - m)^2) / sum w, [num_agents]: concave, so the emptiest meter is worth most to fill."""
     phi, weighed = torch.zeros_like(meters[0]), sorted(terms.meters)
     for name in weighed:

@@ -27,21 +27,28 @@ class Tick(NamedTuple):
     terminated: Tensor  # [num_agents] bool
     truncated: Tensor  # [num_agents] bool
     cause: Tensor  # [num_agents] int32: the meter of which an agent died, num_meters for none
-    interaction: list[tuple[Tensor, Tensor]]  # per meter, [num_agents]: before and after this tick's interaction
-    cell: Tensor  # [num_agents]: what stands where the agent is, see `cell_of`
+    meters: tuple[list[Tensor], ...]  # per meter, [num_agents]: found, before and after the interaction, left
+    underfoot: "Underfoot"  # where each agent is, before any reset
     completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
+
+
+class Underfoot(NamedTuple):
+    """What stands where each agent is, and around it."""
+
+    cell: Tensor  # [num_agents] int32 or int64, as in `tables.cells`
+    affordance: Tensor  # [num_agents] int32, num_affordances for none
+    at: list[Tensor]  # whose affordance is the first, whose the second, and so on, each [num_agents] bool
 
 
 def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficulty: Difficulty | None = None) -> Tick:
     """Apply one tick to all agents; `actions` [num_agents] int64 are indices into the level's actions."""
-    meters = list(state.meters.unbind())
+    found = list(state.meters.unbind())
     state, moved = move(level, state, actions)
-    before = pay_for_moving(level, meters, moved)
-    cell = cell_of(level, tables, state)
-    state, meters, completed = interact(level, tables, state, before, actions, moved, cell)
-    interaction = list(zip(before, meters, strict=True))
+    before = pay_for_moving(level, found, moved)
+    underfoot = look_underfoot(level, tables, state)
+    state, after, completed = interact(level, tables, state, before, actions, moved, underfoot)
     shares = None if difficulty is None else difficulty.passive
-    meters = change_passively(level, meters, shares)
+    meters = change_passively(level, after, shares)
     meters = drain(level, meters, shares)
     meters = cascade(level, meters)
     meters = [meter.clamp(0.0, 1.0) for meter in meters]
@@ -49,7 +56,7 @@ def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficu
     terminated = cause < len(meters)
     state = state._replace(meters=torch.stack(meters), tick=state.tick + 1)
     truncated = ~terminated & (state.tick >= level.max_steps)
-    return Tick(state, terminated, truncated, cause, interaction, cell, completed)
+    return Tick(state, terminated, truncated, cause, (found, before, after, meters), underfoot, completed)
 
 
 def can_move(level: Level, state: EnvState, action: str) -> Tensor:
@@ -63,41 +70,32 @@ def can_move(level: Level, state: EnvState, action: str) -> Tensor:
     return limits[action]()
 
 
-def cell_of(level: Level, tables: Tables, state: EnvState) -> Tensor:
-    """What stands where each agent is and around it, [num_agents] int32 or int64, as in `tables.cells`."""
+def look_underfoot(level: Level, tables: Tables, state: EnvState) -> Underfoot:
+    """Read the tables at each agent's cell."""
     num_cells = level.grid.width * level.grid.height
-    return tables.cells[state.map_index * num_cells + state.y * level.grid.width + state.x]
-
-
-def affordance_underfoot(tables: Tables, cell: Tensor) -> Tensor:
-    """The affordance in each agent's cell, [num_agents] int32, num_affordances for none."""
-    return (cell & ((1 << tables.affordance_bits) - 1)).int()
-
-
-def each_of(level: Level, affordance: Tensor) -> list[Tensor]:
-    """Whose affordance is the first, whose the second, and so on, each [num_agents] bool."""
-    return [affordance == index for index in range(len(level.affordances))]
+    cell = tables.cells[state.map_index * num_cells + state.y * level.grid.width + state.x]
+    affordance = (cell & ((1 << tables.affordance_bits) - 1)).int()
+    return Underfoot(cell, affordance, [affordance == index for index in range(len(level.affordances))])
 
 
 def look_up(row: Row, at: list[Tensor]) -> Tensor:
-    """What a row has for each agent's affordance, [num_agents] float32; `at` is what `each_of` gives.
+    """What a row has for each agent's affordance, [num_agents] float32; `at` as in `Underfoot`.
 
-    By choosing for each affordance whose number is another than that of none, so that it vectorises.
+    By choosing for each affordance whose number is not the usual one, so that it vectorises.
     """
-    found = torch.full_like(at[0], row[-1], dtype=torch.float32)
-    for number, here in zip(row, at, strict=False):
-        if number != row[-1]:
-            found = torch.where(here, number, found)
+    found = torch.full_like(at[0], row.usual, dtype=torch.float32)
+    for affordance, number in row.others:
+        found = torch.where(at[affordance], number, found)
     return found
 
 
-def can_interact(level: Level, tables: Tables, tick: Tensor, meters: Meters, affordance: Tensor) -> Tensor:
+def can_interact(level: Level, tables: Tables, tick: Tensor, meters: Meters, underfoot: Underfoot) -> Tensor:
     """Where something stands that is open and whose tick can be paid in full, [num_agents] bool."""
-    possible, at = affordance < len(level.affordances), each_of(level, affordance)
+    possible = underfoot.affordance < len(level.affordances)
     for meter, cost in tables.costs:
-        possible = possible & (look_up(cost, at) <= meters[meter] + EMPTY)
+        possible = possible & (look_up(cost, underfoot.at) <= meters[meter] + EMPTY)
     if tables.open_at is not None and level.day_ticks is not None:
-        possible = possible & tables.open_at[affordance * level.day_ticks + tick % level.day_ticks]
+        possible = possible & tables.open_at[underfoot.affordance * level.day_ticks + tick % level.day_ticks]
     return possible
 
 
@@ -109,7 +107,7 @@ def move(level: Level, state: EnvState, actions: Tensor) -> tuple[EnvState, Tens
         if action in level.actions:
             goes = (actions == level.actions.index(action)) & can_move(level, state, action)
             moved = moved | goes
-            x, y = x + dx * goes.int(), y + dy * goes.int()
+            x, y = (x + dx * goes.int(), y) if dx else (x, y + dy * goes.int())
     progress = torch.where(moved, 0, state.progress)  # moving away forfeits what was begun
     return state._replace(x=x, y=y, progress=progress), moved
 
@@ -121,28 +119,31 @@ def pay_for_moving(level: Level, meters: list[Tensor], moved: Tensor) -> list[Te
 
 
 def interact(
-    level: Level, tables: Tables, state: EnvState, before: list[Tensor], actions: Tensor, moved: Tensor, cell: Tensor
+    level: Level,
+    tables: Tables,
+    state: EnvState,
+    before: list[Tensor],
+    actions: Tensor,
+    moved: Tensor,
+    underfoot: Underfoot,
 ) -> tuple[EnvState, list[Tensor], Tensor]:
     """Pay one tick of the interaction underfoot and take its effects; the last tick adds the bonus."""
     nothing = torch.full_like(state.progress, len(level.affordances))
     if "INTERACT" not in level.actions:
         return state, before, nothing
-    affordance = affordance_underfoot(tables, cell)
-    possible = can_interact(level, tables, state.tick, before, affordance)
+    possible = can_interact(level, tables, state.tick, before, underfoot)
     acts = (actions == level.actions.index("INTERACT")) & ~moved & possible
-    affordance = torch.where(acts, affordance, nothing)  # whose row is zero
-    at = each_of(level, affordance)
     done = state.progress + acts.int()
-    last = acts & (done >= look_up(tables.ticks, at))
-    meters = list(before)
+    last = acts & (done >= look_up(tables.ticks, underfoot.at))
+    acting, meters = acts.float(), list(before)
     for meter, row in tables.costs:
-        meters[meter] = meters[meter] - look_up(row, at)
+        meters[meter] = meters[meter] - look_up(row, underfoot.at) * acting
     for meter, row in tables.effects:
-        meters[meter] = meters[meter] + look_up(row, at)
+        meters[meter] = meters[meter] + look_up(row, underfoot.at) * acting
     for meter, row in tables.bonuses:
-        meters[meter] = meters[meter] + look_up(row, at) * last.float()
+        meters[meter] = meters[meter] + look_up(row, underfoot.at) * last.float()
     progress = torch.where(last, 0, done)
-    completed = torch.where(last, affordance, nothing)
+    completed = torch.where(last, underfoot.affordance, nothing)
     return state._replace(progress=progress), meters, completed
 
 

@@ -1,7 +1,9 @@
 """Level to tables: what the rules look up, made once, on the device."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,7 +11,14 @@ from torch import Tensor
 from townlet.config import Level
 from townlet.seeding import generator
 
-Row = tuple[float, ...]  # a number for each affordance, then that of none; plain numbers, so that they compile in
+
+class Row(NamedTuple):
+    """A number for each affordance; plain numbers, so that they compile in."""
+
+    usual: float  # of no affordance, and of all that are not listed
+    others: tuple[tuple[int, float], ...]  # affordance, number
+
+
 MeterRow = tuple[int, Row]  # the meter that the numbers are of
 
 
@@ -48,7 +57,7 @@ def make_tables(level: Level, maps: str, device: torch.device) -> Tables:
         costs=_rows(costs / per_tick),
         effects=_rows(effects * spread / per_tick),
         bonuses=_rows(effects * (1.0 - spread)),
-        ticks=(*map(float, ticks), 1.0),
+        ticks=_row(ticks, usual=1.0),
         open_at=_open_at(level, device),
         cells=_cells(level, affordance_at, bits).flatten().to(device),
         affordance_bits=bits,
@@ -97,7 +106,12 @@ def _by_meter(level: Level, field: str) -> Tensor:
 
 
 def _rows(table: Tensor) -> tuple[MeterRow, ...]:
-    return tuple((meter, (*row.tolist(), 0.0)) for meter, row in enumerate(table) if row.any())
+    return tuple((meter, _row(row.tolist(), usual=0.0)) for meter, row in enumerate(table) if row.any())
+
+
+def _row(numbers: Sequence[float], usual: float) -> Row:
+    others = enumerate(map(float, numbers))
+    return Row(usual, tuple((affordance, number) for affordance, number in others if number != usual))
 
 
 def _open_at(level: Level, device: torch.device) -> Tensor | None:

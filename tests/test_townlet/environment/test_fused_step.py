@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
 from townlet.environment import rules
-from townlet.environment.tables import Tables
+from townlet.environment.tables import Row, Tables
 from townlet.environment.types import EnvState, StepResult
 from townlet.environment.vectorized_env import Counts, VectorizedEnv, advance
 from townlet.level_file import shipped_levels
@@ -29,7 +29,7 @@ def as_fake(mode: FakeTensorMode, value: Any) -> Any:
     if isinstance(value, Tables):
         fields = {field.name: as_fake(mode, getattr(value, field.name)) for field in dataclasses.fields(value)}
         return Tables(**fields)
-    if isinstance(value, EnvState | Counts):
+    if isinstance(value, EnvState | Counts | Row):
         return type(value)(*(as_fake(mode, entry) for entry in value))
     if isinstance(value, tuple):
         return tuple(as_fake(mode, entry) for entry in value)

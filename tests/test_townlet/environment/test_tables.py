@@ -8,7 +8,7 @@ from torch import Tensor
 
 from support.worlds import FIXED, fixed_town
 from townlet.config import Level, load_level
-from townlet.environment.tables import MeterRow, Tables, draw_places, make_tables
+from townlet.environment.tables import MeterRow, Row, Tables, draw_places, make_tables
 from townlet.level_file import shipped_levels
 
 CPU = torch.device("cpu")
@@ -143,13 +143,19 @@ def affordances(tables: Tables) -> Tensor:
 # --- numbers of one tick -----------------------------------------------------------------------------------------
 
 
+def in_full(row: Row, count: int) -> list[float]:
+    """The number of each affordance, the last that of none."""
+    others = dict(row.others)
+    return [others.get(affordance, row.usual) for affordance in range(count)]
+
+
 def table(level: Level, rows: tuple[MeterRow, ...]) -> dict[str, dict[str, float]]:
     """What is not zero in a table, by affordance and meter."""
     found: dict[str, dict[str, float]] = {}
     for meter, row in rows:
-        for index, value in enumerate(row):
+        names = [*level.affordances, "none"]
+        for name, value in zip(names, in_full(row, len(names)), strict=True):
             if value:
-                name = [*level.affordances, "none"][index]
                 found.setdefault(name, {})[level.present_meters[meter]] = value
     return found
 
@@ -165,13 +171,13 @@ def test_an_interaction_of_one_tick_costs_and_does_all_of_it() -> None:
     assert table(level, tables.costs)["Job"] == pytest.approx({"money": -0.1125})
     assert table(level, tables.effects)["Bed"] == pytest.approx({"energy": 0.5, "health": 0.02})
     assert tables.bonuses == ()
-    assert tables.ticks == (1.0,) * 15
+    assert in_full(tables.ticks, 15) == [1.0] * 15
 
 
 def test_an_interaction_of_several_ticks_is_divided_and_keeps_a_quarter_for_the_last() -> None:
     level = load_level("3", FIXED)
     tables = tables_of(level)
-    assert tables.ticks == (5, 5, 3, 2, 1, 4, 4, 4, 2, 2, 2, 3, 2, 3, 1)
+    assert in_full(tables.ticks, 15) == [5, 5, 3, 2, 1, 4, 4, 4, 2, 2, 2, 3, 2, 3, 1]
     assert table(level, tables.costs)["Bed"] == pytest.approx({"money": 0.01})
     assert table(level, tables.costs)["Labor"] == pytest.approx({"money": -0.0375})
     assert table(level, tables.effects)["Bed"] == pytest.approx({"energy": 0.075, "health": 0.003})
