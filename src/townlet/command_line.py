@@ -1,6 +1,7 @@
 """What the commands share: exit codes, errors of one line, and the types of arguments."""
 
 import argparse
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -10,6 +11,11 @@ import torch
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 ONEDNN_LIMIT, NO_BFLOAT16 = "ONEDNN_MAX_CPU_ISA", "AVX512_CORE"
+
+MALLOC_LIMITS = {  # of glibc's malloc: environment variable, number for mallopt, bytes
+    "MALLOC_MMAP_THRESHOLD_": (-3, 32 << 20),  # of a block that it does not keep when freed; no more is allowed
+    "MALLOC_TRIM_THRESHOLD_": (-1, 256 << 20),  # of freed memory that it keeps
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,13 +68,14 @@ def labelled(text: str) -> tuple[str, str]:
 
 
 def device_named(text: str) -> torch.device:
-    """Read `auto`, `cpu` or `cuda`; matrices are multiplied as `hasten_products` says from then on."""
+    """Read `auto`, `cpu` or `cuda`; from then on `hasten_products` and `keep_memory` hold."""
     if text not in ("auto", "cpu", "cuda"):
         raise argparse.ArgumentTypeError(f"expected auto, cpu or cuda, got {text!r}")
     if text == "cuda" and not torch.cuda.is_available():
         raise argparse.ArgumentTypeError("expected a CUDA device, got a machine without one")
     device = torch.device("cpu" if text == "cpu" or not torch.cuda.is_available() else "cuda")
     hasten_products(device)
+    keep_memory()
     return device
 
 
@@ -85,6 +92,21 @@ def hasten_products(device: torch.device) -> None:
     has_kernels = torch.backends.cpu.get_cpu_capability() == "AVX512"
     if has_kernels and os.environ.setdefault(ONEDNN_LIMIT, NO_BFLOAT16) == NO_BFLOAT16:
         torch.set_float32_matmul_precision("medium")
+
+
+def keep_memory() -> None:
+    """Let this process keep what it frees, up to 256 MiB, for what it allocates next.
+
+    glibc's malloc hands large blocks back, and the kernel clears each page of the next ones: four fifths of a step of
+    4,096 agents that see the whole map. Other allocators, and limits that somebody chose, stay as they are.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # not glibc
+        return
+    if not MALLOC_LIMITS.keys() & os.environ.keys():
+        for parameter, limit in MALLOC_LIMITS.values():
+            mallopt(parameter, limit)
 
 
 def cannot_write(program: str, error: OSError) -> int:

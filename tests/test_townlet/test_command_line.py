@@ -1,7 +1,10 @@
 """What the commands share: the device that they choose."""
 
 import argparse
+import ctypes
+import mmap
 import os
+import platform
 import subprocess
 import sys
 
@@ -9,7 +12,7 @@ import pytest
 import torch
 
 from townlet import command_line
-from townlet.command_line import device_named
+from townlet.command_line import MALLOC_LIMITS, device_named
 
 LIMIT = "ONEDNN_MAX_CPU_ISA"
 
@@ -77,3 +80,39 @@ error = (left @ right - (left.double() @ right.double())).abs().max()
 assert error < 1e-3, error  # with bfloat16 it is a hundred times that
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+FAULTS = """
+import resource, sys, torch
+from townlet.command_line import device_named
+if sys.argv[1] == "command":
+    device_named("cpu")
+def churn():
+    blocks = [torch.zeros(2 << 20) for _ in range(4)]  # 8 MiB each, freed together
+churn()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    churn()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(who: str, **environment: str) -> int:
+    known = {name: value for name, value in os.environ.items() if name not in MALLOC_LIMITS}
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS, who], env=known | environment, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc, whose malloc is told")
+def test_a_command_keeps_the_memory_that_it_frees() -> None:
+    pages = 10 * 4 * (8 << 20) // mmap.PAGESIZE  # of all that is allocated again
+    assert page_faults("command") < 0.1 * pages
+    assert page_faults("nobody") > 0.5 * pages  # the kernel hands out small pages, which it clears one by one
+    assert page_faults("command", MALLOC_TRIM_THRESHOLD_="131072") > 0.5 * pages  # somebody chose
+
+
+def test_without_glibc_memory_is_as_it_is(monkeypatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())  # as on macOS: no mallopt
+    command_line.keep_memory()
