@@ -42,7 +42,7 @@ __all__ = [
     "seconds_left",
 ]
 
-REFRESH_SECONDS = 0.25
+REFRESH_SECONDS = 1.0  # a picture takes some 4 ms, in which nothing is learned
 HISTORY_POINTS = 1024
 MESSAGES_KEPT = 10
 # label, metric, format
@@ -141,7 +141,7 @@ class PlainReporter(Reporter):
 
 
 class Dashboard(Reporter):
-    """Draw the run as one picture, at most four times a second, and leave the last on the screen.
+    """Draw the run as one picture, at most once a second, and leave the last on the screen.
 
     No thread runs: a picture is drawn inside `update`, `message` or `stop`. What comes too soon after the last picture
     is part of the next.

@@ -187,10 +187,10 @@ def test_a_list_that_does_not_fit_says_how_many_are_missing():
     assert any(row.startswith("+13 more") for row in draw(80, 23, snapshot=Snapshot(metrics=metrics)))
 
 
-def test_the_dashboard_draws_four_times_a_second_and_never_loses_the_last():
+def test_the_dashboard_draws_once_a_second_and_never_loses_the_last():
     dashboard, clock, stream = open_dashboard()
     dashboard.start(HEADER)
-    for now, step in [(0.2, 1_001), (0.25, 1_002), (0.3, 1_003), (0.49, 1_004), (0.5, 1_005), (0.6, 1_006)]:
+    for now, step in [(0.8, 1_001), (1.0, 1_002), (1.2, 1_003), (1.96, 1_004), (2.0, 1_005), (2.4, 1_006)]:
         clock.now = now
         dashboard.update(replace(SNAPSHOT, step=step))
     seen = [step for step in range(1_001, 1_007) if f"{step:,} / " in stream.getvalue()]
