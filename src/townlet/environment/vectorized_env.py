@@ -17,7 +17,7 @@ from townlet.environment.tables import Tables, make_tables
 from townlet.environment.types import Difficulty, EnvState, Observation, ObservationLayout, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
 
-STEPS_THAT_REPAY_COMPILING = 10_000  # compiling takes 2 to 9 s and saves about 1.3 ms a step on a CPU
+STEPS_THAT_REPAY_COMPILING = 7_000  # compiling takes 2 to 9 s and saves about 1.3 ms a step on a CPU
 
 MAP_STREAM, X_STREAM, Y_STREAM = 1, 2, 3  # what a new episode draws
 

@@ -104,7 +104,7 @@ def test_where_compiling_fails_the_step_is_eager_and_says_why(monkeypatch) -> No
         return fails
 
     monkeypatch.setattr(torch, "compile", no_compiler)
-    level = load_level("2", {"training.total_steps": 10_000 * 4})  # just long enough to repay compiling
+    level = load_level("2", {"training.total_steps": 7_000 * 4})  # just long enough to repay compiling
     env = VectorizedEnv(level, 4)
     assert (env.compiled, env.compile_failure) == (False, "no C++ compiler found")
     env.step(torch.zeros(4, dtype=torch.int64))
