@@ -42,7 +42,8 @@ __all__ = [
     "seconds_left",
 ]
 
-REFRESH_SECONDS = 1.0  # a picture takes some 4 ms, in which nothing is learned
+REFRESH_SECONDS = 1.0
+DRAWING_SHARE = 0.005  # of the time, at most: nothing is learned while a picture is drawn, some 10 ms
 HISTORY_POINTS = 1024
 MESSAGES_KEPT = 10
 # label, metric, format
@@ -141,7 +142,7 @@ class PlainReporter(Reporter):
 
 
 class Dashboard(Reporter):
-    """Draw the run as one picture, at most once a second, and leave the last on the screen.
+    """Draw the run as one picture, at most once a second and rarer on a slow machine, and leave the last on the screen.
 
     No thread runs: a picture is drawn inside `update`, `message` or `stop`. What comes too soon after the last picture
     is part of the next.
@@ -152,7 +153,7 @@ class Dashboard(Reporter):
         self._clock = clock
         self._live: Live | None = None
         self._size = self._console.size
-        self._drawn_at = -math.inf
+        self._drawn_at, self._pause = -math.inf, REFRESH_SECONDS
         self._snapshot = Snapshot()
         self._rollout = ""  # the metric that the chart draws
         self._evaluation: dict[str, float] = {}
@@ -202,18 +203,20 @@ class Dashboard(Reporter):
             self._live = None
 
     def _draw_if_due(self) -> None:
-        if self._clock() - self._drawn_at >= REFRESH_SECONDS:
+        if self._clock() - self._drawn_at >= self._pause:
             self._draw()
 
     def _draw(self) -> None:
         if self._live is None:
             return
+        begun = self._clock()
         with self._console:  # one write, so that nothing flickers
             if self._console.size != self._size:
                 self._size = self._console.size
                 self._console.clear()  # the terminal has rewrapped the old picture
             self._live.refresh()
         self._drawn_at = self._clock()
+        self._pause = max(REFRESH_SECONDS, (self._drawn_at - begun) / DRAWING_SHARE)
 
 
 def plain_line(header: RunHeader, snapshot: Snapshot) -> str:

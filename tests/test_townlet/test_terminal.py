@@ -199,6 +199,24 @@ def test_the_dashboard_draws_once_a_second_and_never_loses_the_last():
     assert "1,006 / " in stream.getvalue()
 
 
+def test_a_picture_that_takes_long_is_drawn_rarely():
+    dashboard, clock, stream = open_dashboard()
+    write = stream.write
+
+    def slow(text):
+        clock.now += 0.02
+        return write(text)
+
+    stream.write = slow
+    dashboard.start(HEADER)  # whatever it writes beside the picture, the picture is one write: 0.02 s, a 200th of 4 s
+    drawn = clock.now
+    for step, later in [(1_001, 3.9), (1_002, 4.1), (1_003, 7.9), (1_004, 8.3)]:
+        clock.now = drawn + later
+        dashboard.update(replace(SNAPSHOT, step=step))
+    assert [step for step in range(1_001, 1_005) if f"{step:,} / " in stream.getvalue()] == [1_002, 1_004]
+    dashboard.stop()
+
+
 def test_stopping_twice_draws_once_and_shows_the_cursor_again():
     dashboard, _, stream = open_dashboard()
     with dashboard:
