@@ -42,8 +42,8 @@ __all__ = [
     "seconds_left",
 ]
 
-REFRESH_SECONDS = 1.0
-DRAWING_SHARE = 0.005  # of the time, at most: nothing is learned while a picture is drawn, some 10 ms
+REFRESH_SECONDS, RAREST_SECONDS = 1.0, 10.0  # between pictures; the latter also after a terminal that stood still
+DRAWING_SHARE = 0.005  # of the time: nothing is learned while a picture is drawn, some 10 ms
 HISTORY_POINTS = 1024
 MESSAGES_KEPT = 10
 # label, metric, format
@@ -216,7 +216,7 @@ class Dashboard(Reporter):
                 self._console.clear()  # the terminal has rewrapped the old picture
             self._live.refresh()
         self._drawn_at = self._clock()
-        self._pause = max(REFRESH_SECONDS, (self._drawn_at - begun) / DRAWING_SHARE)
+        self._pause = min(max(REFRESH_SECONDS, (self._drawn_at - begun) / DRAWING_SHARE), RAREST_SECONDS)
 
 
 def plain_line(header: RunHeader, snapshot: Snapshot) -> str:

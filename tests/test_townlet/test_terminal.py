@@ -217,6 +217,23 @@ def test_a_picture_that_takes_long_is_drawn_rarely():
     dashboard.stop()
 
 
+def test_a_terminal_that_stood_still_is_drawn_on_again():
+    dashboard, clock, stream = open_dashboard()
+    write = stream.write
+
+    def stopped(text):
+        clock.now = 3_600.0  # as after Ctrl-S and Ctrl-Q
+        return write(text)
+
+    stream.write = stopped
+    dashboard.start(HEADER)
+    stream.write = write
+    clock.now += 10.5
+    dashboard.update(SNAPSHOT)
+    assert "1,200,000 / " in stream.getvalue()
+    dashboard.stop()
+
+
 def test_stopping_twice_draws_once_and_shows_the_cursor_again():
     dashboard, _, stream = open_dashboard()
     with dashboard:

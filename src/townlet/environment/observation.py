@@ -12,7 +12,7 @@ SIGNED = ("offsets", "clock")  # parts whose features lie in [-1, 1]; those of a
 
 
 def observe(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Observation:
-    """Encode the state of all agents and mask what they may not do; `underfoot` is what is where they are."""
+    """Encode the state of all agents and mask what they may not do; `underfoot` is where that state has them."""
     parts = [part for part in _features(level, tables, state, underfoot) if part is not None]
     return Observation(torch.cat(parts, dim=1), action_mask(level, tables, state, underfoot))
 

@@ -20,6 +20,14 @@ EMPTY = 1e-6  # a meter at or below this is 0, and a cost within this of what is
 STEPS = {"UP": (0, -1), "DOWN": (0, 1), "LEFT": (-1, 0), "RIGHT": (1, 0)}  # action -> (dx, dy)
 
 
+class Underfoot(NamedTuple):
+    """What stands where each agent is, and around it."""
+
+    cell: Tensor  # [num_agents] int32 or int64, as in `tables.cells`
+    affordance: Tensor  # [num_agents] int32, num_affordances for none
+    at: list[Tensor]  # whose affordance is the first, whose the second, and so on, each [num_agents] bool
+
+
 class Tick(NamedTuple):
     """What one tick did, before any reset."""
 
@@ -28,16 +36,8 @@ class Tick(NamedTuple):
     truncated: Tensor  # [num_agents] bool
     cause: Tensor  # [num_agents] int32: the meter of which an agent died, num_meters for none
     meters: tuple[list[Tensor], ...]  # per meter, [num_agents]: found, before and after the interaction, left
-    underfoot: "Underfoot"  # where each agent is, before any reset
+    underfoot: Underfoot  # where each agent is, before any reset
     completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
-
-
-class Underfoot(NamedTuple):
-    """What stands where each agent is, and around it."""
-
-    cell: Tensor  # [num_agents] int32 or int64, as in `tables.cells`
-    affordance: Tensor  # [num_agents] int32, num_affordances for none
-    at: list[Tensor]  # whose affordance is the first, whose the second, and so on, each [num_agents] bool
 
 
 def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficulty: Difficulty | None = None) -> Tick:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._dynamo import config as dynamo_config
+from torch._dynamo.utils import counters
 from torch._inductor.codegen.cpp import CppKernelProxy
 from torch._inductor.utils import fresh_inductor_cache
 
@@ -68,6 +69,18 @@ def test_no_kernel_is_generated_twice(monkeypatch) -> None:
     with fresh_inductor_cache():
         fuse(spread, varying="extra", trial=({"rate": 2.0}, torch.ones(64)))
     assert sorted(generated) == [["op0"], ["op1"]]
+
+
+def test_what_was_compiled_before_comes_from_the_cache() -> None:
+    hits = []
+    with fresh_inductor_cache():
+        for _ in range(2):
+            counters.clear()
+            fuse(grow, varying="extra", trial=({"rate": 7.0}, torch.ones(8)))
+            hits.append(
+                (counters["aot_autograd"]["autograd_cache_hit"], counters["aot_autograd"]["autograd_cache_miss"])
+            )
+    assert hits == [(0, 1), (1, 0)]
 
 
 @pytest.mark.parametrize("collecting", [True, False])
