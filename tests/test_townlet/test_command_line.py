@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -83,10 +84,9 @@ assert error < 1e-3, error  # with bfloat16 it is a hundred times that
 
 
 FAULTS = """
-import resource, sys, torch
+import resource, torch
 from townlet.command_line import device_named
-if sys.argv[1] == "command":
-    device_named("cpu")
+device_named("cpu")
 def churn():
     blocks = [torch.zeros(2 << 20) for _ in range(4)]  # 8 MiB each, freed together
 churn()
@@ -97,20 +97,32 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def page_faults(who: str, **environment: str) -> int:
+def page_faults(**environment: str) -> int:
     known = {name: value for name, value in os.environ.items() if name not in MALLOC_LIMITS}
     done = subprocess.run(
-        [sys.executable, "-c", FAULTS, who], env=known | environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", FAULTS], env=known | environment, capture_output=True, text=True, check=True
     )
     return int(done.stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc, whose malloc is told")
-def test_a_command_keeps_the_memory_that_it_frees() -> None:
+def test_a_command_keeps_the_memory_that_it_frees_unless_somebody_chose() -> None:
     pages = 10 * 4 * (8 << 20) // mmap.PAGESIZE  # of all that is allocated again
-    assert page_faults("command") < 0.1 * pages
-    assert page_faults("nobody") > 0.5 * pages  # the kernel hands out small pages, which it clears one by one
-    assert page_faults("command", MALLOC_TRIM_THRESHOLD_="131072") > 0.5 * pages  # somebody chose
+    assert page_faults() < 0.1 * pages
+    assert page_faults(MALLOC_TRIM_THRESHOLD_="131072") > 0.5 * pages  # malloc then keeps no large block
+
+
+@pytest.mark.parametrize("chosen", [None, "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"])
+def test_malloc_is_told_both_limits_or_none(chosen, monkeypatch, precision) -> None:
+    told = []
+    for name in MALLOC_LIMITS:
+        monkeypatch.delenv(name, raising=False)
+    if chosen:
+        monkeypatch.setenv(chosen, "131072")
+    libc = SimpleNamespace(mallopt=lambda parameter, limit: told.append((parameter, limit)))
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: libc)
+    device_named("cpu")
+    assert told == ([] if chosen else [(-3, 32 * 2**20), (-1, 256 * 2**20)])  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 
 
 def test_without_glibc_memory_is_as_it_is(monkeypatch) -> None:
