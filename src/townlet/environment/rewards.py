@@ -18,7 +18,6 @@ def reward(level: Level, tick: Tick, difficulty: Difficulty | None = None) -> Te
 
 def sum_terms(level: Level, terms: Reward, tick: Tick) -> Tensor:
     """Sum the terms of one reward, [num_agents]."""
-    found, before, after, left = tick.meters
     alive = (~tick.terminated).float()
     index = {name: position for position, name in enumerate(level.present_meters)}
     total = terms.alive * alive + terms.death * tick.terminated.float()
@@ -26,13 +25,13 @@ def sum_terms(level: Level, terms: Reward, tick: Tick) -> Tensor:
         due = (tick.state.tick % milestone.every == 0).float()
         total = total + milestone.value * due * alive
     for name in sorted(terms.wellbeing):  # sorted: no order of writing changes a sum's last bit
-        total = total + terms.wellbeing[name] * left[index[name]] * alive
+        total = total + terms.wellbeing[name] * tick.left[index[name]] * alive
     for name in sorted(terms.interaction):
-        gained = after[index[name]].clamp(0.0, 1.0) - before[index[name]].clamp(0.0, 1.0)
+        gained = tick.after[index[name]].clamp(0.0, 1.0) - tick.before[index[name]].clamp(0.0, 1.0)
         total = total + terms.interaction[name] * gained
     if terms.potential is not None:
-        reached = potential(terms.potential, index, left) * alive
-        shaping = level.training.gamma * reached - potential(terms.potential, index, found)
+        reached = potential(terms.potential, index, tick.left) * alive
+        shaping = level.training.gamma * reached - potential(terms.potential, index, tick.found)
         total = total + terms.potential.scale * shaping
     return total
 

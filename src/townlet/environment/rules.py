@@ -35,7 +35,10 @@ class Tick(NamedTuple):
     terminated: Tensor  # [num_agents] bool
     truncated: Tensor  # [num_agents] bool
     cause: Tensor  # [num_agents] int32: the meter of which an agent died, num_meters for none
-    meters: tuple[list[Tensor], ...]  # per meter, [num_agents]: found, before and after the interaction, left
+    found: list[Tensor]  # meters as the tick found them, each [num_agents]
+    before: list[Tensor]  # before this tick's interaction
+    after: list[Tensor]  # after it
+    left: list[Tensor]  # as the tick leaves them: state.meters, row by row
     underfoot: Underfoot  # where each agent is, before any reset
     completed: Tensor  # [num_agents] int32: the affordance whose interaction ended, num_affordances for none
 
@@ -56,7 +59,7 @@ def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficu
     terminated = cause < len(meters)
     state = state._replace(meters=torch.stack(meters), tick=state.tick + 1)
     truncated = ~terminated & (state.tick >= level.max_steps)
-    return Tick(state, terminated, truncated, cause, (found, before, after, meters), underfoot, completed)
+    return Tick(state, terminated, truncated, cause, found, before, after, meters, underfoot, completed)
 
 
 def can_move(level: Level, state: EnvState, action: str) -> Tensor:

@@ -51,7 +51,7 @@ def test_a_pytorch_without_what_shortens_compiling_compiles_without_it(monkeypat
     assert fuse(grow, varying="extra", trial=({"rate": 5.0}, torch.ones(4)))({"rate": 5.0}, torch.ones(4))[0] == 5.0
 
 
-def test_what_is_compiled_in_haste_is_the_same(doubling) -> None:
+def test_what_is_compiled_in_haste_is_the_same() -> None:
     value = torch.tensor([1.0, -2.0, 0.5, 3.0])
     fused = fuse(spread, varying="extra", trial=({"rate": 2.0}, value))
     for left, right in zip(fused({"rate": 2.0}, value), spread({"rate": 2.0}, value), strict=True):
