@@ -5,7 +5,7 @@ Importing it registers the levels with Gymnasium, as Townlet/Level2-v0 and so on
 
 from gymnasium.envs.registration import register
 
-from townlet.level_file import ConfigError, shipped_levels
+from townlet.level.file import ConfigError, shipped_levels
 
 __version__ = "0.1.0"
 
@@ -25,8 +25,8 @@ def _register_levels() -> None:
     for name, options in known.items():
         register(
             f"Townlet/{name}-v0",
-            entry_point="townlet.environment.gymnasium_adaptors:TownletEnv",
-            vector_entry_point="townlet.environment.gymnasium_adaptors:TownletVectorEnv",
+            entry_point="townlet.environment.gym.adaptors:TownletEnv",
+            vector_entry_point="townlet.environment.gym.adaptors:TownletVectorEnv",
             kwargs=options,
         )
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import yaml
 
-from townlet import level_file
-from townlet.level import (
+from townlet.level import file as level_file
+from townlet.level.checks import gym_problems, level_problems, name_problems
+from townlet.level.course import Stage
+from townlet.level.file import ConfigError
+from townlet.level.parts import (
     Adversarial,
     Affordance,
     CascadeGroup,
@@ -39,10 +42,7 @@ from townlet.level import (
     Static,
     Training,
 )
-from townlet.level_checks import gym_problems, level_problems, name_problems
-from townlet.level_course import Stage
-from townlet.level_file import ConfigError
-from townlet.task import GymTask, Level, Score, Task
+from townlet.level.task import GymTask, Level, Score, Task
 
 __all__ = [
     "Adversarial",

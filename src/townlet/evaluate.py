@@ -10,15 +10,15 @@ from typing import Any
 import torch
 
 from townlet.agent.networks import QNetwork, make_network
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, whole
 from townlet.config import ConfigError, Level, Task, load_task
 from townlet.environment.make import make_env
 from townlet.environment.types import WorldError
-from townlet.fit import misfit
 from townlet.population.evaluation import RandomPolicy, evaluate, play
+from townlet.run import checkpoint
+from townlet.run.fit import misfit
+from townlet.run.run_directory import RunError, resolve_run
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, whole
 from townlet.seeding import stream_seed
-from townlet.training import checkpoint
-from townlet.training.run_directory import RunError, resolve_run
 
 OF_LEARNING = ("network", "training", "evaluation")  # keys of a task that say nothing of its world
 

@@ -14,15 +14,15 @@ from typing import Any
 import torch
 
 from townlet.agent.optimizers import TrainingDivergedError
-from townlet.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
 from townlet.config import ConfigError, Level, Task, load_gym_task, load_task, resolved_config
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
-from townlet.terminal import make_reporter
-from townlet.training import checkpoint
-from townlet.training.run_directory import RunDirectory, RunError, describe_machine, resolve_run
-from townlet.training_run import Plan, StopRequest, TrainingRun
+from townlet.run import checkpoint
+from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
+from townlet.run.run_directory import RunDirectory, RunError, describe_machine, resolve_run
+from townlet.run.training_run import Plan, StopRequest, TrainingRun
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
+from townlet.screen.terminal import make_reporter
 
 CHECKPOINTS_IN_A_RUN = 20
 MASTERY = 0.9  # of the limit

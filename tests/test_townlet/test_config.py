@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from townlet import cli
+from townlet.commands import cli
 from townlet.config import GymTask, Level, Training, load_level, load_task
-from townlet.level_file import find_level, shipped_levels
+from townlet.level.file import find_level, shipped_levels
 
 PATHS = shipped_levels()
 METERS = "energy, hygiene, satiation, money, mood, social, health, fitness"

@@ -10,9 +10,9 @@ import pytest
 
 import townlet
 from townlet.config import load_level
-from townlet.level_file import shipped_levels
+from townlet.level.file import shipped_levels
 
-SOURCE = Path(townlet.__file__).parent
+SOURCE, TESTS = Path(townlet.__file__).parent, Path(__file__).parent
 
 # --- the modules -------------------------------------------------------------------------------------------------
 
@@ -52,58 +52,14 @@ def is_within(module: str, packages: tuple[str, ...]) -> bool:
 
 # --- imports go one way ------------------------------------------------------------------------------------------
 
-BOTTOM = ("config", "seeding", "sequences", "masking", "last_episodes", "capture")
-MIDDLE = ("agent", "exploration", "curriculum", "training")
-UP_TO_POPULATION = (*BOTTOM, "environment", *MIDDLE, "population")
-
-# What the modules of each package may import besides each other.
-MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "": ("level_file",),
-    "seeding": (),
-    "sequences": (),
-    "masking": (),
-    "last_episodes": (),
-    "capture": (),
-    "command_line": (),
-    "level_errors": (),
-    "yaml_tree": ("level_errors",),
-    "level_file": ("level_errors", "yaml_tree"),
-    "level_part": (),
-    "level_course": ("level_part",),
-    "level": ("level_course", "level_part"),
-    "task": ("level",),
-    "level_checks": ("level", "level_errors", "task"),
-    "config": ("level", "level_checks", "level_course", "level_file", "task"),
-    "environment": ("config", "seeding", "capture"),
-    **{package: (*BOTTOM, "environment.types") for package in MIDDLE},
-    "population": (*BOTTOM, "environment.types", *MIDDLE),
-    "terminal_facts": (),
-    "terminal_picture": ("terminal_facts",),
-    "terminal": ("terminal_facts", "terminal_picture"),
-    "level_picture": ("config", "environment", "terminal_facts"),
-    "level_schema": ("config",),
-    "viewer": UP_TO_POPULATION,
-    "bench": (*UP_TO_POPULATION, "command_line", "evaluate", "level_file"),
-    "training_run": (*UP_TO_POPULATION, "terminal"),
-    "ladder": (*UP_TO_POPULATION, "training_run"),
-    "train": (*UP_TO_POPULATION, "command_line", "terminal", "viewer", "training_run", "ladder"),
-    "fit": ("config", "environment"),
-    "evaluate": (*UP_TO_POPULATION, "command_line", "fit"),
-    "novelty": (*UP_TO_POPULATION, "command_line", "evaluate"),
-    "transfer": (*UP_TO_POPULATION, "bench", "command_line", "evaluate", "level_file"),
-    "cli": (
-        *UP_TO_POPULATION,
-        "command_line",
-        "transfer",
-        "level_file",
-        "level_picture",
-        "level_schema",
-        "train",
-        "evaluate",
-        "novelty",
-        "viewer",
-        "bench",
-    ),
+GROUND = ("capture", "masking", "seeding", "sequences")
+# What the modules at the top may import; a room says it in the docstring of its `__init__`.
+AT_THE_TOP = {
+    "": ("level",),
+    **dict.fromkeys(GROUND, ()),
+    "config": ("level",),
+    "train": (*GROUND, "config", "environment", "agent", "run", "screen"),
+    "evaluate": (*GROUND, "config", "environment", "agent", "population", "run", "screen"),
 }
 
 # Imports that go against that, each with its reason. An entry that is no longer needed must go.
@@ -112,12 +68,43 @@ EXCEPTIONS = {
 }
 
 
-def package_of(module: str) -> str:
-    return module.split(".")[0]
+def room_of(module: str) -> str:
+    """The innermost package that holds a module, or the module itself where it lies at the top."""
+    return module if is_room(module) else module.rpartition(".")[0] or module
 
 
-def test_every_module_has_its_place_among_the_layers() -> None:
-    assert {package_of(module) for module in sources()} <= set(MAY_IMPORT)
+def is_room(module: str) -> bool:
+    return bool(module) and sources()[module].name == "__init__.py"
+
+
+def may_import(room: str) -> tuple[str, ...]:
+    """What a room says that it may import, besides itself and the rooms within it."""
+    if room in AT_THE_TOP:
+        return AT_THE_TOP[room]
+    listed = re.search(r"May import: ([^.]*(?:\.\w[^.]*)*)\.\s*$", ast.get_docstring(tree(room)) or "")
+    assert listed, f"{room}: expected a docstring that ends with a line 'May import: ....'"
+    names = [name.strip() for name in listed[1].split(",")]
+    return tuple(one for name in names if name != "nothing" for one in (GROUND if name == "ground" else (name,)))
+
+
+def test_at_the_top_lie_eight_modules_at_most_and_everything_else_in_a_room() -> None:
+    assert {module for module in sources() if "." not in module and not is_room(module)} == set(AT_THE_TOP)
+    assert len(AT_THE_TOP) <= 8
+
+
+def test_a_room_holds_fifteen_files_at_most_and_says_in_a_sentence_what_it_is_for() -> None:
+    for room in filter(is_room, sources()):
+        assert len(list(sources()[room].parent.glob("*.py"))) <= 15, room
+        what, _, rest = (ast.get_docstring(tree(room)) or "").partition("\n\n")
+        assert what.endswith(".") and ". " not in what and rest.startswith("May import: "), room
+
+
+@pytest.mark.parametrize("room", [*AT_THE_TOP, *filter(is_room, sources())])
+def test_what_a_room_may_import_is_there_and_is_imported(room: str) -> None:
+    used = {imported for module in sources() if room_of(module) == room for imported in imports(module)}
+    for name in may_import(room):
+        assert name in sources()
+        assert name in GROUND or any(is_within(one, (name,)) for one in used), f"{name}: never imported"
 
 
 def test_imports_go_one_way() -> None:
@@ -125,9 +112,14 @@ def test_imports_go_one_way() -> None:
         (module, imported)
         for module in sources()
         for imported in imports(module) - {""}  # the package itself holds the version alone
-        if package_of(imported) != package_of(module) and not is_within(imported, MAY_IMPORT[package_of(module)])
+        if not is_within(imported, (room_of(module), *may_import(room_of(module))))
     }
     assert against == set(EXCEPTIONS)
+
+
+def test_the_tests_mirror_the_rooms() -> None:
+    rooms = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")} - {Path()}
+    assert {".".join(room.parts) for room in rooms} <= set(filter(is_room, sources()))
 
 
 def test_no_module_imports_itself_through_others() -> None:
@@ -150,8 +142,8 @@ def test_the_environment_does_not_speak_of_those_who_use_it(module: str) -> None
 # --- content lives in YAML ---------------------------------------------------------------------------------------
 
 HOMONYMS = {
-    ("terminal_picture", "Bar"): "a bar of a chart",
-    ("terminal_picture", "rest"): "what is left over",
+    ("screen.picture", "Bar"): "a bar of a chart",
+    ("screen.picture", "rest"): "what is left over",
 }
 
 
@@ -203,11 +195,15 @@ STEP_PATH = {
         "RecurrentSpatialQNetwork.read_beside", "RecurrentSpatialQNetwork._beside",
         "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._inputs",
     ),
-    "agent.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
-    "agent.beside": ("Written.forward",),
-    "agent.sightings": ("LastSightings.shown", "LastSightings.write", "LastSightings.read", "PlacesInView.forward"),
-    "agent.frontier": ("Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest"),
-    "agent.directions": ("directions",),
+    "agent.memory.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
+    "agent.memory.beside": ("Written.forward",),
+    "agent.memory.sightings": (
+        "LastSightings.shown", "LastSightings.write", "LastSightings.read", "PlacesInView.forward",
+    ),
+    "agent.memory.frontier": (
+        "Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest",
+    ),
+    "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
     "agent.learner": (
@@ -228,19 +224,19 @@ STEP_PATH = {
         "policy_entropy",
     ),
     "curriculum.static": ("StaticCurriculum.difficulty", "StaticCurriculum.record"),
-    "last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
-    "training.replay_tape": (
+    "curriculum.last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
+    "replay.replay_tape": (
         "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._store_hidden",
         "ReplayTape.hidden_before", "ReplayTape._newest_slots",
     ),
-    "training.sequential_replay_buffer": (
+    "replay.sequential_replay_buffer": (
         "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",
         "SequentialReplayBuffer._todays_chances", "SequentialReplayBuffer._chances_of",
         "SequentialReplayBuffer._masses", "SequentialReplayBuffer._windows_beginning", "SequentialReplayBuffer._known",
         "SequentialReplayBuffer.update_priorities", "SequentialReplayBuffer._written",
     ),
-    "training.sum_tree": ("SumTree.__init__", "SumTree._of_each", "SumTree.total", "SumTree.set", "SumTree.find"),
-    "training.priorities": (
+    "replay.sum_tree": ("SumTree.__init__", "SumTree._of_each", "SumTree.total", "SumTree.set", "SumTree.find"),
+    "replay.priorities": (
         "Priorities.add", "Priorities.masses", "Priorities.weights", "Priorities.update", "mixed_error",
     ),
     "population.vectorized": (

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from townlet import cli, evaluate, train
+from townlet import evaluate, train
 from townlet.bench import __main__ as bench
+from townlet.commands import cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

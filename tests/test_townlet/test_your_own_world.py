@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from support.schema_walk import mistakes
-from townlet import cli, evaluate, train
+from townlet import evaluate, train
+from townlet.commands import cli
 from townlet.config import load_level
-from townlet.level_schema import level_schema
-from townlet.yaml_tree import Place, YamlReader, plain
+from townlet.level.schema import level_schema
+from townlet.level.yaml_tree import Place, YamlReader, plain
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "your_own_world.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)

@@ -1,1 +1,4 @@
-"""Networks, losses and the learner."""
+"""Networks, losses and the learner.
+
+May import: ground, config, environment.types.
+"""

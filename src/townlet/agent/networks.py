@@ -9,11 +9,11 @@ from itertools import chain, islice, pairwise
 import torch
 from torch import Tensor, nn
 
-from townlet.agent.beside import Beside
-from townlet.agent.cells import make_cell
-from townlet.agent.directions import DIRECTIONS, directions
-from townlet.agent.frontier import Frontier
-from townlet.agent.sightings import make_sightings
+from townlet.agent.memory.beside import Beside
+from townlet.agent.memory.cells import make_cell
+from townlet.agent.memory.directions import DIRECTIONS, directions
+from townlet.agent.memory.frontier import Frontier
+from townlet.agent.memory.sightings import make_sightings
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden

@@ -1,1 +1,4 @@
-"""Benchmarks: python -m townlet.bench."""
+"""Benchmarks: python -m townlet.bench.
+
+May import: environment, screen.
+"""

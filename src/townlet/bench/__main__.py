@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from townlet.bench import env, gpu, learner, memory, scale, train
-from townlet.command_line import run_word
+from townlet.bench.memory import command as memory
+from townlet.bench.scale import command as scale
+from townlet.bench.speed import env, gpu, learner, train
+from townlet.screen.command_line import run_word
 
 USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
 

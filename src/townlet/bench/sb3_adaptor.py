@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from townlet.environment.gymnasium_adaptors import TownletVectorEnv
+from townlet.environment.gym.adaptors import TownletVectorEnv
 
 Indices = int | Iterable[int] | None
 

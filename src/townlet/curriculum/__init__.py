@@ -1,1 +1,4 @@
-"""How the difficulty of a level grows with its agents."""
+"""How the difficulty of a level grows with its agents.
+
+May import: ground, config, environment.types.
+"""

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from townlet.config import Adversarial, Level
+from townlet.curriculum.last_episodes import LastEpisodes
 from townlet.environment.types import Difficulty, StepResult
-from townlet.last_episodes import LastEpisodes
 
 STEPS, ENTROPY = 0, 1  # what is summed over an episode
 

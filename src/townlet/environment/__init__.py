@@ -1,1 +1,4 @@
-"""The world: rules, tables, observations, and the vectorised environment."""
+"""The world: tables, rules, observations, and all agents in one step.
+
+May import: ground, config.
+"""

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 
 from townlet.config import GymTask, Level, Task
-from townlet.environment.gymnasium_world import GymEnvironment
+from townlet.environment.gym.world import GymEnvironment
 from townlet.environment.types import Environment
 from townlet.environment.vectorized_env import VectorizedEnv, repays_compiling
 

@@ -1,1 +1,4 @@
-"""How agents try what they do not know."""
+"""How agents try what they do not know.
+
+May import: ground, config, environment.types, curriculum.last_episodes.
+"""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from townlet.config import Curiosity
-from townlet.last_episodes import LastEpisodes
+from townlet.curriculum.last_episodes import LastEpisodes
 
 
 class NoveltyWeight:

@@ -8,8 +8,8 @@ from torch import Tensor
 from townlet.agent.acting import Memory
 from townlet.agent.networks import QNetwork
 from townlet.environment.types import Observation
+from townlet.replay.replay_tape import ReplayTape
 from townlet.sequences import Hidden
-from townlet.training.replay_tape import ReplayTape
 
 
 @torch.no_grad()

@@ -11,8 +11,8 @@ from townlet.config import Fresh, Replay, Training
 from townlet.environment.types import Environment, Observation
 from townlet.exploration.rnd import RandomNetworkDistillation
 from townlet.population.drift import RecentPast, stored_drift
+from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 from townlet.seeding import generator
-from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
 
 DRIFT_AGENTS, DRIFT_STEPS = 16, 1000  # whose past is kept, and how much, to measure the drift of the acting memory
 

@@ -23,7 +23,7 @@ from townlet.agent.learner import QLearner, continuing
 from townlet.agent.losses import elementwise_loss, masked_mean
 from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import JointEncoder
-from townlet.training.sequential_replay_buffer import SequentialReplayBuffer
+from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 
 # Q-values of the online network in a window of three steps of two actions: Q(o) = o in these tests.
 Q = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [6.0, 5.0], [7.0, 8.0]]])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, feed_forward, joint, random_hidden, recurrent
-from townlet.agent.cells import make_cell
+from townlet.agent.memory.cells import make_cell
 from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
 from townlet.environment.types import ObservationLayout

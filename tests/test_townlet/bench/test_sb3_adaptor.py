@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from support.worlds import put
-from townlet.environment.gymnasium_adaptors import TownletVectorEnv
+from townlet.environment.gym.adaptors import TownletVectorEnv
 
 reason = "needs the bench extra: pip install '.[bench]'"
 sb3 = pytest.importorskip("stable_baselines3", reason=reason)

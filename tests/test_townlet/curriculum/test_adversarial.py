@@ -11,7 +11,7 @@ from townlet.config import Adversarial, Level, load_level
 from townlet.curriculum.adversarial import AdversarialCurriculum, policy_entropy
 from townlet.curriculum.static import StaticCurriculum, make_curriculum
 from townlet.environment.types import Difficulty, Observation, StepResult
-from townlet.level_course import Stage
+from townlet.level.course import Stage
 
 RULE = {
     "kind": "adversarial", "episodes": 2, "min_stay": 6, "advance_above": 0.7, "retreat_below": 0.3,

@@ -14,7 +14,7 @@ from townlet.environment import rules
 from townlet.environment.tables import Row, Tables
 from townlet.environment.types import EnvState, StepResult
 from townlet.environment.vectorized_env import Counts, VectorizedEnv, advance
-from townlet.level_file import shipped_levels
+from townlet.level.file import shipped_levels
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from support.worlds import DAY, FIXED, MULTI_TICK, fixed_town, make_env, places_
 from townlet.config import Level, load_level
 from townlet.environment.types import ObservationLayout
 from townlet.environment.vectorized_env import VectorizedEnv
-from townlet.level_file import shipped_levels
+from townlet.level.file import shipped_levels
 
 WIDTHS = {
     "0": {"window": 25, "position": 2, "meters": 1, "underfoot": 15},

@@ -11,7 +11,7 @@ from townlet.config import load_level
 from townlet.environment.rules import tick
 from townlet.environment.types import Observation
 from townlet.environment.vectorized_env import VectorizedEnv
-from townlet.level_file import shipped_levels
+from townlet.level.file import shipped_levels
 
 NUM_AGENTS = 64
 CLOSE = 1e-5

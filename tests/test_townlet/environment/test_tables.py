@@ -9,7 +9,7 @@ from torch import Tensor
 from support.worlds import FIXED, fixed_town
 from townlet.config import Level, load_level
 from townlet.environment.tables import MeterRow, Row, Tables, draw_places, make_tables
-from townlet.level_file import shipped_levels
+from townlet.level.file import shipped_levels
 
 CPU = torch.device("cpu")
 

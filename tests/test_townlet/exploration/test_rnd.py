@@ -8,7 +8,7 @@ from townlet.config import Curiosity, load_level
 from townlet.environment.types import Observation, StepResult
 from townlet.exploration.annealing import NoveltyWeight
 from townlet.exploration.rnd import RandomNetworkDistillation, RunningMoments
-from townlet.level_course import Anneal
+from townlet.level.course import Anneal
 
 CONFIG = {"weight": 0.5, "hidden": (8,), "embedding": 4, "learning_rate": 0.01}
 KEY = "{weight: 0.5, hidden: [8], embedding: 4, learning_rate: 0.01, anneal: " + (

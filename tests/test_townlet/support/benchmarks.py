@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from townlet.bench import __main__ as command
-from townlet.bench.kernel_world import COMPILERS
-from townlet.bench.plan import Peer, Trial
+from townlet.bench.memory.plan import Peer, Trial
+from townlet.bench.worlds.kernel_world import COMPILERS
 from townlet.config import load_gym_task
 
 QUICK = ("--seconds", "0.001", "--repeats", "2")

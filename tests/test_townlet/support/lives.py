@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from townlet.agent.networks import Hidden
-from townlet.training.replay_tape import ReplayTape, SequenceBatch
+from townlet.replay.replay_tape import ReplayTape, SequenceBatch
 
 NUM_ACTIONS = 7
 NO_ACTION = 7  # the previous action at an episode's start

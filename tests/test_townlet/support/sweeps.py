@@ -2,9 +2,9 @@
 
 import torch
 
-from townlet.bench.speed_report import Row
-from townlet.bench.sweeps import Asked
-from townlet.bench.timing import Pace
+from townlet.bench.scale.sweeps import Asked
+from townlet.bench.speed.report import Row
+from townlet.bench.speed.timing import Pace
 
 
 def asked_for_tests(tell=lambda _: None, **changes):

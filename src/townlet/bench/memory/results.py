@@ -1,0 +1,92 @@
+"""Results of trials: the file that they are kept in as they come, and what they say together."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from townlet.bench.memory.plan import Trial
+from townlet.bench.memory.trials import Record
+from townlet.bench.statistics import Interval, bootstrap_interval
+from townlet.run.run_directory import describe_machine, write_atomically
+
+
+class ResultsError(Exception):
+    """A file of results cannot be read or written; one line."""
+
+
+class Results:
+    """Records by trial in a JSON file. Each is on the disk before the next comes, so that a stop loses none.
+
+    What another process has put there in the meantime is kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.records, self.machine = path, dict[str, Record](), dict[str, Any]()
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            if self.path.exists():
+                found = json.loads(self.path.read_text())
+                self.records, self.machine = self.records | found["trials"], dict(found["machine"])
+        except OSError as error:
+            raise ResultsError(f"{self.path}: expected a file that can be read, got {error.strerror}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ResultsError(f"{self.path}: expected the results of a benchmark, got {reason}") from error
+
+    def has(self, trial: Trial) -> bool:
+        """Whether a trial is done, and was done as it would be now."""
+        return self.records.get(trial.key, {}).get("recipe") == trial.recipe
+
+    def keep(self, trial: Trial, record: Record) -> None:
+        """Add a record and write the file. Raises ResultsError."""
+        self._read()
+        self.records[trial.key] = record
+        self.machine = self.machine or describe_machine()
+        text = json.dumps({"machine": self.machine, "trials": self.records}, indent=1)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path, text.encode())
+        except OSError as error:
+            raise ResultsError(f"{self.path}: expected a file that can be written, got {error.strerror}") from error
+
+    def of(self, trials: Sequence[Trial]) -> dict[tuple[str, str], list[Record]]:
+        """Records of those trials that are done, by row and agent, in the order of the trials."""
+        grouped: dict[tuple[str, str], list[Record]] = {}
+        for trial in sorted(trials, key=lambda trial: trial.seed):
+            if self.has(trial):
+                grouped.setdefault((trial.row, trial.agent), []).append(self.records[trial.key])
+        order = {(trial.row, trial.agent): None for trial in trials}
+        return {key: grouped[key] for key in order if key in grouped}
+
+
+class Summary(NamedTuple):
+    """What the seeds of one agent on one task say together."""
+
+    row: str
+    agent: str
+    bar: float
+    parameters: int
+    seeds: int
+    solved: int
+    score: Interval  # mean greedy return of the last evaluation
+    steps: Interval | None  # to the bar, over solved seeds, None without any
+    seconds: Interval | None
+
+
+def summarise(row: str, agent: str, records: Sequence[Record]) -> Summary:
+    """Put the records of several seeds together."""
+    solved = [record["solved"] for record in records if record["solved"]]
+    return Summary(
+        row,
+        agent,
+        records[0]["bar"],
+        records[0]["parameters"],
+        len(records),
+        len(solved),
+        bootstrap_interval([record["points"][-1]["score"] for record in records]),
+        bootstrap_interval([point["steps"] for point in solved]) if solved else None,
+        bootstrap_interval([point["seconds"] for point in solved]) if solved else None,
+    )

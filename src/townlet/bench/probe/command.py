@@ -1,0 +1,78 @@
+"""The command line of the memory probe."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from townlet.agent.networks import QNetwork
+from townlet.bench.probe.linear import ProbeError, probe
+from townlet.bench.probe.report import draw, tables, to_json
+from townlet.bench.probe.sights import Sampling
+from townlet.config import ConfigError, Level, load_level
+from townlet.evaluate import find_checkpoint, trained_network
+from townlet.run import checkpoint
+from townlet.run.run_directory import RunError, resolve_run, write_atomically
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, device_named, positive, whole
+
+
+def add_probe_arguments(parser: ArgumentParser) -> None:
+    """Add the probe's arguments to a command line."""
+    usual = Sampling()
+    parser.add_argument("--probe", metavar="RUN", required=True, help="a run's folder or name, latest, or a checkpoint")
+    parser.add_argument("--checkpoint", default="best", help="of a run: latest, best, or its name (default: best)")
+    parser.add_argument("--agents", type=positive, default=usual.agents, help=f"how many (default: {usual.agents})")
+    parser.add_argument("--ticks", type=positive, help="of each episode (default: all)")
+    parser.add_argument("--every", type=positive, default=usual.every, help=f"sample so often (default: {usual.every})")
+    parser.add_argument(
+        "--recent", type=positive, default=usual.recent, help=f"ticks of a short memory (default: {usual.recent})"
+    )
+    parser.add_argument("--epsilon", type=float, default=usual.epsilon, help="share of random actions (default: 0)")
+    parser.add_argument("--seed", type=whole, default=usual.seed, help=f"which episodes (default: {usual.seed})")
+    parser.add_argument("--out", type=Path, help="where the JSON and the picture go (default: the run's folder)")
+    parser.add_argument("--json", action="store_true", help="print the JSON and no tables")
+    parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+
+
+def main_probe(options: Namespace) -> int:
+    """Probe a run; returns the exit code: 0 done, 1 failed, 2 wrong use."""
+    try:
+        run, name = _find(options.probe, options.checkpoint, options.runs_dir)
+        level, network = _load(run, name, options.device)
+        ticks = level.max_steps if options.ticks is None else options.ticks
+        sampling = Sampling(options.agents, ticks, options.every, options.recent, options.epsilon, options.seed)
+        result = probe(level, network, sampling, options.device, lambda text: print(text, file=sys.stderr))
+        out = run if options.out is None else options.out
+        out.mkdir(parents=True, exist_ok=True)
+        found = json.dumps(to_json(result))
+        write_atomically(out / "memory_probe.json", found.encode())
+        draw(result, out / "memory_probe.png")
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+    except (RunError, checkpoint.CheckpointError, ProbeError, OSError) as error:
+        print(f"townlet bench memory: {error}", file=sys.stderr)
+        return FAILED
+    if options.json:
+        print(found)
+        return DONE
+    Console().print(*tables(result))
+    print(f"written: {out / 'memory_probe.json'} and {out / 'memory_probe.png'}")
+    return DONE
+
+
+def _find(reference: str, name: str, runs_dir: Path) -> tuple[Path, str]:
+    """The run's folder and the checkpoint's name; a checkpoint's own folder, RUN/checkpoints/NAME, says both."""
+    folder = Path(reference)
+    if (folder / checkpoint.MANIFEST).is_file():
+        return folder.resolve().parent.parent, folder.name
+    return resolve_run(reference, runs_dir), name
+
+
+def _load(run: Path, name: str, device: torch.device) -> tuple[Level, QNetwork]:
+    level = load_level(run / "config.yaml")
+    return level, trained_network(level, find_checkpoint(run / "checkpoints", name), device)

@@ -1,0 +1,4 @@
+"""The words of `townlet`, one file each.
+
+May import: ground, config, level, environment, agent, exploration, population, run, screen, train, evaluate, bench.
+"""

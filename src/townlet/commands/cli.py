@@ -1,0 +1,56 @@
+"""`townlet`: one command with a word for each of the others."""
+
+import sys
+from collections.abc import Sequence
+
+from townlet import evaluate, train
+from townlet.bench import __main__ as bench
+from townlet.commands import check_env, compare, levels, novelty, schema, transfer, validate
+from townlet.config import ConfigError
+from townlet.screen.command_line import FAILED, WRONG_USE, run_word
+
+USAGE = """usage: townlet COMMAND ...
+
+  train      train a population in a level
+  evaluate   play greedy episodes with a trained agent on unseen maps
+  transfer   play trained agents in other levels, all in one table
+  novelty    draw how new each cell of a town is to a curious agent
+  compare    draw the greedy survival of several runs into one picture
+  levels     list the shipped levels, or draw one
+  validate   check level files
+  schema     print the JSON Schema of level files, for editors
+  check-env  check a vector environment of Gymnasium, by its id
+  bench      benchmarks, as python -m townlet.bench
+
+townlet COMMAND --help says more."""
+
+
+COMMANDS = {
+    "train": train.main,
+    "evaluate": evaluate.main,
+    "transfer": transfer.main,
+    "novelty": novelty.main,
+    "compare": compare.main,
+    "levels": levels.main,
+    "validate": validate.main,
+    "schema": schema.main,
+    "check-env": check_env.main,
+    "bench": bench.main,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return run_word(words, COMMANDS, USAGE, "townlet", "townlet --help")
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+    except KeyboardInterrupt:
+        print(f"townlet {words[0]}: stopped", file=sys.stderr)
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

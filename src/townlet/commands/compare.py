@@ -1,0 +1,90 @@
+"""`townlet compare`: the greedy survival of several runs in one picture."""
+
+import sqlite3
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from townlet.bench.statistics import bootstrap_interval
+from townlet.config import Score, Task, load_task
+from townlet.run.curves import draw_comparison
+from townlet.run.metrics import MetricsStore
+from townlet.run.run_directory import RunError, resolve_run
+from townlet.screen.command_line import DONE, FAILED, Parser, cannot_write, labelled
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw the greedy survival, or return, of several runs into one picture."""
+    parser = Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
+    parser.add_argument(
+        "runs", nargs="+", type=labelled, metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
+    )
+    parser.add_argument("--title", default="", help="its title")
+    parser.add_argument(
+        "--by", nargs="+", choices=("steps", "seconds"), default=["steps", "seconds"], help="against what"
+    )
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    options = parser.parse_args(arguments)
+    stores: dict[str, list[MetricsStore]] = {}
+    tasks: list[Task] = []
+    try:
+        with ExitStack() as opened:
+            for label, reference in options.runs:
+                run = resolve_run(reference, options.runs_dir)
+                tasks.append(load_task(run / "config.yaml"))
+                store = MetricsStore(run / "metrics.sqlite", read_only=True)
+                opened.callback(store.close)
+                stores.setdefault(label or run.name, []).append(store)
+            score = _common_score(tasks)
+            first, ids = tasks[0], list(dict.fromkeys(task.id for task in tasks))
+            title = f"Level {first.id}, {first.name}" if len(ids) == 1 else f"Levels {', '.join(ids)}"
+            known = dict(
+                item for item in first.yardsticks.items() if all(item in task.yardsticks.items() for task in tasks)
+            )
+            draw_comparison(
+                stores, options.out, by=options.by, title=options.title or title, yardsticks=known, score=score
+            )
+            Console().print(_last_scores(stores, score))
+    except (RunError, sqlite3.Error) as error:
+        print(f"townlet compare: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        return cannot_write("townlet compare", error)
+    print(f"drawn into {options.out}")
+    return DONE
+
+
+def _common_score(tasks: Sequence[Task]) -> Score:
+    """Return the score of all tasks, with the limit where it is the same. Raises RunError where one has another."""
+    first = tasks[0].score
+    for task in tasks:
+        if task.score.word != first.word:
+            expected = f"runs told by {first.word}, as those of level {tasks[0].id}"
+            raise RunError(f"expected {expected}, got one of level {task.id}, told by {task.score.word}")
+    return first if all(task.score.limit == first.limit for task in tasks) else first._replace(limit=None)
+
+
+def _last_scores(stores: Mapping[str, Sequence[MetricsStore]], score: Score) -> Table:
+    """The last evaluation of each label's runs: mean over seeds and its bootstrap interval, steps and minutes."""
+    heads = ("runs", "seeds", f"greedy {score.word}", "95% interval", "each seed", "steps", "minutes")
+    table = Table(*heads, box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for label, runs in stores.items():
+        last = [run.evaluations()[-1] for run in runs if run.evaluations()]
+        if not last:
+            continue
+        scores = [float(one[score.key]) for one in last]
+        mean, low, high = bootstrap_interval(scores)
+        each = " ".join(f"{one:.4g}" for one in scores)
+        minutes = sum(one["elapsed"] for one in last) / len(last) / 60.0
+        steps = f"{max(one['step'] for one in last):,}"
+        interval = f"{low:.4g} to {high:.4g}" if len(last) > 1 else "-"  # one seed says nothing of others
+        table.add_row(Text(label), str(len(last)), f"{mean:.4g}", interval, each, steps, f"{minutes:.1f}")
+    return table

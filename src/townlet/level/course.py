@@ -1,0 +1,60 @@
+"""The parts of a level that say how its difficulty grows, and the worth of what is new."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from townlet.level.part import Name, Part, Positive, Rate, Ticks, Unit
+
+
+class Static(Part):
+    """The level as it is, from the first step to the last."""
+
+    kind: Literal["static"]
+
+
+class Stage(Part):
+    """The share `passive` of the passive change and drains of `meters` (null: all), and of no others; the reward."""
+
+    meters: Annotated[tuple[Name, ...], Field(strict=False)] | None = None
+    passive: Unit
+    reward: Literal["dense", "sparse"] = "dense"  # the level's reward, or its sparse_reward
+
+
+class Adversarial(Part):
+    """Each agent has a stage of its own, from the first on; see `curriculum.adversarial` for the rule.
+
+    Shares of survival are of the level's limit; entropy is that of softmax(q / temperature) over that of chance.
+    """
+
+    kind: Literal["adversarial"]
+    stages: Annotated[tuple[Stage, ...], Field(strict=False, min_length=2)]
+    episodes: Annotated[int, Field(ge=2, le=1000)]  # of an agent, that it is judged by
+    min_stay: Ticks  # steps of an agent in a stage before it may leave it
+    advance_above: Unit  # survival
+    retreat_below: Unit  # survival
+    least_progress: Rate = 0.0  # survival in the later half of the episodes less that in the earlier one
+    entropy_below: Unit
+    temperature: Annotated[float, Field(gt=0.0)]
+
+
+class Anneal(Part):
+    """When the weight of curiosity is multiplied by `factor`: see `exploration.annealing` for the rule."""
+
+    episodes: Annotated[int, Field(ge=1, le=1000)]  # of each agent, that are looked at
+    survival: Unit  # their mean survival, in shares of the time limit, is at least this
+    spread: Unit  # and its standard deviation at most this
+    factor: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Curiosity(Part):
+    """What is new is worth `weight`: the error of a network that predicts a frozen one (Burda et al., 2018).
+
+    Both have `hidden` layers and answer with `embedding` numbers. anneal null: the weight stays.
+    """
+
+    weight: Annotated[float, Field(gt=0.0)]
+    hidden: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
+    embedding: Positive
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
+    anneal: Anneal | None = None

@@ -1,0 +1,306 @@
+"""The one storage that both buffers share: a ring of steps for each agent, preallocated on the device.
+
+An episode of T steps lies in T + 1 consecutive slots of its agent's ring: T transitions, and a last slot that holds the
+observation after them. So the successor of a transition is always the next slot, no window can run into another
+episode, and the ring's seam needs no care: the slot being written next is itself such a last slot.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from townlet.replay.episodes import read_episode
+from townlet.sequences import Hidden, SequenceBatch
+
+
+class ReplayTape:
+    """A ring of `capacity // num_agents` transitions for each agent, in the order in which they were lived.
+
+    `hidden` is a network's memory for any batch, () without memory: the tape keeps the one before each step, or before
+    the step in every `stored_every`-th slot.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        num_agents: int,
+        obs_dim: int,
+        num_actions: int,
+        device: torch.device | str = "cpu",
+        hidden: Hidden = (),
+        stored_every: int = 1,
+    ) -> None:
+        if num_agents < 1 or capacity // num_agents < 2:
+            raise ValueError(
+                f"capacity: expected at least 2 transitions for each of {num_agents} agents, got {capacity}"
+            )
+        self.capacity, self.num_agents, self.obs_dim, self.num_actions = capacity, num_agents, obs_dim, num_actions
+        self.device = torch.device(device)
+        slots = capacity // num_agents + 1  # one holds the observation after the newest step
+        self.stored_every, self.slots = stored_every, -(-slots // stored_every) * stored_every
+        rows = num_agents * self.slots
+
+        def table(*shape: int, dtype: torch.dtype = torch.float32, rows: int = rows) -> Tensor:
+            return torch.zeros(rows, *shape, dtype=dtype, device=self.device)
+
+        self.features = table(obs_dim)
+        self.action_mask = table(num_actions, dtype=torch.bool)
+        self.actions = table(dtype=torch.int64)
+        self.previous_actions = table(dtype=torch.int64)
+        self.rewards_extrinsic = table()
+        self.rewards_intrinsic = table()
+        self.terminated = table(dtype=torch.bool)
+        self.truncated = table(dtype=torch.bool)
+        self.valid = table(dtype=torch.bool)  # a transition begins here
+        self.episode_step = table(dtype=torch.int32)
+        self.hidden = tuple(
+            table(part.shape[0], part.shape[2], dtype=part.dtype, rows=rows // stored_every) for part in hidden
+        )  # each [rows / stored_every, num_layers, hidden_dim]
+        self.base = torch.arange(num_agents, device=self.device) * self.slots  # [num_agents], first row of each ring
+        self.cursor = torch.zeros(num_agents, dtype=torch.int64, device=self.device)  # slot of the next transition
+        self.lived = torch.zeros(num_agents, dtype=torch.int32, device=self.device)  # steps of the running episode
+        # Slots of the newest steps of all agents, for `newest`: a ring of its own, since agents do not advance alike.
+        # Half as long as theirs, so that even episodes of one step, which take two slots each, are still there.
+        self.recent = torch.zeros(self.slots // 2, num_agents, dtype=torch.int64, device=self.device)
+        self.ended = torch.zeros((), dtype=torch.int64, device=self.device)  # episodes that ended, still stored or not
+        self.appended = 0
+        self.stored_episodes = 0
+
+    @torch.no_grad()
+    def append(
+        self,
+        features: Tensor,
+        action_mask: Tensor,
+        actions: Tensor,
+        rewards: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+        final_features: Tensor,
+        final_action_mask: Tensor,
+        hidden: Hidden = (),
+        rewards_intrinsic: Tensor | None = None,
+        skipped: Tensor | None = None,
+    ) -> None:
+        """Store one step of all agents without host synchronisation.
+
+        features [num_agents, obs_dim] and action_mask: before the step; final_features, final_action_mask: after it,
+        before any reset; hidden: memory before the step, each [num_layers, num_agents, hidden_dim]; skipped: whose
+        tick was no step, and is not stored. Raises RuntimeError on a tape of stored episodes.
+        """
+        if self.stored_episodes:
+            raise RuntimeError("append: expected a tape filled by append alone, got one that holds stored episodes")
+        slot, begins, ended = self.cursor, self.lived == 0, terminated | truncated
+        if skipped is not None:  # a reset is read as what the last slot of the episode before holds already: no step
+            slot, begins = (slot - skipped.long()) % self.slots, begins & ~skipped
+        row, after = self.base + slot, self.base + (slot + 1) % self.slots
+        self.features.index_copy_(0, row, features)
+        self.action_mask.index_copy_(0, row, action_mask)
+        self.actions.index_copy_(0, row, actions)
+        previous = torch.where(begins, self.num_actions, self.previous_actions[row])
+        self.previous_actions.index_copy_(0, row, previous)
+        self.previous_actions.index_copy_(0, after, actions)
+        self.rewards_extrinsic.index_copy_(0, row, rewards)
+        intrinsic = torch.zeros_like(rewards) if rewards_intrinsic is None else rewards_intrinsic
+        self.rewards_intrinsic.index_copy_(0, row, intrinsic)
+        self.terminated.index_copy_(0, row, terminated)
+        self.truncated.index_copy_(0, row, truncated)
+        self.valid.index_copy_(0, row, torch.ones_like(ended) if skipped is None else ~skipped)
+        self.episode_step.index_copy_(0, row, self.lived)
+        self._store_hidden(row, hidden)
+        self.features.index_copy_(0, after, final_features)
+        self.action_mask.index_copy_(0, after, final_action_mask)
+        self.valid.index_fill_(0, after, False)
+        self.recent[self.appended % len(self.recent)] = slot
+        self.cursor = (slot + 1 + ended.long()) % self.slots
+        self.lived = torch.where(ended if skipped is None else ended | skipped, 0, self.lived + 1)
+        self.ended += ended.sum()
+        self.appended += 1
+        self._written(row)
+
+    def _store_hidden(self, rows: Tensor, hidden: Hidden) -> None:
+        """Keep memories, each [num_layers, some, hidden_dim], of those `rows` [some] where memory is stored."""
+        place = rows // self.stored_every
+        for stored, part in zip(self.hidden, hidden, strict=True):
+            new = part.transpose(0, 1)  # [some, num_layers, hidden_dim]
+            if self.stored_every > 1:
+                new = torch.where((rows % self.stored_every == 0).view(-1, 1, 1), new, stored[place])
+            stored.index_copy_(0, place, new)
+
+    def hidden_before(self, rows: Tensor) -> Hidden:
+        """Memories before the steps in `rows` [batch], each [num_layers, batch, hidden_dim]; zero where none is."""
+        kept = (rows % self.stored_every == 0).view(-1, 1, 1)
+        found = (torch.where(kept, stored[rows // self.stored_every], 0.0) for stored in self.hidden)
+        return tuple(part.transpose(0, 1).contiguous() for part in found)
+
+    def _written(self, rows: Tensor) -> None:
+        """Take note of rows [some] that hold a new transition."""
+
+    @torch.no_grad()
+    def cut(self) -> None:
+        """End the running episodes where they are, as truncated: the next step of every agent begins one."""
+        running, newest = self.lived > 0, self.base + (self.cursor - 1) % self.slots
+        self.truncated[newest] |= running
+        self.cursor = (self.cursor + running.long()) % self.slots
+        self.ended, self.lived = self.ended + running.sum(), torch.zeros_like(self.lived)
+
+    @torch.no_grad()
+    def store_episode(self, episode: Mapping[str, Any]) -> None:
+        """Store one whole episode of T steps from elsewhere, in the agents' rings by turns.
+
+        `episode`: see `episodes.read_episode`. Raises ValueError for shapes that do not fit or an episode longer than
+        the ring, RuntimeError on a tape filled by `append`.
+        """
+        if self.appended:
+            raise RuntimeError("store_episode: expected a tape of stored episodes alone, got one filled by append")
+        whole = read_episode(episode, self.obs_dim, self.num_actions, self.hidden, self.device)
+        steps = len(whole.actions)
+        if steps + 1 > self.slots:
+            raise ValueError(f"episode: expected at most {self.slots - 1} steps, the capacity of one ring, got {steps}")
+        ring = self.stored_episodes % self.num_agents
+        rows = self.base[ring] + (self.cursor[ring] + torch.arange(steps + 1, device=self.device)) % self.slots
+        begun = rows[:-1]
+        self.features[rows], self.action_mask[rows] = whole.observations, whole.action_mask
+        self.actions[begun] = whole.actions
+        self.previous_actions[rows[0]], self.previous_actions[rows[1:]] = self.num_actions, whole.actions
+        self.rewards_extrinsic[begun], self.rewards_intrinsic[begun] = whole.rewards_extrinsic, whole.rewards_intrinsic
+        self.terminated[begun], self.truncated[begun] = whole.terminated, whole.truncated
+        self.valid[begun], self.valid[rows[-1]] = True, False
+        self.episode_step[begun] = torch.arange(steps, dtype=torch.int32, device=self.device)
+        kept = begun % self.stored_every == 0
+        self._store_hidden(begun[kept], tuple(part[:, kept] for part in whole.hidden))
+        self.cursor[ring] = (self.cursor[ring] + steps + 1) % self.slots
+        self.ended += 1
+        self.stored_episodes += 1
+        self._written(begun)
+
+    def __len__(self) -> int:
+        """Return the number of complete episodes: those stored from their first step to their end."""
+        return int((self.with_whole_past() & (self.terminated | self.truncated)).sum())
+
+    def with_whole_past(self) -> Tensor:
+        """Transitions whose episode is stored from its first on, [rows] bool."""
+        valid = self.valid.view(self.num_agents, self.slots)
+        position = torch.arange(2 * self.slots, device=self.device)  # twice round each ring, to look back over its seam
+        gap = torch.where(torch.cat([valid, valid], dim=1), 0, position).cummax(dim=1).values
+        unbroken = (position - gap)[:, self.slots :].flatten()  # [rows], steps up to here that are stored without a gap
+        return self.valid & (unbroken > self.episode_step)
+
+    @property
+    def num_transitions(self) -> int:
+        """Number of stored transitions, those of running episodes included."""
+        return int(self.valid.sum())
+
+    def windows(
+        self,
+        first: Tensor,
+        length: Tensor | int,
+        seq_len: int,
+        burn_in: int = 0,
+        intrinsic_weight: float | Tensor | None = None,
+    ) -> SequenceBatch:
+        """Read windows of `seq_len` steps that begin in rows `first` [batch], each at most `length` [batch] steps long.
+
+        A window ends with its episode: what follows is padding that repeats the last observation and is not valid.
+        `burn_in` steps of the same episode come before; where fewer are stored, padding comes first and the memory
+        begins at zero after it, as it does at an episode's start.
+        """
+        ring = first // self.slots * self.slots
+        offset = torch.arange(seq_len + 1, device=self.device)
+        slot = (first - ring).unsqueeze(1)  # [batch, 1]
+        rows = ring.unsqueeze(1) + (slot + offset) % self.slots  # [batch, seq_len + 1]
+        inside = self.valid[rows[:, :-1]] & (offset[:-1] < torch.as_tensor(length, device=self.device).view(-1, 1))
+        valid = inside.long().cumprod(dim=1).bool()
+        steps = valid.sum(dim=1, keepdim=True)  # [batch, 1]: the slot after the last valid step holds its successor
+        rows = ring.unsqueeze(1) + (slot + torch.minimum(offset, steps)) % self.slots
+        if not burn_in:
+            return self._read(rows, valid, None, intrinsic_weight)
+        before = torch.arange(-1, -burn_in - 1, -1, device=self.device)  # backwards
+        past = self.valid[ring.unsqueeze(1) + (slot + before) % self.slots].long().cumprod(dim=1)  # [batch, burn_in]
+        reach = past.sum(dim=1, keepdim=True)  # [batch, 1]: steps of the episode that are stored before the window
+        back = torch.maximum(before.flip(0), -reach)
+        rows = torch.cat([ring.unsqueeze(1) + (slot + back) % self.slots, rows], dim=1)
+        valid = torch.cat([torch.zeros_like(past, dtype=torch.bool), valid], dim=1)
+        time = torch.arange(burn_in + seq_len + 1, device=self.device)
+        reset = (time == burn_in - reach) & (reach < burn_in)
+        return self._read(rows, valid, reset, intrinsic_weight, burn_in)
+
+    def newest(self, seq_len: int, intrinsic_weight: float | Tensor | None = None) -> SequenceBatch:
+        """Read the last `seq_len` steps of every agent, [num_agents, seq_len]; memory is reset where an episode begins.
+
+        A reset is not valid, nor a truncated step, whose successor is in no window. Raises ValueError before that many.
+        """
+        stored = min(self.appended, len(self.recent))
+        if not 1 <= seq_len <= stored:
+            raise ValueError(f"seq_len: expected 1 to {stored}, the steps appended and kept, got {seq_len}")
+        slots = self._newest_slots(seq_len)
+        slots = torch.cat([slots, (slots[:, -1:] + 1) % self.slots], dim=1)
+        rows = self.base.unsqueeze(1) + slots
+        terminated, truncated, lived = (part[rows[:, :-1]] for part in (self.terminated, self.truncated, self.valid))
+        reset = torch.cat([torch.zeros_like(lived[:, :1]), terminated | truncated | ~lived], dim=1)
+        valid = (terminated | ~truncated) & lived
+        return self._read(rows, valid, reset, intrinsic_weight)
+
+    def _newest_slots(self, seq_len: int) -> Tensor:
+        """Slots of the last `seq_len` steps of every agent, [num_agents, seq_len]; see `newest`."""
+        newest = torch.arange(self.appended - seq_len, self.appended, device=self.device) % len(self.recent)
+        return self.recent[newest].t()
+
+    def _read(
+        self,
+        rows: Tensor,
+        valid: Tensor,
+        reset: Tensor | None,
+        intrinsic_weight: float | Tensor | None,
+        burn_in: int = 0,
+    ) -> SequenceBatch:
+        steps, first = rows[:, :-1], rows[:, 0]
+        rewards = self.rewards_extrinsic[steps]
+        if intrinsic_weight is not None:  # mixed here and nowhere else
+            rewards = rewards + intrinsic_weight * self.rewards_intrinsic[steps]
+        return SequenceBatch(
+            observations=self.features[rows],
+            action_mask=self.action_mask[rows],
+            actions=self.actions[steps],
+            rewards=rewards,
+            terminated=self.terminated[steps],
+            valid=valid,
+            previous_actions=self.previous_actions[rows],
+            hidden=self.hidden_before(first),
+            weights=torch.ones(len(first), device=self.device),
+            where=rows[:, burn_in],
+            reset=reset,
+            burn_in=burn_in,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that is stored, and where writing goes on."""
+        return {
+            "shape": [self.num_agents, self.slots, self.obs_dim, self.num_actions, self.stored_every],
+            "appended": self.appended,
+            "stored_episodes": self.stored_episodes,
+            **{name: getattr(self, name) for name in _TENSORS},
+            "hidden": list(self.hidden),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned. Raises ValueError, with both numbers, for another size or width."""
+        names = ("num_agents", "slots", "obs_dim", "num_actions", "stored_every")
+        for name, mine, theirs in zip(names, self.state_dict()["shape"], state["shape"], strict=True):
+            if mine != theirs:
+                raise ValueError(f"tape: expected {name} {mine}, got a state with {theirs}")
+        widths, theirs = ([list(part.shape[1:]) for part in parts] for parts in (self.hidden, state["hidden"]))
+        if widths != theirs:
+            raise ValueError(f"tape: expected hidden of {widths}, num_layers and width, got a state with {theirs}")
+        for name in _TENSORS:
+            getattr(self, name).copy_(state[name])
+        for mine_part, theirs_part in zip(self.hidden, state["hidden"], strict=True):
+            mine_part.copy_(theirs_part)
+        self.appended, self.stored_episodes = state["appended"], state["stored_episodes"]
+
+
+_TENSORS = (
+    "features", "action_mask", "actions", "previous_actions", "rewards_extrinsic", "rewards_intrinsic", "terminated",
+    "truncated", "valid", "episode_step", "cursor", "lived", "recent", "ended",
+)  # fmt: skip

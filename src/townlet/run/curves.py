@@ -1,0 +1,222 @@
+"""The learning curves of a run as one picture."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from townlet.config import Score
+from townlet.run.metrics import MetricsStore
+from townlet.run.run_directory import write_atomically
+
+# Okabe and Ito's colours, told apart by colour-blind readers too.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#8A5A99", "#666666"
+SKY, AMBER, BLACK = "#56B4E9", "#E69F00", "#000000"
+RUNS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK)  # in the order in which they are given
+_SMOOTHING = 40  # a trend averages over 1/40 of the records
+
+
+def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapping[str, float], score: Score) -> None:
+    """Draw the score, loss, values and speed against environment steps into a PNG, whole or not at all.
+
+    `yardsticks` are scores that are known, by name (random, scripted). What has not been
+    recorded is left out. Raises OSError where the file cannot be written, and sqlite3.Error where the store fails.
+    """
+    figure = Figure(figsize=(12.5, 7.5), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    figure.suptitle(title, fontsize=14, fontweight="bold")
+    ((scores, loss), (values, speed)) = figure.subplots(2, 2, sharex=True)
+    _draw_score(scores, store, yardsticks, score)
+    _draw_loss(loss, store)
+    _draw_values(values, store)
+    _draw_speed(speed, store)
+    for axes in (scores, loss, values, speed):
+        _finish(axes)
+    for axes in (values, speed):
+        axes.set_xlabel("environment steps, all agents")
+    save(figure, path)
+
+
+def draw_comparison(
+    runs: Mapping[str, Sequence[MetricsStore]],
+    path: Path,
+    *,
+    by: Sequence[str],
+    title: str,
+    yardsticks: Mapping[str, float],
+    score: Score,
+) -> None:
+    """Draw the greedy score of several runs into a PNG, whole or not at all; a panel for each of `by`: steps, seconds.
+
+    Runs under one label are seeds of the same thing: each is a thin line, their mean, where all were evaluated, a thick
+    one. Raises OSError where the file cannot be written, and sqlite3.Error where a store fails.
+    """
+    figure = Figure(
+        figsize=(6.25 + 3.15 * len(by), 4.8), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
+    )
+    figure.suptitle(title, fontsize=14, fontweight="bold")
+    panels = {"steps": ("step", "environment steps, all agents"), "seconds": ("elapsed", "seconds")}
+    for axes, (field, name) in zip(
+        figure.subplots(1, len(by), sharey=True, squeeze=False)[0], [panels[one] for one in by], strict=True
+    ):
+        for color, (label, stores) in zip(cycle(RUNS), runs.items(), strict=False):
+            _draw_seeds(axes, stores, field, score.key, color, label)
+        axes.set_ylabel(f"greedy {score.word} on {score.unseen}{_unit(score)}")
+        axes.set_xlabel(name)
+        _draw_yardsticks(axes, yardsticks, score)
+        _finish(axes)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all. Raises OSError."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_atomically(path, picture.getvalue())
+
+
+def _draw_seeds(axes: Axes, stores: Sequence[MetricsStore], field: str, key: str, color: str, label: str) -> None:
+    seeds = [[(one["step"], one[field], one[key]) for one in store.evaluations()] for store in stores]
+    for seed in seeds:
+        axes.plot([x for _, x, _ in seed], [y for _, _, y in seed], color=color, linewidth=0.8, alpha=0.5)
+    shared = sorted(set.intersection(*({step for step, _, _ in seed} for seed in seeds))) if seeds else []
+    means = [np.mean([(x, y) for seed in seeds for at, x, y in seed if at == step], axis=0) for step in shared]
+    axes.plot([x for x, _ in means], [y for _, y in means], color=color, linewidth=2.0, marker="o", ms=3.5, label=label)
+
+
+def format_steps(steps: float, _position: object = None) -> str:
+    """Return a short number for an axis: 2M, 1.5M, 250k, 40."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(steps) >= size:
+            return f"{steps / size:.4g}{letter}"
+    return f"{steps:.4g}"
+
+
+def _draw_score(axes: Axes, store: MetricsStore, yardsticks: Mapping[str, float], score: Score) -> None:
+    axes.set_title(score.word.capitalize(), loc="left", fontsize=11)
+    axes.set_ylabel("episode length [steps]" if _unit(score) else "return of an episode")
+    _plot_trend(axes, store, score.rollout, BLUE, "training")
+    _plot(axes, store, f"eval/{score.key}", ORANGE, "greedy evaluation", marker="o", markersize=3.5)
+    _draw_yardsticks(axes, yardsticks, score)
+
+
+def _unit(score: Score) -> str:
+    return " [steps]" if score.key == "mean_ep_length" else ""
+
+
+def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float], score: Score) -> None:
+    """Lines for known scores and for the greatest possible one, named at their right ends."""
+    lines = {f"{name} {value:.4g}": value for name, value in yardsticks.items() if math.isfinite(value)}
+    if score.limit is not None:
+        lines[f"limit {score.limit:.4g}"] = score.limit
+    for label, height in lines.items():
+        axes.axhline(height, color=GREY, linewidth=0.9, linestyle=":" if label.startswith("limit ") else "--", zorder=1)
+    if score.limit is not None:
+        axes.set_ylim(bottom=0)
+    bottom, top = axes.get_ylim()
+    top = max([top, *(1.05 * height for height in lines.values())])
+    bottom = min([bottom, *lines.values()])
+    axes.set_ylim(bottom, top)
+    for (label, _), height in zip(lines.items(), _spread(list(lines.values()), 0.06 * (top - bottom)), strict=True):
+        axes.annotate(
+            label, (1, height), xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
+            va="center", fontsize=8.5, color=GREY, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _draw_loss(axes: Axes, store: MetricsStore) -> None:
+    axes.set_title("Loss and gradient", loc="left", fontsize=11)
+    axes.set_ylabel("loss, gradient norm [log scale]")
+    _plot_trend(axes, store, "train/grad_norm", GREEN, "gradient norm", positive=True)
+    _plot_trend(axes, store, "train/loss", BLUE, "loss", positive=True)
+    if axes.lines:
+        axes.set_yscale("log")
+
+
+def _draw_values(axes: Axes, store: MetricsStore) -> None:
+    axes.set_title("Values", loc="left", fontsize=11)
+    axes.set_ylabel("mean Q [discounted reward]")
+    _plot_trend(axes, store, "train/q_mean", BLUE, "mean Q")
+
+
+def _draw_speed(axes: Axes, store: MetricsStore) -> None:
+    axes.set_title("Speed", loc="left", fontsize=11)
+    axes.set_ylabel("environment steps per second")
+    axes.yaxis.set_major_formatter(FuncFormatter(format_steps))
+    _plot_trend(axes, store, "time/fps", BLUE, "steps per second")
+    axes.set_ylim(bottom=0)
+    steps, epsilon = _series(store, "train/epsilon")
+    if not steps.size:
+        return
+    right = axes.twinx()
+    (line,) = right.plot(steps, epsilon, color=PURPLE, linewidth=1.4)
+    axes.plot([], [], color=line.get_color(), label="epsilon (right)")  # one legend for both axes
+    right.set_ylabel("epsilon [share of random actions]")
+    right.set_ylim(0, 1.05)
+    right.spines["top"].set_visible(False)
+
+
+def _plot_trend(axes: Axes, store: MetricsStore, name: str, color: str, label: str, *, positive: bool = False) -> None:
+    """Plot a noisy series faintly, with its running mean over it."""
+    steps, values = _series(store, name, positive=positive)
+    window = len(values) // _SMOOTHING
+    if window < 2:
+        _plot(axes, store, name, color, label, positive=positive)
+        return
+    sums = np.cumsum(np.insert(values, 0, 0.0))
+    last = np.arange(1, len(values) + 1)
+    first = np.maximum(last - window, 0)
+    axes.plot(steps, values, color=color, linewidth=0.6, alpha=0.3)
+    axes.plot(steps, (sums[last] - sums[first]) / (last - first), color=color, linewidth=1.6, label=label)
+
+
+def _plot(
+    axes: Axes, store: MetricsStore, name: str, color: str, label: str, *, positive: bool = False, **style: Any
+) -> None:
+    steps, values = _series(store, name, positive=positive)
+    if len(steps) == 1:  # a line needs two points
+        style.setdefault("marker", "o")
+    if steps.size:
+        axes.plot(steps, values, color=color, linewidth=1.4, label=label, **style)
+
+
+def _series(store: MetricsStore, name: str, *, positive: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return the finite (and, for a log scale, positive) records of a name as steps and values."""
+    records = np.array(store.scalars(name), dtype=np.float64).reshape(-1, 2)
+    kept = records[np.isfinite(records[:, 1]) & ((records[:, 1] > 0) | (not positive))]
+    return kept[:, 0], kept[:, 1]
+
+
+def _finish(axes: Axes) -> None:
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.grid(color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        # Above the axes: no curve can run under it.
+        axes.legend(
+            loc="lower right", bbox_to_anchor=(1.01, 0.98), ncols=2, frameon=False, fontsize=9, handlelength=1.4
+        )
+    else:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "no data yet", transform=axes.transAxes, ha="center", va="center", color=GREY)
+
+
+def _spread(heights: list[float], gap: float) -> list[float]:
+    """Return label heights at least `gap` apart, each as near above its own as that allows."""
+    placed: dict[int, float] = {}
+    below = -math.inf
+    for index in sorted(range(len(heights)), key=heights.__getitem__):
+        placed[index] = below = max(heights[index], below + gap)
+    return [placed[index] for index in range(len(heights))]

@@ -1,1 +1,0 @@
-"""What a training run keeps: replay, checkpoints, metrics and the run folder."""

@@ -1,0 +1,121 @@
+"""`python -m townlet.bench memory`, in this process, on a plan of its own."""
+
+import json
+
+import pytest
+
+from support.benchmarks import SMALL
+from townlet.bench import __main__ as command
+from townlet.bench.memory import plan
+from townlet.config import ConfigError
+
+PLAN = """
+peer: {num_envs: 2, n_steps: 64, batch_size: 32, learning_rate: 0.0003, gamma: 0.99, hidden: 8}
+peer_seeds: 1
+rows:
+  balance: {task: TASK, settings: SETTINGS, bar: 5.0, agents: [recurrent, control]}
+  balance-again: {task: TASK, settings: SETTINGS, bar: 1000.0, agents: [recurrent]}
+"""
+
+
+@pytest.fixture
+def bench(tmp_path, capsys):
+    """Run the command on a small plan; returns its exit code and what it said."""
+    settings = json.dumps({**SMALL, "training.total_steps": 128})
+    task = json.dumps(str(plan.configs_directory() / "gym.yaml"))
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN.replace("TASK", task).replace("SETTINGS", settings))
+
+    def run(*arguments):
+        files = ["--plan", str(path), "--json", str(tmp_path / "results.json"), "--jobs", "1"]
+        try:
+            code = command.main(["memory", *files, *arguments])
+        except SystemExit as stopped:
+            code = stopped.code
+        return code, capsys.readouterr()
+
+    return run
+
+
+def test_all_rows_are_run_kept_shown_and_drawn(bench, tmp_path):
+    code, said = bench("--seeds", "1", "--markdown", str(tmp_path / "page.md"))
+    assert code == 0, said
+    trials = json.loads((tmp_path / "results.json").read_text())["trials"]
+    assert list(trials) == ["balance/recurrent/100", "balance/control/100", "balance-again/recurrent/100"]
+    assert "balance/recurrent/100: reached 5 after 64 steps" in said.out
+    assert "balance-again/recurrent/100: return" in said.out
+    assert "1 of 1" in said.out and "0 of 1" in said.out
+    assert {path.name for path in tmp_path.glob("*.png")} == {"balance.png", "balance-again.png"}
+    assert "| balance-again | 1000 | recurrent |" in (tmp_path / "page.md").read_text()
+
+
+def test_a_second_call_runs_only_what_is_missing(bench, tmp_path):
+    results = tmp_path / "results.json"
+    bench("--seeds", "1", "--tasks", "balance")
+    kept = json.loads(results.read_text())
+    kept["trials"].pop("balance/control/100")
+    kept["trials"]["balance/recurrent/100"]["mark"] = "first"
+    results.write_text(json.dumps(kept))
+    code, said = bench("--seeds", "1", "--tasks", "balance")
+    trials = json.loads(results.read_text())["trials"]
+    assert code == 0
+    assert trials["balance/recurrent/100"]["mark"] == "first" and "balance/control/100" in trials
+    assert "balance/recurrent/100: " not in said.out and "balance/control/100: " in said.out
+
+
+def test_an_unknown_row_is_one_line_and_exit_code_2(bench):
+    code, said = bench("--tasks", "balanse")
+    assert code == 2
+    assert said.err == "--tasks: expected some of balance, balance-again, got balanse; did you mean 'balance'?\n"
+
+
+def test_broken_results_are_one_line_and_exit_code_1(bench, tmp_path):
+    (tmp_path / "results.json").write_text("?")
+    code, said = bench()
+    assert code == 1
+    assert said.err.startswith("townlet bench memory: ") and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "got"), [([], "nothing"), (["memry"], "'memry'")])
+def test_a_wrong_word_is_one_line(words, got, capsys):
+    assert command.main(words) == 2
+    said = capsys.readouterr()
+    expected = "expected one of env, learner, train, scale, gpu, memory"
+    assert said.err == f"townlet bench: {expected}, got {got} (see townlet bench --help)\n"
+
+
+def test_the_shipped_plan_is_right_and_tells_recipes_of_seeds_apart():
+    trials = plan.trials_of(plan.load_plan(), None, seeds=range(2), peers=True)
+    assert len({trial.key for trial in trials}) == len(trials)
+    assert len({(trial.row, trial.agent, trial.recipe) for trial in trials}) == len(trials)
+    assert not any(
+        trial.agent == "peer" for trial in plan.trials_of(plan.load_plan(), None, seeds=range(1), peers=False)
+    )
+    assert [trial.seed for trial in trials] == sorted(trial.seed for trial in trials)  # a whole seed before the next
+
+
+def test_the_peer_has_fewer_seeds_and_a_budget_of_its_own(tmp_path):
+    path = tmp_path / "plan.yaml"
+    text = PLAN.replace("SETTINGS", "{}").replace("TASK", json.dumps(str(plan.configs_directory() / "gym.yaml")))
+    path.write_text(text.replace("[recurrent, control]", "[control, peer]"))
+    path.write_text(path.read_text().replace("bar: 5.0,", "bar: 5.0, budgets: {peer: 77},"))
+    trials = plan.trials_of(plan.load_plan(str(path)), ["balance"], seeds=range(3), peers=True)
+    assert [one.budget for one in trials] == [500_000, 77, 500_000, 500_000]  # the task's own but for the peer
+    assert [(one.agent, one.seed) for one in trials] == [("control", 0), ("peer", 0), ("control", 1), ("control", 2)]
+
+
+def test_a_level_of_the_town_is_no_row(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN.replace("TASK", '"2"').replace("SETTINGS", "{}"))
+    with pytest.raises(ConfigError, match=r"balance: expected a task of Gymnasium, got 2, a level of the town"):
+        plan.trials_of(plan.load_plan(str(path)), None, seeds=range(1), peers=False)
+
+
+def test_the_shipped_plan_of_the_kit_changes_one_thing_a_row():
+    trials = plan.trials_of(plan.load_plan("kit"), None, seeds=range(1), peers=False)
+    assert len({trial.recipe for trial in trials}) == len(trials) > 15
+
+
+def test_an_unknown_plan_is_told_with_those_that_there_are():
+    with pytest.raises(ConfigError, match=r"--plan: expected one of kit, memory or a path .* got memroy"):
+        plan.load_plan("memroy")

@@ -1,0 +1,35 @@
+"""Public tasks of memory are learned, by the shipped recipes; a window that is too short for a lag shows it."""
+
+import pytest
+
+from townlet.bench.memory.plan import load_plan, trials_of
+from townlet.bench.memory.trials import run_trial
+
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
+
+
+def outcome(row, agent="recurrent", budget=None):
+    """The record of one shipped row, seed 0."""
+    pytest.importorskip("popgym" if row.startswith("repeat") else "bsuite", reason="it is in the bench extra")
+    trial = next(one for one in trials_of(load_plan(), [row], range(1), peers=False) if one.agent == agent)
+    return run_trial(trial._replace(budget=budget or trial.budget), lambda standing: None)
+
+
+def test_repeat_previous_easy_is_solved_in_a_tenth_of_the_peers_steps_and_not_without_memory():
+    assert outcome("repeat-previous-easy")["solved"]["steps"] <= 20_000
+    assert -0.6 < outcome("repeat-previous-easy", "control", budget=10_000)["points"][-1]["score"] < -0.3
+
+
+def test_a_lag_of_30_is_answered_right_in_100_of_100_episodes():
+    record = outcome("memory-length-30")
+    assert record["solved"] is not None and record["solved"]["score"] == pytest.approx(1.0)
+
+
+def test_windows_of_8_from_zero_stay_at_chance_over_a_lag_of_12():
+    record = outcome("memory-length-12-window-8-zero", budget=20_000)
+    assert all(abs(point["score"]) < 0.4 for point in record["points"])  # four standard deviations of 100 coins
+
+
+@pytest.mark.parametrize("start", ["stored", "burn-in"])
+def test_windows_of_8_learn_a_lag_of_12_from_stored_memory_and_after_a_burn_in(start):
+    assert outcome(f"memory-length-12-window-8-{start}")["solved"] is not None

@@ -1,0 +1,63 @@
+"""The command line of the probe: runs and checkpoints, what is written and printed, and what is refused."""
+
+import json
+
+import pytest
+
+from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
+from townlet.bench.probe.command import add_probe_arguments, main_probe
+from townlet.config import load_level
+from townlet.run import checkpoint
+from townlet.run.training_run import resolved_config
+from townlet.screen.command_line import Parser
+
+FEW = ["--agents", "96", "--ticks", "24", "--every", "2", "--device", "cpu"]
+
+
+def run_probe(*words):
+    parser = Parser(prog="probe")
+    add_probe_arguments(parser)
+    return main_probe(parser.parse_args(["--probe", *map(str, words), *FEW]))
+
+
+def made_run(path, level):
+    checkpoint.save(path / "checkpoints", 8, network_of(level).state_dict(), {}, best_score=1.0)
+    checkpoint.save(path / "checkpoints", 16, network_of(level).state_dict(), {}, best_score=0.5)
+    (path / "config.yaml").write_text(resolved_config(level))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return made_run(tmp_path_factory.mktemp("run"), load_level("2", SMALL_NETWORK))
+
+
+def test_a_run_gets_tables_json_and_a_picture(run, capsys):
+    assert run_probe(run) == 0
+    printed = capsys.readouterr()
+    assert "cell of the map" in printed.out and "playing 96 episodes" in printed.err
+    found = json.loads((run / "memory_probe.json").read_text())
+    assert found["sampling"] == {"agents": 96, "ticks": 24, "every": 2, "recent": 8, "epsilon": 0.0, "seed": 0}
+    assert (run / "memory_probe.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_checkpoint_is_named_by_its_folder_or_within_its_run(run, tmp_path, capsys):
+    """The best is the one of step 8; the other has weights, and so answers, of its own."""
+    printed = []
+    for words in ([run], [run / "checkpoints" / "step_000000008"], [run / "checkpoints" / "step_000000016"],
+                  [run, "--checkpoint", "latest"]):  # fmt: skip
+        assert run_probe(*words, "--json", "--out", tmp_path / "out") == 0
+        printed.append(json.loads(capsys.readouterr().out))
+    assert printed[0] == printed[1] != printed[2] == printed[3]
+    assert json.loads((tmp_path / "out" / "memory_probe.json").read_text()) == printed[3]
+
+
+def test_what_cannot_be_probed_is_one_line(tmp_path, capsys):
+    plain = made_run(tmp_path / "plain", load_level("1", {"network.hidden": [8]}))
+    assert run_probe(plain) == 1
+    assert capsys.readouterr().err == "townlet bench memory: expected a network with memory, got one without\n"
+    assert run_probe("nowhere", "--runs-dir", tmp_path / "none") == 1
+    assert capsys.readouterr().err.startswith("townlet bench memory: no run 'nowhere'")
+    few = load_level("2", {**SMALL_NETWORK, **FEW_MAPS, "max_steps": 2})
+    assert run_probe(made_run(tmp_path / "few", few)) == 1
+    assert "expected places that 50 samples have seen, got none" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""The map of novelty: each cell's own error, on the map that is asked for, drawn by a command."""
+
+import pytest
+import torch
+
+from support.learning import FRESH, network_of
+from townlet import train
+from townlet.commands import cli
+from townlet.commands.novelty import novelty_map
+from townlet.config import load_level
+from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.exploration.rnd import make_curiosity
+
+KEY = "{weight: 0.5, hidden: [8], embedding: 4, learning_rate: 0.01}"
+CURIOUS = FRESH | {"training.curiosity": KEY, "grid": "{width: 5, height: 4}"}
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """A folder with two small runs: `curious`, and `plain`."""
+    monkeypatch.setattr("townlet.run.training_run.draw_curves", lambda *_, **__: None)
+    for name, settings in (("curious", CURIOUS), ("plain", FRESH)):
+        flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        flags += ["--set", "evaluation.episodes=4", "--run-name", name, "--runs-dir", str(tmp_path)]
+        assert train.main([*flags, "--total-steps", "128", "--plain", "--device", "cpu"]) == 0
+    return tmp_path
+
+
+def test_a_cell_has_the_error_of_what_is_seen_there():
+    """By an error that is the normalised x plus 10 y plus, of the affordance underfoot, 100 for the bed."""
+    level = load_level("2", CURIOUS)
+    env = VectorizedEnv(level, 64, compile=False)
+    curiosity, slices = make_curiosity(level, env), env.observation_layout.slices
+    assert curiosity is not None
+    weights = torch.zeros(env.obs_dim)
+    weights[slices["position"]], weights[slices["underfoot"].start] = torch.tensor([1.0, 10.0]), 100.0
+    curiosity.novelty = lambda features: features @ weights  # type: ignore[method-assign]
+    new = novelty_map(env, network_of(level), curiosity, 3)
+    expected = torch.arange(5) / 4.0 + 10.0 * torch.arange(4).unsqueeze(1) / 3.0  # [height, width]
+    bed = 3 * len(level.affordances) + list(level.affordances).index("Bed")
+    expected[int(env.tables.place_y[bed]), int(env.tables.place_x[bed])] += 100.0
+    torch.testing.assert_close(new, expected)
+
+
+def test_the_command_draws_a_picture(runs, capsys):
+    out = runs / "map.png"
+    assert cli.main(["novelty", "curious", "--runs-dir", str(runs), "--out", str(out), "--map", "2"]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG") and "drawn into" in capsys.readouterr().out
+    assert cli.main(["novelty", "curious", "--runs-dir", str(runs), "--out", str(runs / "map.odd")]) == 0
+    assert (runs / "map.odd").read_bytes().startswith(b"\x89PNG")  # whatever its name
+    capsys.readouterr()
+    assert cli.main(["novelty", "curious", "--runs-dir", str(runs), "--out", str(runs / "no" / "map.png")]) == 1
+    assert capsys.readouterr().err == (f"townlet novelty: cannot write {runs}/no/map.png: No such file or directory\n")
+    assert cli.main(["novelty", "plain", "--runs-dir", str(runs), "--out", str(out)]) == 1
+    assert "expected a curious run" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["novelty", "curious", "--runs-dir", str(runs), "--map", "32"])
+    assert "--map: expected 0 to 31, got 32" in capsys.readouterr().err

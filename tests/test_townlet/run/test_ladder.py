@@ -1,0 +1,260 @@
+"""Level after level: what each gets of the steps, when one is left, what goes up, and what a resumed ladder does."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from support.learning import network_of
+from townlet import train
+from townlet.agent.carrying import Interface, carry_weights
+from townlet.config import ConfigError, load_level
+from townlet.population.evaluation import Evaluator
+from townlet.run import checkpoint, training_run
+from townlet.run import ladder as ladders
+from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
+from townlet.run.run_directory import RunDirectory, RunError, resolve_run
+from townlet.run.training_run import TrainingRun
+
+SMALL = {
+    "network": '{"kind": "recurrent", "encoder": {"kind": "joint", "width": 6}, "hidden": 5, "head": 5}',
+    "training.num_agents": "8", "training.mode.minibatches": "2", "evaluation.episodes": "4", "max_steps": "30",
+    "layout.training_maps": "32", "layout.evaluation_maps": "16",
+}  # fmt: skip
+ALL = ["0", "0.5", "1", "2", "2.5", "3"]
+
+
+def climb(runs: Path, *arguments: str, levels: str = "1,2,3", settings: dict[str, str] | None = None) -> Path:
+    """Climb a small ladder in this process; returns its folder."""
+    chosen = {key: value for key, value in SMALL.items() if key != "network"} | (settings or {})
+    flags = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
+    common = ["--plain", "--device", "cpu", "--runs-dir", str(runs), "--run-name", "up"]
+    assert train.main(["--curriculum", levels, *flags, *common, *arguments]) == 0
+    return runs / "ladder" / "up"
+
+
+def facts(folder: Path) -> dict:
+    return json.loads((folder / "ladder.json").read_text())
+
+
+def last_weights(run: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.load_latest(run / "checkpoints", pytest.fail).model
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    monkeypatch.setattr(training_run, "draw_curves", lambda *_, **__: None)
+
+
+# --- before the first step ----------------------------------------------------------------------------------------
+
+
+def test_all_levels_have_the_network_of_the_last_so_that_the_shipped_ones_make_a_ladder():
+    levels = load_levels(ALL, {})
+    assert [level.id for level in levels] == ALL
+    assert {level.network for level in levels} == {load_level("3").network}
+
+
+def test_what_reads_a_part_that_some_level_does_not_show_is_left_out():
+    asked = {"network.frontier": True}
+    assert [level.network.frontier for level in load_levels(["2", "2.5"], asked)] == [True, True]
+    assert [level.network.directions for level in load_levels(["0.5", "1"], {})] == [True, True]
+    assert [level.network.directions for level in load_levels(["0", "0.5"], {})] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("references", "overrides", "said"),
+    [
+        (["2"], {}, "two levels or more, each once, got 2"),
+        (["2", "1", "2"], {}, "each once, got 2, 1, 2"),
+        (["2", "station"], {}, "from level 2 to station: affordances: expected the same vocabulary, Bed, "),
+        (["1", "2-reference"], {}, "level 1: network.encoder.kind: expected joint, since no window is observed"),
+        (["0", "cartpole-without-velocities"], {}, "expected a level of the town"),
+    ],
+)
+def test_a_ladder_that_cannot_be_climbed_is_refused_before_it_begins(references, overrides, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        load_levels(references, overrides)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--curriculum", "0,1", "--level", "2"], "--curriculum begins with its first level"),
+        (["--curriculum", "0,1", "--resume", "latest"], "--resume goes on as it is"),
+        (["--curriculum", "0,1", "--mastery", "1.5"], "expected a number above 0 and up to 1, got '1.5'"),
+        (["--mastery", "0.5"], "--mastery is of a ladder"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        train.main(arguments)
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1
+
+
+def test_a_ladder_refused_leaves_nothing(tmp_path, capsys):
+    command = ["--curriculum", "2,station", "--runs-dir", str(tmp_path), "--device", "cpu", "--plain"]
+    assert train.main(command) == 2
+    assert capsys.readouterr().err.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_dry_run_tells_the_plan_of_each_level_and_leaves_nothing(tmp_path, capsys):
+    command = ["--curriculum", ",".join(ALL), "--runs-dir", str(tmp_path), "--device", "cpu", "--dry-run"]
+    assert train.main([*command, "--total-steps", "10_840_000", "--mastery", "0.8"]) == 0
+    said = capsys.readouterr().out
+    # The shipped levels have 0.4, 3, 15, 40, 30 and 20 million steps: a tenth of each.
+    assert re.findall(r"steps +([\d,]+) in all;", said) == [
+        "40,000", "300,000", "1,500,000", "4,000,000", "3,000,000", "2,000,000",
+    ]  # fmt: skip
+    assert "10,840,000 steps in all; a level is left at 80% of its limit" in said
+    assert not list(tmp_path.iterdir())
+
+
+# --- budgets ------------------------------------------------------------------------------------------------------
+
+
+def test_steps_are_shared_out_in_proportion_and_pace_what_depends_on_them():
+    levels = load_levels(["0", "0.5"], {})  # 400,000 and 3,000,000
+    assert share_out(levels, 34_000) == [4_000, 30_000]
+    paced = with_budget(load_level("0", {"training.decay_steps": 200_000}), 40_000)
+    assert paced.training.total_steps == 40_000 and paced.training.decay_steps == 20_000
+    assert paced.evaluation.every == 10_000  # 100,000 of 400,000
+
+
+def test_what_mastered_levels_leave_is_lived_on_the_last(tmp_path):
+    levels = load_levels(["1", "2", "3"], SMALL | {"training.total_steps": 400})
+    ladder = Ladder.create(tmp_path, "up", levels, 0.9, None)
+    first = ladder.rung()
+    assert first is not None and first.level.id == "1" and first.goal == 27.0 and not first.begun  # 0.9 of 30
+    assert first.level.training.total_steps == 400
+    ladder.leave(Outcome(104, 29.0, True))
+    ladder.leave(Outcome(400, 12.0, False))
+    last = Ladder.open(ladder.path).rung()
+    assert last is not None and last.level.id == "3" and last.goal is None
+    assert last.level.training.total_steps == 1200 - 104 - 400
+    ladder.leave(Outcome(696, 29.0, False))
+    assert ladder.rung() is None and ladder.newest().name == "3_temporal_mechanics"
+
+
+# --- climbing -----------------------------------------------------------------------------------------------------
+
+
+def evaluate_as(monkeypatch, survival):
+    whole = Evaluator.evaluate
+    monkeypatch.setattr(Evaluator, "evaluate", lambda *a, **k: whole(*a, **k) | {"mean_ep_length": survival})
+
+
+def test_a_level_is_left_at_mastery_or_when_its_steps_are_used_up(tmp_path, monkeypatch, capsys):
+    """A greedy survival of 20 of 30 on all: enough for 0.6, not for 0.7."""
+    evaluate_as(monkeypatch, 20.0)
+    steps = {"training.total_steps": "320", "evaluation.every": "160"}
+    left = facts(climb(tmp_path / "low", "--mastery", "0.6", settings=steps))["outcomes"]
+    assert [(one["steps"], one["mastered"]) for one in left] == [(160, True), (160, True), (640, False)]
+    assert [one["score"] for one in left] == [20.0] * 3
+    left = facts(climb(tmp_path / "high", "--mastery", "0.7", settings=steps))["outcomes"]
+    assert [(one["steps"], one["mastered"]) for one in left] == [(320, False)] * 3
+    assert str(tmp_path / "high" / "ladder" / "up" / "3_temporal_mechanics") in capsys.readouterr().out
+
+
+def test_each_level_begins_with_the_weights_of_the_one_below(tmp_path, monkeypatch):
+    begun = []
+    loop = TrainingRun._loop
+
+    def watched(run: TrainingRun) -> None:
+        begun.append((run.task, {name: value.clone() for name, value in run.population.network.state_dict().items()}))
+        assert run.population.learner.target is not None
+        target = run.population.learner.target.state_dict()
+        assert all(torch.equal(value, target[name]) for name, value in begun[-1][1].items())
+        loop(run)
+
+    monkeypatch.setattr(TrainingRun, "_loop", watched)
+    folder = climb(tmp_path, settings={"training.total_steps": "160", "training.target_every": "3"})
+    assert [task.id for task, _ in begun] == ["1", "2", "3"]
+    runs = [folder / name for name in facts(folder)["rungs"]]
+    for (below, _), (above, weights), run in zip(begun, begun[1:], runs, strict=False):
+        old, new = network_of(below), network_of(above)
+        old.load_state_dict(last_weights(run))
+        carry_weights(old, Interface.of(below), new, Interface.of(above))
+        assert all(torch.equal(value, weights[name]) for name, value in new.state_dict().items())
+
+
+def test_each_level_is_an_ordinary_run_and_the_newest_is_the_latest(tmp_path):
+    folder = climb(tmp_path, settings={"training.total_steps": "80"})
+    assert resolve_run("latest", tmp_path) == folder / "3_temporal_mechanics"
+    for name in facts(folder)["rungs"]:
+        for part in ("config.yaml", "meta.json", "metrics.sqlite", "checkpoints/latest.json"):
+            assert (folder / name / part).is_file(), part
+    taken = ["--curriculum", "1,2", "--runs-dir", str(tmp_path), "--run-name", "up", "--device", "cpu", "--plain"]
+    assert train.main(taken) == 1
+
+
+# --- going on -----------------------------------------------------------------------------------------------------
+
+
+def test_a_ladder_is_found_by_its_path_its_name_or_a_run_in_it(tmp_path):
+    levels = load_levels(["1", "2"], SMALL)
+    folder = Ladder.create(tmp_path, "up", levels, 0.9, None).path
+    references = [str(folder), "up", "latest", "1_full_observability", str(folder / "2_partial_observability")]
+    assert {find_ladder(reference, tmp_path) for reference in references} == {folder}
+    RunDirectory.create(tmp_path, "2_partial_observability", 0, "alone").write_config("")
+    assert find_ladder("alone", tmp_path) is None
+
+
+def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
+    steps = {"training.total_steps": "160"}
+    whole = climb(tmp_path / "whole", settings=steps)
+    loop = TrainingRun._loop
+
+    def stopped(run: TrainingRun) -> None:
+        if run.task.id == "2":
+            step = run.population.step
+
+            def once_more() -> dict[str, torch.Tensor]:
+                run.stop.wanted = run.population.env_steps >= 80
+                return step()
+
+            monkeypatch.setattr(run.population, "step", once_more)
+        loop(run)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingRun, "_loop", stopped)
+        parts = climb(tmp_path / "parts", settings=steps)
+    assert len(facts(parts)["outcomes"]) == 1
+    again = ["--resume", "latest", "--runs-dir", str(tmp_path / "parts")]
+    assert train.main([*again, "--device", "cpu", "--plain"]) == 0
+    assert facts(parts)["outcomes"] == facts(whole)["outcomes"]
+    for name in facts(whole)["rungs"]:
+        one, other = last_weights(whole / name), last_weights(parts / name)
+        assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_level_mastered_but_not_yet_left_is_left_when_resumed(tmp_path, monkeypatch):
+    """The process ends between the last checkpoint and the note in ladder.json."""
+    monkeypatch.setattr(ladders.Ladder, "leave", lambda *_: (_ for _ in ()).throw(RunError("power cut")))
+    monkeypatch.setattr(training_run, "REPORTS_IN_A_RUN", 1)
+    evaluate_as(monkeypatch, 30.0)
+    flags = [word for key, value in SMALL.items() if key != "network" for word in ("--set", f"{key}={value}")]
+    steps = ["--set", "training.total_steps=320", "--set", "evaluation.every=160"]
+    common = ["--runs-dir", str(tmp_path), "--device", "cpu", "--plain"]
+    assert train.main(["--curriculum", "1,2", "--run-name", "up", *flags, *steps, *common]) == 1
+    monkeypatch.undo()
+    assert train.main(["--resume", "up", *common]) == 0
+    outcomes = facts(tmp_path / "ladder" / "up")["outcomes"]
+    assert outcomes[0] == {"steps": 160, "score": 30.0, "mastered": True}
+    assert outcomes[1]["steps"] == 480
+
+
+def test_a_ladder_goes_on_as_it_is(tmp_path, capsys):
+    folder = climb(tmp_path, settings={"training.total_steps": "80"})
+    capsys.readouterr()
+    assert train.main(["--resume", str(folder), "--total-steps", "900", "--device", "cpu"]) == 2
+    assert "a ladder goes on as it is" in capsys.readouterr().err
+    assert train.main(["--resume", str(folder), "--device", "cpu"]) == 0
+    assert "nothing is left to train: every level of the ladder is done" in capsys.readouterr().out
+    (folder / "ladder.json").write_text('{"rungs": []}')
+    assert train.main(["--resume", str(folder), "--device", "cpu"]) == 1
+    assert "ladder.json: expected a ladder" in capsys.readouterr().err

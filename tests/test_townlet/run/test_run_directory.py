@@ -1,0 +1,210 @@
+"""Run folders are named, locked, found and described."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import townlet
+from townlet.run import run_directory
+from townlet.run.run_directory import RunDirectory, RunError, describe_machine, open_log, resolve_run
+
+HOLDER = """
+import pathlib, sys, time
+from townlet.run.run_directory import RunDirectory
+run = RunDirectory.open(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def make_run(runs: Path, name: str, *, slug: str = "level", checkpoint_time: float | None = None) -> Path:
+    """Make a run as training leaves it; `checkpoint_time` in seconds since the epoch, or none."""
+    with RunDirectory.create(runs, slug, seed=0, run_name=name) as run:
+        run.write_config("seed: 0\n")
+        if checkpoint_time is not None:
+            manifest = run.checkpoints / "step_000000001" / "manifest.json"
+            manifest.parent.mkdir()
+            manifest.write_text("{}")
+            os.utime(manifest, (checkpoint_time, checkpoint_time))
+    return run.path
+
+
+def test_a_run_is_named_by_time_and_seed_with_a_suffix_where_taken(tmp_path, monkeypatch):
+    class Noon(run_directory.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 1, 1, 12, 0, 0, tzinfo=tz)
+
+    monkeypatch.setattr(run_directory, "datetime", Noon)
+    names = []
+    for _ in range(3):
+        with RunDirectory.create(tmp_path / "runs", "2_partial", seed=7) as run:
+            names.append(str(run.path.relative_to(tmp_path)))
+            assert run.checkpoints.is_dir() and run.evaluation.is_dir()
+    first = "runs/2_partial/20260101-120000_s7"
+    assert names == [first, f"{first}-2", f"{first}-3"]
+
+
+def test_a_chosen_name_is_kept_and_must_be_free(tmp_path):
+    with RunDirectory.create(tmp_path, "level", 0, "my run-1.2") as run:
+        assert run.path == tmp_path / "level" / "my run-1.2"
+        with pytest.raises(RunError, match=r"exists already"):
+            RunDirectory.create(tmp_path, "level", 0, "my run-1.2")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/abs", "a\\b", "a\nb", " a", "a\0", "latest"])
+def test_a_name_that_is_no_plain_name_is_refused(tmp_path, name):
+    with pytest.raises(RunError, match=r"run name .* is not a plain name"):
+        RunDirectory.create(tmp_path, "level", 0, name)
+    with pytest.raises(RunError, match=r"level slug .* is not a plain name"):
+        RunDirectory.create(tmp_path, name, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_config_and_meta_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    with RunDirectory.create(tmp_path, "level", 0) as run:
+        run.write_config("seed: 1\n")
+        run.write_meta({"seed": 1, "path": Path("x")})
+        assert run.config_path.read_text() == "seed: 1\n"
+        assert json.loads(run.meta_path.read_text()) == {"seed": 1, "path": "x"}
+
+        def fail(*arguments):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", fail)
+        with pytest.raises(RunError, match=r"cannot write .*config.yaml: No space left"):
+            run.write_config("seed: 2\n")
+        assert run.config_path.read_text() == "seed: 1\n"
+        assert sorted(entry.name for entry in run.path.glob(".*")) == [".lock"]
+
+
+def test_an_unwritable_runs_folder_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"cannot make a run folder in .*Not a directory"):
+        RunDirectory.create(tmp_path / "file", "level", 0)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
+def test_a_forbidden_runs_folder_is_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(RunError, match=r"Permission denied"):
+        RunDirectory.create(tmp_path, "level", 0)
+    tmp_path.chmod(0o700)
+
+
+def test_a_second_holder_is_told_who_holds_the_run(tmp_path):
+    with RunDirectory.create(tmp_path, "level", 0, "a") as run:
+        run.write_config("")
+        with pytest.raises(RunError, match=f"run {run.path} is held by process {os.getpid()}$"):
+            RunDirectory.open(run.path)
+    RunDirectory.open(run.path).close()
+    run.close()  # closing twice is harmless
+
+
+def test_a_killed_holder_frees_the_run(tmp_path):
+    path = make_run(tmp_path, "a")
+    environment = {**os.environ, "PYTHONPATH": str(Path(townlet.__file__).parents[1])}
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match=f"held by process {holder.pid}$"):
+            RunDirectory.open(path)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    RunDirectory.open(path).close()
+
+
+def test_what_is_no_run_folder_is_not_opened(tmp_path):
+    for path in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(RunError, match=r"is not a run folder: expected config.yaml"):
+            RunDirectory.open(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_latest_is_the_run_with_the_most_recent_checkpoint(tmp_path):
+    make_run(tmp_path, "older", checkpoint_time=1000)
+    newest = make_run(tmp_path, "newest", slug="other", checkpoint_time=2000)
+    make_run(tmp_path, "without")
+    assert resolve_run("latest", tmp_path) == newest
+
+
+def test_latest_falls_back_to_a_run_without_checkpoint(tmp_path):
+    path = make_run(tmp_path, "only")
+    (tmp_path / "level" / "no_run").mkdir()
+    assert resolve_run("latest", tmp_path) == path
+
+
+def test_a_run_is_found_by_name_by_level_and_name_and_by_path(tmp_path):
+    path = make_run(tmp_path / "runs", "a")
+    for reference in ("a", "level/a", str(path), f"{path}/"):
+        assert resolve_run(reference, tmp_path / "runs") == path
+
+
+def test_an_unknown_or_ambiguous_run_names_those_that_exist(tmp_path):
+    with pytest.raises(RunError, match=r"there are no runs in"):
+        resolve_run("latest", tmp_path)
+    for number in range(7):
+        make_run(tmp_path, f"r{number}", checkpoint_time=1000 + number)
+    with pytest.raises(RunError, match=r"no run 'x' in .*: there are level/r6, level/r5, .* and 2 more$"):
+        resolve_run("x", tmp_path)
+    make_run(tmp_path, "r0", slug="other")
+    with pytest.raises(RunError, match=r"several runs are named 'r0' in .*: there are level/r0, other/r0$"):
+        resolve_run("r0", tmp_path)
+
+
+def test_the_log_has_plain_lines_with_the_time_and_goes_on_after_a_resume(tmp_path):
+    for line in ("started", "resumed"):
+        log = open_log(tmp_path / "train.log")
+        log.info(line)
+        log.handlers[0].close()
+    lines = (tmp_path / "train.log").read_text().splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO resumed", lines[1])
+
+
+def test_a_full_disk_does_not_stop_the_log(capfd):
+    log = open_log(Path("/dev/full"))
+    log.info("lost")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_log_that_cannot_be_opened_is_one_line(tmp_path):
+    with pytest.raises(RunError, match=r"cannot write .*Is a directory"):
+        open_log(tmp_path)
+
+
+def test_the_machine_is_described_in_json(monkeypatch):
+    facts = json.loads(json.dumps(describe_machine(level="2", seed=3)))
+    assert facts["level"] == "2" and facts["seed"] == 3
+    assert facts["townlet"] == townlet.__version__ and facts["cpu_count"] >= 1 and facts["threads"] >= 1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", facts["started"])
+    assert {"torch", "python", "numpy", "platform", "cpu", "cuda_devices", "command"} <= set(facts)
+
+
+def test_git_state_is_the_commit_and_whether_the_tree_has_changes(tmp_path, monkeypatch):
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        return subprocess.run(
+            ["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True, text=True
+        )
+
+    source = tmp_path / "module.py"
+    source.write_text("")
+    unknown = {"git_commit": None, "git_dirty": None}
+    assert run_directory._git_state(source) == unknown  # no checkout
+    git("init", "-q")
+    assert run_directory._git_state(source) == unknown  # in a checkout that does not hold it
+    git("add", "module.py")
+    git("commit", "-qm", "first")
+    commit = git("rev-parse", "HEAD").stdout.strip()
+    assert run_directory._git_state(source) == {"git_commit": commit, "git_dirty": False}
+    source.write_text("changed")
+    assert run_directory._git_state(source) == {"git_commit": commit, "git_dirty": True}
+    monkeypatch.setenv("PATH", "")
+    assert run_directory._git_state(source) == unknown  # no git
