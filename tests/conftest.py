@@ -1,8 +1,9 @@
-"""One thread for each test process: tests are small, and run on all cores at once."""
+"""One thread for each test process: tests are small, and run on all cores at once. Products are those of commands."""
 
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start; set before PyTorch is imported
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"  # as commands set it, before any test uses oneDNN, which reads it once
 
 import pytest
 import torch

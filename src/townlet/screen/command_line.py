@@ -84,7 +84,8 @@ def hasten_products(device: torch.device) -> None:
 
     oneDNN's kernels for AVX-512 take half the time of MKL's on processors that are not Intel's. PyTorch asks for them
     only where bfloat16 may take the place of float32. It does not here: oneDNN is told to use no more than AVX-512, and
-    that has none. It reads so when it is first used. Elsewhere, and where somebody chose a limit, nothing changes.
+    that has none. Elsewhere, where somebody chose a limit, and where oneDNN was used before it was told, which it reads
+    once, nothing changes.
     """
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
@@ -92,6 +93,14 @@ def hasten_products(device: torch.device) -> None:
     has_kernels = torch.backends.cpu.get_cpu_capability() == "AVX512"
     if has_kernels and os.environ.setdefault(ONEDNN_LIMIT, NO_BFLOAT16) == NO_BFLOAT16:
         torch.set_float32_matmul_precision("medium")
+        if not _products_are_float32():
+            torch.set_float32_matmul_precision("highest")
+
+
+def _products_are_float32() -> bool:
+    """Whether a product keeps a digit that bfloat16 does not have."""
+    factor = torch.full((64, 64), 1.0 + 2.0**-12)  # smaller products are not oneDNN's
+    return bool((factor @ factor > 64.0).all())
 
 
 def keep_memory() -> None:

@@ -63,6 +63,13 @@ def test_with_avx512_onednn_multiplies_and_is_kept_in_float32(monkeypatch, preci
     assert precision == ["medium", "medium"]
 
 
+def test_where_onednn_was_used_before_it_was_told_products_stay_exact(monkeypatch, precision):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(command_line, "_products_are_float32", lambda: False)
+    device_named("cpu")
+    assert precision == ["medium", "highest"]
+
+
 def test_who_chose_what_onednn_may_use_keeps_exact_products(monkeypatch, precision):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setenv(LIMIT, "AVX512_CORE_AMX")
@@ -71,10 +78,14 @@ def test_who_chose_what_onednn_may_use_keeps_exact_products(monkeypatch, precisi
     assert precision == []
 
 
-def test_products_of_a_command_on_the_cpu_are_those_of_float32():
-    code = """
+@pytest.mark.parametrize("before", ["", "torch.conv2d(torch.ones(8, 16, 32, 32), torch.ones(16, 16, 3, 3))"])
+def test_products_of_a_command_on_the_cpu_are_those_of_float32(before, monkeypatch):
+    """Also where oneDNN was at work before a command told it what it may use, as in a notebook."""
+    monkeypatch.delenv(LIMIT, raising=False)
+    code = f"""
 import torch
 from townlet.screen.command_line import device_named
+{before}
 device_named("cpu")
 left, right = torch.randn(64, 256), torch.randn(256, 64)
 error = (left @ right - (left.double() @ right.double())).abs().max()
