@@ -18,6 +18,7 @@ from townlet.run import checkpoint
 from townlet.run.fit import misfit
 from townlet.run.run_directory import RunError, resolve_run
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, whole
+from townlet.screen.process import run_as_process
 from townlet.seeding import stream_seed
 
 OF_LEARNING = ("network", "training", "evaluation")  # keys of a task that say nothing of its world
@@ -145,4 +146,4 @@ def describe(task: Task, result: dict[str, Any], random: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_process(main))

@@ -2,9 +2,7 @@
 
 import argparse
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,10 @@ from townlet.run.climb import climb, describe_climb
 from townlet.run.ladder import Ladder, find_ladder, load_levels
 from townlet.run.plan import Wishes, describe, make_plan
 from townlet.run.run_directory import RunDirectory, RunError, resolve_run
-from townlet.run.training_run import TrainingRun, train_in, write_about
+from townlet.run.training_run import TrainingFailedError, TrainingRun, train_in, write_about
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
-from townlet.screen.signals import stop_on_signals
+from townlet.screen.process import run_as_process
+from townlet.screen.signals import StopRequest, stop_on_signals
 from townlet.screen.what_next import say_what_next
 
 MASTERY = 0.9  # of the limit
@@ -75,11 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.mastery and not options.curriculum:
         parser.error("--mastery is of a ladder: it goes with --curriculum")
     try:
-        return _train(options)
+        with stop_on_signals() as stop:
+            return _train(options, stop)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, TrainingDivergedError, WorldError) as error:
+    except (RunError, checkpoint.CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError) as error:
         print(f"townlet train: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -87,10 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _train(options: argparse.Namespace) -> int:
+def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     ladder = find_ladder(options.resume, options.runs_dir) if options.resume else None
     if options.curriculum or ladder:
-        return _climb(options, ladder)
+        return _climb(options, ladder, stop)
     resumed = resolve_run(options.resume, options.runs_dir) if options.resume else None
     task, wishes = _load(options, resumed), _wishes(options)
     check_env(task)
@@ -110,13 +110,12 @@ def _train(options: argparse.Namespace) -> int:
         elif taught:
             training.load_weights(taught)
 
-    with stop_on_signals() as stop, _quiet_writer_threads():
-        train_in(run, task, plan, wishes, stop, begin)
+    training = train_in(run, task, plan, wishes, stop, begin)
     say_what_next(run.path, run.path, stop.wanted)
-    return DONE
+    return FAILED if training.aside.missing else DONE
 
 
-def _climb(options: argparse.Namespace, path: Path | None) -> int:
+def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
     """Train in the levels of a ladder: a new one, or that at `path`."""
     wishes, mastery = _wishes(options), options.mastery or MASTERY
     if path is None:
@@ -131,10 +130,9 @@ def _climb(options: argparse.Namespace, path: Path | None) -> int:
         ladder = Ladder.open(path)
         if ladder.rung() is None:
             print("nothing is left to train: every level of the ladder is done")
-    with stop_on_signals() as stop, _quiet_writer_threads():
-        climb(ladder, wishes, stop)
+    missing = climb(ladder, wishes, stop)
     say_what_next(ladder.path, ladder.newest(), stop.wanted)
-    return DONE
+    return FAILED if missing else DONE
 
 
 def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
@@ -171,16 +169,5 @@ def _new_run(task: Task, options: argparse.Namespace) -> RunDirectory:
     return run
 
 
-@contextmanager
-def _quiet_writer_threads() -> Iterator[None]:
-    """TensorBoard writes in a thread of its own, whose failure to write is told in one line, not in a traceback too."""
-    former = threading.excepthook
-    threading.excepthook = lambda failure: None if issubclass(failure.exc_type, OSError) else former(failure)
-    try:
-        yield
-    finally:
-        threading.excepthook = former
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_process(main, printing=False))

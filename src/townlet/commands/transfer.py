@@ -22,6 +22,7 @@ from townlet.population.evaluation import evaluate
 from townlet.run.checkpoint import CheckpointError
 from townlet.run.run_directory import RunError, resolve_run
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, labelled, positive
+from townlet.screen.process import run_as_process
 
 HOME = "*"  # marks the level that an agent learned in
 
@@ -197,4 +198,4 @@ def _show(table: TransferTable) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_process(main))

@@ -10,8 +10,12 @@ from townlet.run.training_run import TrainingRun, train_in, write_about
 from townlet.screen.signals import StopRequest
 
 
-def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> None:
-    """Train in the levels of a ladder, from where it stands to the last or until stopped."""
+def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> set[str]:
+    """Train in the levels of a ladder, from where it stands to the last or until stopped.
+
+    Returns what the runs' folders lack, as `SideEffects.missing` names it.
+    """
+    missing = set[str]()
     while (rung := ladder.rung()) and not stop.wanted:
         plan = make_plan(rung.level, wishes, rung.goal)
         run = RunDirectory.open(rung.path)
@@ -24,8 +28,10 @@ def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> None:
                 ladder.teach(training.population)
 
         training = train_in(run, rung.level, plan, wishes, stop, begin)
+        missing |= training.aside.missing
         if not stop.wanted:
             ladder.leave(Outcome(training.population.env_steps, training.score, training.mastered))
+    return missing
 
 
 def describe_climb(levels: Sequence[Level], wishes: Wishes, total_steps: int | None, mastery: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 
 from townlet.config import Task
-from townlet.population.evaluation import Evaluator
+from townlet.population.evaluation import Evaluator, Stopped
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.plan import Plan
 from townlet.seeding import stream_seed
@@ -29,18 +29,23 @@ class Examiner:
         times = (1 + bool(population.hidden)) * (plan.total_steps // plan.evaluate_every)
         seed = stream_seed(task.training.seed, "evaluation")
         self.evaluator = Evaluator(task, task.evaluation.episodes, seed, device, times)
+        self.prepared = False  # whether there is a world for evaluations: making it may take seconds
 
-    def examine(self) -> Report:
-        """Evaluate with memory and, where there is one, without."""
+    def examine(self, stopped: Stopped) -> Report:
+        """Evaluate with memory and, where there is one, without.
+
+        Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
+        """
         population, key = self.population, self.task.score.key
-        result, memory = self.evaluator.evaluate(population.network), dict[str, float]()
+        result, memory = self.evaluator.evaluate(population.network, stopped=stopped), dict[str, float]()
         if population.hidden:
-            forgetful = self.evaluator.evaluate(population.network, forget_every=1)
+            forgetful = self.evaluator.evaluate(population.network, 1, stopped)
             result["memory_ablation_gap"] = result[key] - forgetful[key]
             memory["memory/ablation_gap"] = result["memory_ablation_gap"]
             drift = population.stored_state_drift()
             if drift is not None:
                 memory["memory/stored_state_drift"] = drift
+        self.prepared = True
         return Report(result, result[key], memory)
 
     def tell(self, report: Report, step: int) -> str:

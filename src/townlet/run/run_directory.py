@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import logging
 import os
 import platform
 import subprocess
@@ -179,21 +178,6 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def open_log(path: Path) -> logging.Logger:
-    """Return a logger that appends plain lines with the time to `path`; raises RunError where it cannot.
-
-    A line that cannot be written later (disk full) is dropped: a log never stops or clutters a training run.
-    """
-    try:
-        handler = _QuietFileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    logger = logging.Logger("townlet", logging.INFO)  # unregistered: two runs in one process keep to their own files
-    logger.addHandler(handler)
-    return logger
-
-
 def describe_machine(**facts: object) -> dict[str, object]:
     """Return what meta.json says: versions, git state, machine, command line and start time (UTC), then `facts`."""
     return {
@@ -211,11 +195,6 @@ def describe_machine(**facts: object) -> dict[str, object]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
     }
-
-
-class _QuietFileHandler(logging.FileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:
-        pass
 
 
 def _plain_name(name: str, what: str) -> str:

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from typing import NoReturn
 
 import torch
 
@@ -10,30 +11,44 @@ from townlet.agent.networks import count_parameters
 from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles_for, make_env
-from townlet.environment.types import Environment
+from townlet.environment.types import Environment, WorldError
+from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import checkpoint, examiner, saved
+from townlet.run.board import quiet_writer_threads
 from townlet.run.curves import draw_curves
 from townlet.run.examiner import Examiner
+from townlet.run.log import close_log, open_log
 from townlet.run.metrics import MetricsStore, MetricsWriter, evaluation_scalars
 from townlet.run.pace import Pace
 from townlet.run.plan import Plan, Wishes, passes
-from townlet.run.run_directory import RunDirectory, describe_machine, open_log
+from townlet.run.run_directory import RunDirectory, describe_machine
+from townlet.run.side_effects import SideEffects, reason_of
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, RunHeader, Snapshot, make_reporter
+from townlet.screen.unfailing import Unfailing
+from townlet.screen.what_next import stopped_and_saved
 
 SECONDS_BETWEEN_REPORTS = 1.0
 REPORTS_IN_A_RUN = 400  # records of the metrics, evenly over the steps of a run
 
 
+class TrainingFailedError(Exception):
+    """An error ended a training; one line: where, what was raised, and what was saved."""
+
+
 class TrainingRun:
-    """A population in a run folder. Use `resume` or `load_weights` before `train`, or neither."""
+    """A population in a run folder. Use `resume` or `load_weights` before `train`, or neither.
+
+    What fails beside the training is told and does not end it; `aside.missing` then names what the folder lacks.
+    """
 
     def __init__(
         self, task: Task, plan: Plan, run: RunDirectory, reporter: Reporter, device: torch.device, stop: StopRequest
     ) -> None:
         self.task, self.plan, self.run, self.reporter, self.stop = task, plan, run, reporter, stop
-        self.device, self.log = device, open_log(run.log_path)
+        self.device, self.log = device, open_log(run.log_path, self._miss_log)
+        self.aside = SideEffects(self.log, lambda text: self.reporter.message(text, "red"))
         self.population = VectorizedPopulation(task, self._make_env())
         self.examiner = Examiner(task, plan, self.population, device)
         self.elapsed_before, self.started = 0.0, time.monotonic()
@@ -80,33 +95,64 @@ class TrainingRun:
         self.population.learner.copy_to_target()
 
     def close(self) -> None:
-        """Close the environment and the log."""
-        self.population.env.close()
-        self.examiner.close()
-        for handler in self.log.handlers:
-            handler.close()
+        """Close the environments and the log."""
+        with self.aside.attempt("close the environment"):
+            self.population.env.close()
+        with self.aside.attempt("close the environment of the evaluations"):
+            self.examiner.close()
+        close_log(self.log)
 
     def tell(self, text: str, style: str = "") -> None:
         """Say something to the person and to the log."""
         self.log.info(text)
         self.reporter.message(text, style)
 
+    def _miss_log(self, text: str) -> None:
+        self.aside.missing.add("write the log")
+        self.reporter.message(text, "red")
+
     def train(self) -> None:
         """Train to the plan's end or until stopped; the last state is saved and evaluated.
 
-        Raises TrainingDivergedError (nothing is saved then) and, if the last save fails, CheckpointError.
+        Raises TrainingDivergedError (nothing is saved then), CheckpointError if the last save fails, and
+        TrainingFailedError where something else was raised.
         """
         self.metrics = MetricsWriter(self.run.metrics_path, report=self.tell, resume_step=self.resumed_at)
         try:
             self.reporter.start(self._header())
+            self._live()
+        finally:
+            self.stop.unsaved = False
+            with self.aside.attempt("write the metrics"):
+                if not self.metrics.close():
+                    self.aside.missing.add("write the metrics")
+        self._draw()
+
+    def _live(self) -> None:
+        """Train, and save the last state, whatever ends it."""
+        try:
             self._loop()
             if self.population.env_steps != self.saved_at:
-                self._save(self._evaluate() if not self.stop.wanted else None)
-            self._draw()
+                self._save(None if self.stop.wanted else self._evaluate())
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"step {self.population.env_steps:,}: {error}") from error
-        finally:
-            self.metrics.close()
+        except checkpoint.CheckpointError:
+            raise
+        except (Exception, SystemExit) as error:  # of an environment, or for want of memory
+            self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> NoReturn:
+        """Save what was learned before an error ended it, where the population is whole; raises TrainingFailedError."""
+        step, refused = self.population.env_steps, ""
+        self.log.error("step %d: the training ends by an error", step, exc_info=error)
+        if self.population.whole and step > max(self.saved_at, 0):
+            try:
+                self._save(None)
+            except checkpoint.CheckpointError as failure:
+                refused = f"{failure}; "
+        kept = f"{refused}saved up to step {self.saved_at:,}" if self.saved_at >= 0 else f"{refused}nothing was saved"
+        reason = str(error) if isinstance(error, WorldError) else reason_of(error)
+        raise TrainingFailedError(f"step {step:,}: {reason}; {kept}; more in {self.run.log_path}") from error
 
     def _loop(self) -> None:
         population, plan = self.population, self.plan
@@ -114,6 +160,7 @@ class TrainingRun:
         record_every = max(size, plan.total_steps // REPORTS_IN_A_RUN)
         self.pace.begin(population)
         while population.env_steps < plan.total_steps and not self.stop.wanted and not self.mastered:
+            self.stop.unsaved = True
             self.learned = population.step() or self.learned
             step = population.env_steps
             if passes(step, record_every, size):
@@ -128,7 +175,8 @@ class TrainingRun:
     def _record(self) -> None:
         learned = {name: float(value) for name, value in self.learned.items()}
         metrics = self.population.read_metrics() | learned | {"time/fps": self.pace.rate_since_record(self.population)}
-        self.metrics.write_scalars(self.population.env_steps, metrics, self.elapsed)
+        with self.aside.attempt("write the metrics"):
+            self.metrics.write_scalars(self.population.env_steps, metrics, self.elapsed)
         self._show(metrics)
         self._tell_uncaptured()
 
@@ -143,16 +191,20 @@ class TrainingRun:
         rate, split = self.pace.measure(self.population)
         self.reporter.update(Snapshot(self.population.env_steps, self.elapsed, rate, split, self.pace.latest))
 
-    def _evaluate(self) -> float:
-        """Evaluate, keep and tell what that found; returns the score."""
-        step, report = self.population.env_steps, self.examiner.examine()
-        if report.memory:
+    def _evaluate(self) -> float | None:
+        """Evaluate, keep and tell what that found; returns the score, None where it failed or a signal came first."""
+        step, report = self.population.env_steps, None
+        if not self.examiner.prepared:
+            self._save_or_go_on(None)  # then a signal may end the process while a world is compiled
+        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError):
+            report = self.examiner.examine(lambda: self.stop.wanted)
+        if report is None:
+            return None
+        with self.aside.attempt("write the metrics"):
             self.metrics.write_scalars(step, report.memory, self.elapsed)
-        self.metrics.write_evaluation(step, report.result, self.elapsed)
-        try:
+            self.metrics.write_evaluation(step, report.result, self.elapsed)
+        with self.aside.attempt(f"write {self.run.evaluation}"):
             examiner.keep(report, self.run.evaluation, step)
-        except OSError as error:
-            self.tell(f"cannot write {self.run.evaluation}: {error.strerror}; training goes on", "yellow")
         self.tell(self.examiner.tell(report, step), "bold")
         self._show(report.memory | evaluation_scalars(report.result))
         self.pace.begin(self.population)
@@ -160,8 +212,11 @@ class TrainingRun:
         return report.score
 
     def _save(self, score: float | None) -> None:
+        if score is None and self.population.env_steps == self.saved_at:
+            return
         path = saved.save(self.run.checkpoints, self.task, self.population, self.elapsed, score)
-        self.saved_at = self.population.env_steps
+        self.saved_at, self.stop.unsaved = self.population.env_steps, False
+        self.stop.farewell = stopped_and_saved(self.run.path)
         self.log.info(f"saved {path.name}")
 
     def _save_or_go_on(self, score: float | None) -> None:
@@ -172,13 +227,13 @@ class TrainingRun:
             self.tell(f"{error}; training goes on", "red")
 
     def _draw(self) -> None:
-        try:
-            task = self.task
-            title = f"Level {task.id}, {task.name}: seed {task.training.seed}"
-            with closing(MetricsStore(self.run.metrics_path, read_only=True)) as store:
-                draw_curves(store, self.run.curves_path, title=title, yardsticks=task.yardsticks, score=task.score)
-        except Exception as error:  # a picture is never worth a run
-            self.tell(f"cannot draw {self.run.curves_path}: {error}", "yellow")
+        task = self.task
+        title = f"Level {task.id}, {task.name}: seed {task.training.seed}"
+        with (
+            self.aside.attempt(f"draw {self.run.curves_path}"),
+            closing(MetricsStore(self.run.metrics_path, read_only=True)) as store,
+        ):
+            draw_curves(store, self.run.curves_path, title=title, yardsticks=task.yardsticks, score=task.score)
 
     def _header(self) -> RunHeader:
         task, score = self.task, self.task.score
@@ -213,7 +268,8 @@ def train_in(
     """Train in a run folder to the end, after `begin` has made the run what it begins as; returns the run, closed."""
     with (
         run,
-        make_reporter(wishes.plain) as reporter,
+        quiet_writer_threads(),
+        Unfailing(make_reporter(wishes.plain)) as reporter,
         closing(TrainingRun(task, plan, run, reporter, wishes.device, stop)) as training,
     ):
         begin(training)

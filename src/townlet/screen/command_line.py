@@ -9,7 +9,8 @@ from typing import NoReturn
 
 import torch
 
-DONE, FAILED, WRONG_USE = 0, 1, 2
+from townlet.screen.process import DONE, FAILED, WRONG_USE
+
 ONEDNN_LIMIT, NO_BFLOAT16 = "ONEDNN_MAX_CPU_ISA", "AVX512_CORE"
 
 MALLOC_LIMITS = {  # of glibc's malloc: environment variable, number for mallopt, bytes

@@ -1,33 +1,39 @@
-"""What the signals of a terminal ask of a run."""
+"""What signals ask of a run."""
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from townlet.screen.process import DONE, FAILED, end, hearing, say
+
 
 @dataclass
 class StopRequest:
-    """Set by a signal; the run saves and stops after the step that it is in."""
+    """Asks a run to save and to stop after the step that it is in. Set by a signal."""
 
     wanted: bool = False
+    unsaved: bool = False  # whether there may be steps that no checkpoint holds
+    farewell: str = ""  # what to say where a run is saved and a signal comes; empty before one is
+
+    def on_signal(self) -> None:
+        """Take note of a signal; the second ends the process, and so does the first where nothing waits to be saved.
+
+        So neither building a world nor evaluating or drawing with all saved needs to be interrupted, which a compiler
+        does not bear.
+        """
+        if self.wanted:
+            end("townlet train: stopped at once; the last checkpoint is as it was", FAILED)
+        if not self.unsaved and self.farewell:
+            end(self.farewell, DONE)
+        if not self.unsaved:
+            end("townlet train: stopped before anything was trained", FAILED)
+        self.wanted = True
+        say("saving and stopping; once more stops at once")
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """The first Ctrl-C (or SIGTERM) asks the run to save and stop, the second stops it."""
+    """Let Ctrl-C, SIGTERM and SIGHUP ask a run to save and stop: the first asks, the second stops it at once."""
     stop = StopRequest()
-
-    def on_signal(signum: int, _frame: object) -> None:
-        if stop.wanted:
-            raise KeyboardInterrupt
-        stop.wanted = True
-        os.write(2, b"\nsaving and stopping; once more stops at once\n")
-
-    former = {signum: signal.signal(signum, on_signal) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with hearing(stop.on_signal):
         yield stop
-    finally:
-        for signum, handler in former.items():
-            signal.signal(signum, handler)

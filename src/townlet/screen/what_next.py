@@ -10,12 +10,17 @@ def say_what_next(path: Path, newest: Path, stopped: bool) -> None:
     python = _python()
     print(f"\nThe run lies in {path}")
     if stopped:
-        print(f"It was stopped and saved. Go on with it:  {python} -m townlet.train --resume {path}")
+        print(stopped_and_saved(path))
         return
     print(f"Look at its curves:     {newest / 'curves.png'}")
     print(f"Evaluate it again:      {python} -m townlet.evaluate {newest} --episodes 512")
     if newest == path:
         print(f"Train it for longer:    {python} -m townlet.train --resume {path} --total-steps N")
+
+
+def stopped_and_saved(path: Path) -> str:
+    """How to go on with a run, or a ladder, that was stopped."""
+    return f"It was stopped and saved. Go on with it:  {_python()} -m townlet.train --resume {path}"
 
 
 def _python() -> str:

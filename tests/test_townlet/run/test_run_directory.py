@@ -12,7 +12,7 @@ import pytest
 
 import townlet
 from townlet.run import run_directory
-from townlet.run.run_directory import RunDirectory, RunError, describe_machine, open_log, resolve_run
+from townlet.run.run_directory import RunDirectory, RunError, describe_machine, resolve_run
 
 HOLDER = """
 import pathlib, sys, time
@@ -156,27 +156,6 @@ def test_an_unknown_or_ambiguous_run_names_those_that_exist(tmp_path):
     make_run(tmp_path, "r0", slug="other")
     with pytest.raises(RunError, match=r"several runs are named 'r0' in .*: there are level/r0, other/r0$"):
         resolve_run("r0", tmp_path)
-
-
-def test_the_log_has_plain_lines_with_the_time_and_goes_on_after_a_resume(tmp_path):
-    for line in ("started", "resumed"):
-        log = open_log(tmp_path / "train.log")
-        log.info(line)
-        log.handlers[0].close()
-    lines = (tmp_path / "train.log").read_text().splitlines()
-    assert len(lines) == 2
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO resumed", lines[1])
-
-
-def test_a_full_disk_does_not_stop_the_log(capfd):
-    log = open_log(Path("/dev/full"))
-    log.info("lost")
-    assert capfd.readouterr().err == ""
-
-
-def test_a_log_that_cannot_be_opened_is_one_line(tmp_path):
-    with pytest.raises(RunError, match=r"cannot write .*Is a directory"):
-        open_log(tmp_path)
 
 
 def test_the_machine_is_described_in_json(monkeypatch):
