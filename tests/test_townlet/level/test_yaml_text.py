@@ -12,11 +12,11 @@ from townlet.level.yaml_tree import Place, YamlReader, plain
 
 # Texts that one YAML or another reads as something else, or that no plain scalar can hold.
 TEXTS = [
-    "1e5", "1_000", "0x10", "0o7", "0b1", "010", "+1", "1.", ".5", "-.5e3", "1:30", "null", "~", "Null", "true", "FALSE",
-    "yes", "no", "on", ".inf", "-.INF", ".nan", " 2", "2 ", "2026-01-01", "", "-", "--- x", "...", "<<", "=", "a: b",
-    "a #b", "#c", "'", '"', "\\", "\n", "a\nb\n", "a\n\n b", "\r\n", "\t", "a\x85b", "\u2028", "\ufeff", "\x00", "\x7f",
-    "\xa0", "é", "😀", "!tag", "&a", "*a", "%a", "@", "`", "[", "]", "{", "}", ",", "?", "? x", "- x", ": ", "|", ">",
-    "word", "two words " * 40,
+    "1e5", "1_000", "0x10", "0o7", "0b1", "010", "+1", "1.", ".5", "-.5e3", "1:30", "null", "~", "Null", "true",
+    "FALSE", "yes", "no", "on", ".inf", "-.INF", ".nan", " 2", "2 ", "2026-01-01", "", "-", "--- x", "...", "<<", "=",
+    "a: b", "a #b", "#c", "'", '"', "\\", "\n", "a\nb\n", "a\n\n b", "\r\n", "\t", "a\x85b", "\u2028", "\ufeff", "\x00",
+    "\x7f", "\xa0", "é", "😀", "!tag", "&a", "*a", "%a", "@", "`", "[", "]", "{", "}", ",", "?", "? x", "- x", ": ",
+    "|", ">", "word", "two words " * 40,
 ]  # fmt: skip
 SIGNS = "01e5_xX.+-:~ \n\t'\"#,[]{}&*!%@`|>?<=\\\x85\u2028é😀anulTrue"
 NUMBERS = [0, -1, 10**30, 0.0, -0.0, 1.0, 100.0, 1e22, 1e-7, 5e-324, 1.7976931348623157e308, math.inf, -math.inf]
