@@ -241,8 +241,10 @@ STEP_PATH = {
     ),
     "population.vectorized": (
         "VectorizedPopulation.step", "VectorizedPopulation._choose", "VectorizedPopulation._record",
-        "VectorizedPopulation._carry_on", "EpisodeTracker.record",
+        "VectorizedPopulation._carry_on",
     ),
+    "population.episodes": ("EpisodeTracker.record",),
+    "population.stopwatch": ("Stopwatch.begin", "Stopwatch.end"),
     "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),
 }  # fmt: skip
 WAITS = {"item", "cpu", "nonzero", "tolist", "numpy", "bool", "float", "int", "synchronize"}  # as calls
