@@ -218,16 +218,18 @@ STEP_PATH = {
         "RandomNetworkDistillation.reward", "RandomNetworkDistillation.novelty", "RandomNetworkDistillation.update",
         "RunningMoments.update", "RunningMoments.deviation",
     ),
+    "exploration.curiosity": ("NoCuriosity.reward", "NoCuriosity.update"),
     "exploration.annealing": ("NoveltyWeight.record",),
     "curriculum.adversarial": (
-        "AdversarialCurriculum.difficulty", "AdversarialCurriculum.record", "AdversarialCurriculum._move",
-        "policy_entropy",
+        "AdversarialCurriculum.difficulty", "AdversarialCurriculum.step", "AdversarialCurriculum.record",
+        "AdversarialCurriculum._move", "policy_entropy",
     ),
-    "curriculum.static": ("StaticCurriculum.difficulty", "StaticCurriculum.record"),
+    "curriculum.static": ("StaticCurriculum.step", "StaticCurriculum.record"),
     "curriculum.last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
     "replay.step_rings": ("StepRings._store_hidden", "StepRings.hidden_before"),
     "replay.replay_tape": (
-        "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._newest_slots",
+        "ReplayTape.append", "ReplayTape._place", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows",
+        "ReplayTape._newest_slots",
     ),
     "replay.sequential_replay_buffer": (
         "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",
