@@ -234,12 +234,13 @@ STEP_PATH = {
     "replay.sequential_replay_buffer": (
         "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",
         "SequentialReplayBuffer._todays_chances", "SequentialReplayBuffer._chances_of",
-        "SequentialReplayBuffer._masses", "SequentialReplayBuffer._windows_beginning", "SequentialReplayBuffer._known",
+        "SequentialReplayBuffer._windows_beginning", "SequentialReplayBuffer._known",
         "SequentialReplayBuffer.update_priorities", "SequentialReplayBuffer._written",
     ),
     "replay.sum_tree": ("SumTree.__init__", "SumTree._of_each", "SumTree.total", "SumTree.set", "SumTree.find"),
     "replay.priorities": (
-        "Priorities.add", "Priorities.masses", "Priorities.weights", "Priorities.update", "mixed_error",
+        "NoPriorities.masses", "NoPriorities.weights", "Priorities.add", "Priorities.masses", "Priorities.weights",
+        "Priorities.update", "mixed_error",
     ),
     "population.vectorized": (
         "VectorizedPopulation.step", "VectorizedPopulation._choose", "VectorizedPopulation._record",
