@@ -14,9 +14,9 @@ from townlet.config import ConfigError, Level, Task, load_task
 from townlet.environment.make import make_env
 from townlet.environment.types import WorldError
 from townlet.population.evaluation import RandomPolicy, evaluate, play
-from townlet.run import checkpoint
 from townlet.run.fit import misfit
 from townlet.run.run_directory import RunError, resolve_run
+from townlet.run.saving import checkpoint
 from townlet.screen.command_line import (
     DONE,
     FAILED,

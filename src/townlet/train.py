@@ -12,11 +12,11 @@ from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import ConfigError, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.run import checkpoint
 from townlet.run.climb import climb, describe_climb
 from townlet.run.ladder import Ladder, find_ladder, load_levels
 from townlet.run.plan import Wishes, describe, make_plan
 from townlet.run.run_directory import RunDirectory, RunError, resolve_run
+from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingRun, train_in, write_about
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, tells_of_memory
 from townlet.screen.signals import stop_on_signals

@@ -18,7 +18,7 @@ from townlet.agent.learner import QLearner
 from townlet.config import load_level
 from townlet.population import vectorized
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import checkpoint
+from townlet.run.saving import checkpoint
 
 SMALL = [
     "--level", "2", "--num-agents", "8", "--device", "cpu", "--plain",

@@ -19,8 +19,8 @@ from townlet.environment.types import WorldError
 from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, trained_network
 from townlet.level.file import NOT_THE_WORLD, shipped_levels
 from townlet.population.evaluation import evaluate
-from townlet.run.checkpoint import CheckpointError
 from townlet.run.run_directory import RunError, resolve_run
+from townlet.run.saving.checkpoint import CheckpointError
 from townlet.screen.command_line import (
     DONE,
     FAILED,

@@ -12,13 +12,14 @@ from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles_for, make_env
 from townlet.environment.types import Environment
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import checkpoint, examiner, saved
+from townlet.run import examiner
 from townlet.run.curves import draw_curves
 from townlet.run.examiner import Examiner
 from townlet.run.metrics import MetricsStore, MetricsWriter, evaluation_scalars
 from townlet.run.pace import Pace
 from townlet.run.plan import Plan, Wishes, passes
 from townlet.run.run_directory import RunDirectory, describe_machine, open_log
+from townlet.run.saving import checkpoint, saved
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, RunHeader, Snapshot, make_reporter
 

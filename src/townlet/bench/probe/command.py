@@ -14,8 +14,8 @@ from townlet.bench.probe.report import draw, tables, to_json
 from townlet.bench.probe.sights import Sampling
 from townlet.config import ConfigError, Level, load_level
 from townlet.evaluate import find_checkpoint, trained_network
-from townlet.run import checkpoint
 from townlet.run.run_directory import RunError, resolve_run, write_atomically
+from townlet.run.saving import checkpoint
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, device_named, named, named_path, positive, whole
 
 
