@@ -15,10 +15,11 @@ from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import examiner
 from townlet.run.curves import draw_curves
 from townlet.run.examiner import Examiner
+from townlet.run.meta import describe_machine
 from townlet.run.metrics import MetricsStore, MetricsWriter, evaluation_scalars
 from townlet.run.pace import Pace
 from townlet.run.plan import Plan, Wishes, passes
-from townlet.run.run_directory import RunDirectory, describe_machine, open_log
+from townlet.run.run_directory import RunDirectory, open_log
 from townlet.run.saving import checkpoint, saved
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, RunHeader, Snapshot, make_reporter
