@@ -10,69 +10,25 @@ from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import ConfigError, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.run import checkpoint
 from townlet.run.climb import climb, describe_climb
 from townlet.run.ladder import Ladder, find_ladder, load_levels
 from townlet.run.plan import Wishes, describe, make_plan
 from townlet.run.run_directory import RunDirectory, RunError, resolve_run
+from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingFailedError, TrainingRun, train_in, write_about
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, tells_of_memory
 from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals
+from townlet.screen.train_flags import read_flags
 from townlet.screen.what_next import say_what_next
 
 MASTERY = 0.9  # of the limit
 
 
-def make_parser() -> Parser:
-    """Describe the command line."""
-    parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
-    parser.add_argument("--level", help="a level's id, name or file (default: 2)")
-    parser.add_argument("--gym", metavar="ENV_ID", help="an environment of Gymnasium: id, or module:id")
-    parser.add_argument("--curriculum", metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder")
-    parser.add_argument(
-        "--mastery",
-        type=share,
-        help="greedy survival that ends a level of a ladder, as a share of its limit (default: 0.9)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=whole,
-        help="what all chance follows from: maps, first weights, exploring (default: as the level says)",
-    )
-    parser.add_argument("--num-agents", type=positive, help="agents in the town")
-    parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
-    parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
-    parser.add_argument(
-        "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level"
-    )
-    parser.add_argument("--run-name", help="name of the run's folder (default: time and seed)")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
-    parser.add_argument("--resume", metavar="latest|RUN", help="go on with a run")
-    parser.add_argument("--load", type=Path, metavar="CHECKPOINT", help="begin with the weights of a checkpoint folder")
-    parser.add_argument(
-        "--checkpoint-every", type=positive, metavar="STEPS", help="environment steps between checkpoints"
-    )
-    parser.add_argument(
-        "--evaluate-every", type=positive, metavar="STEPS", help="environment steps between evaluations"
-    )
-    parser.add_argument("--plain", action="store_true", help="plain lines in place of the dashboard")
-    parser.add_argument("--dry-run", action="store_true", help="read and check everything, print the plan, and stop")
-    return parser
-
-
+@tells_of_memory("townlet train")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
-    parser = make_parser()
-    options = parser.parse_args(arguments)
-    fixed = options.level or options.gym is not None or options.load
-    if options.resume and (fixed or options.run_name or options.curriculum or options.seed is not None):
-        flags = "--level, --gym, --curriculum, --load, --run-name and --seed"
-        parser.error(f"--resume goes on as it is: {flags} do not go with it")
-    if options.curriculum and fixed:
-        parser.error("--curriculum begins with its first level: --level, --gym and --load do not go with it")
-    if options.mastery and not options.curriculum:
-        parser.error("--mastery is of a ladder: it goes with --curriculum")
+    options = read_flags(arguments)
     try:
         with stop_on_signals() as stop:
             return _train(options, stop)
@@ -119,7 +75,7 @@ def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) ->
     """Train in the levels of a ladder: a new one, or that at `path`."""
     wishes, mastery = _wishes(options), options.mastery or MASTERY
     if path is None:
-        levels = load_levels(options.curriculum.split(","), _overrides(options, budget=False))
+        levels = load_levels(options.curriculum, _overrides(options, budget=False))
         if options.dry_run:
             print(describe_climb(levels, wishes, options.total_steps, mastery))
             return DONE

@@ -19,7 +19,7 @@ class EpisodeTracker:
     def record(self, result: StepResult) -> None:
         """Add one step of all agents."""
         self.returns += result.reward  # 0 for a tick that was a reset
-        self.lengths += 1.0 if result.skipped is None else ~result.skipped
+        self.lengths += result.lived
         ended = result.ended
         values = torch.stack([torch.ones_like(self.returns), self.returns, self.lengths, result.truncated.float()])
         self.sums += (values * ended).sum(dim=1)

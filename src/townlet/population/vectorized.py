@@ -12,8 +12,8 @@ from townlet.agent.networks import QNetwork, make_network
 from townlet.config import Task
 from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
+from townlet.exploration.curiosity import make_curiosity
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
-from townlet.exploration.rnd import make_curiosity
 from townlet.population.episodes import EpisodeTracker
 from townlet.population.learning import make_learning
 from townlet.population.stopwatch import Stopwatch
@@ -78,9 +78,7 @@ class VectorizedPopulation:
         self._watch.begin()
         actions, hidden, q = self._choose()
         self._watch.end("act")
-        difficulty = self.curriculum.difficulty()
-        # Worlds of others know no difficulty.
-        result = self.env.step(actions) if difficulty is None else self.env.step(actions, difficulty)
+        result = self.curriculum.step(self.env, actions)  # a step of the world, as hard as it is for each agent
         self._watch.end("world")
         self.whole = False
         self._record(actions, result)
@@ -110,7 +108,7 @@ class VectorizedPopulation:
             result.final_features,
             result.final_action_mask,
             self.hidden,
-            rewards_intrinsic=self.curiosity.reward(result) if self.curiosity else None,
+            rewards_intrinsic=self.curiosity.reward(result),
             skipped=result.skipped,
         )
         self._learning.note(self.observation, self.memory)
@@ -127,8 +125,8 @@ class VectorizedPopulation:
         Raises TrainingDivergedError for updates that were not finite, where they did not say so themselves.
         """
         self.learner.check()
-        metrics = self.episodes.read() | self.env.read_metrics() | self.curriculum.read_metrics()
-        metrics |= self.curiosity.read_metrics() if self.curiosity else {}
+        metrics = self.episodes.read() | self.env.read_metrics()
+        metrics |= self.curriculum.read_metrics() | self.curiosity.read_metrics()
         metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
         if self.hidden:
             metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
@@ -149,7 +147,7 @@ class VectorizedPopulation:
             "steps": self.steps,
             "episodes": self.episodes.state_dict(),
             "curriculum": self.curriculum.state_dict(),
-            "curiosity": self.curiosity.state_dict() if self.curiosity else None,
+            "curiosity": self.curiosity.state_dict(),
             "random": {name: stream.get_state() for name, stream in self._streams().items()},
         }
 
@@ -166,11 +164,7 @@ class VectorizedPopulation:
         self.steps = state["steps"]
         self.episodes.load_state_dict(state["episodes"])
         self.curriculum.load_state_dict(state["curriculum"])
-        if (self.curiosity is None) != (state["curiosity"] is None):
-            expected, got = ("none", "with some") if self.curiosity is None else ("some", "without")
-            raise ValueError(f"curiosity: expected {expected}, got a state {got}")
-        if self.curiosity:
-            self.curiosity.load_state_dict(state["curiosity"])
+        self.curiosity.load_state_dict(state["curiosity"])
         if self.env.resumes:
             observed = {name: part.to(self.device) for name, part in state["observation"].items()}
             self.observation = Observation(**observed)

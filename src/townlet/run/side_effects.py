@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from townlet.screen.command_line import memory_asked_for
+
 
 class SideEffects:
     """Lets what is done beside training fail without ending it: a line tells it, the traceback is in the log.
@@ -33,7 +35,9 @@ class SideEffects:
 
 
 def reason_of(error: BaseException) -> str:
-    """Say in one line what was raised: an error of the system by its own words, others by name and text."""
+    """Say in one line what was raised: want of memory, an error of the system by its own words, others by name too."""
+    if asked := memory_asked_for(error):
+        return f"not enough memory: {asked}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -14,15 +14,17 @@ from townlet.environment.make import compiles_for, make_env
 from townlet.environment.types import Environment, WorldError
 from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import checkpoint, examiner, saved
+from townlet.run import examiner
 from townlet.run.board import quiet_writer_threads
 from townlet.run.curves import draw_curves
 from townlet.run.examiner import Examiner
 from townlet.run.log import close_log, open_log
+from townlet.run.meta import describe_machine
 from townlet.run.metrics import MetricsStore, MetricsWriter, evaluation_scalars
 from townlet.run.pace import Pace
 from townlet.run.plan import Plan, Wishes, passes
-from townlet.run.run_directory import RunDirectory, describe_machine
+from townlet.run.run_directory import RunDirectory
+from townlet.run.saving import checkpoint, saved
 from townlet.run.side_effects import SideEffects, reason_of
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, RunHeader, Snapshot, make_reporter

@@ -5,7 +5,7 @@ from pathlib import Path
 from townlet.agent.networks import QNetwork
 from townlet.config import Task
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import checkpoint
+from townlet.run.saving import checkpoint
 
 
 def save(directory: Path, task: Task, population: VectorizedPopulation, elapsed: float, score: float | None) -> Path:
