@@ -225,9 +225,9 @@ STEP_PATH = {
     ),
     "curriculum.static": ("StaticCurriculum.difficulty", "StaticCurriculum.record"),
     "curriculum.last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
+    "replay.step_rings": ("StepRings._store_hidden", "StepRings.hidden_before"),
     "replay.replay_tape": (
-        "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._store_hidden",
-        "ReplayTape.hidden_before", "ReplayTape._newest_slots",
+        "ReplayTape.append", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows", "ReplayTape._newest_slots",
     ),
     "replay.sequential_replay_buffer": (
         "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",
@@ -280,7 +280,7 @@ def test_all_rules_belong_to_the_step() -> None:
 
 # --- length ------------------------------------------------------------------------------------------------------
 
-MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION = 320, 50
+MOST_LINES_OF_A_FILE, MOST_LINES_OF_A_FUNCTION = 300, 50
 LONG_FILES: dict[str, str] = {}  # each with its reason
 
 
