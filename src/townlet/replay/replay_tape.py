@@ -42,9 +42,8 @@ class ReplayTape(StepRings):
         """
         if self.stored_episodes:
             raise RuntimeError("append: expected a tape filled by append alone, got one that holds stored episodes")
-        slot, begins, ended = self.cursor, self.lived == 0, terminated | truncated
-        if skipped is not None:  # a reset is read as what the last slot of the episode before holds already: no step
-            slot, begins = (slot - skipped.long()) % self.slots, begins & ~skipped
+        ended = terminated | truncated
+        slot, begins, lives, forgets = self._place(ended, skipped)
         row, after = self.base + slot, self.base + (slot + 1) % self.slots
         self.features.index_copy_(0, row, features)
         self.action_mask.index_copy_(0, row, action_mask)
@@ -57,7 +56,7 @@ class ReplayTape(StepRings):
         self.rewards_intrinsic.index_copy_(0, row, intrinsic)
         self.terminated.index_copy_(0, row, terminated)
         self.truncated.index_copy_(0, row, truncated)
-        self.valid.index_copy_(0, row, torch.ones_like(ended) if skipped is None else ~skipped)
+        self.valid.index_copy_(0, row, lives)
         self.episode_step.index_copy_(0, row, self.lived)
         self._store_hidden(row, hidden)
         self.features.index_copy_(0, after, final_features)
@@ -65,10 +64,19 @@ class ReplayTape(StepRings):
         self.valid.index_fill_(0, after, False)
         self.recent[self.appended % len(self.recent)] = slot
         self.cursor = (slot + 1 + ended.long()) % self.slots
-        self.lived = torch.where(ended if skipped is None else ended | skipped, 0, self.lived + 1)
+        self.lived = torch.where(forgets, 0, self.lived + 1)
         self.ended += ended.sum()
         self.appended += 1
         self._written(row)
+
+    def _place(self, ended: Tensor, skipped: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Slots of a step, with whom it begins an episode, who lives it, who has none after it, each [num_agents].
+
+        A tick that was a reset is read as what the last slot of the episode before holds already: no step.
+        """
+        if skipped is None:
+            return self.cursor, self.lived == 0, torch.ones_like(ended), ended
+        return (self.cursor - skipped.long()) % self.slots, (self.lived == 0) & ~skipped, ~skipped, ended | skipped
 
     def _written(self, rows: Tensor) -> None:
         """Take note of rows [some] that hold a new transition."""
