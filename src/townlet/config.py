@@ -36,6 +36,7 @@ from townlet.level.parts import (
     Replay,
     Reward,
     SpatialEncoder,
+    SpectralMemory,
     Static,
     Training,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "Reward",
     "Score",
     "SpatialEncoder",
+    "SpectralMemory",
     "Stage",
     "Static",
     "Task",

@@ -203,6 +203,7 @@ STEP_PATH = {
     "agent.memory.frontier": (
         "Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest",
     ),
+    "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read"),
     "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
