@@ -46,7 +46,7 @@ def last_weights(run: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr(training_run, "draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr(training_run, "draw_run", lambda *_, **__: None)
 
 
 # --- before the first step ----------------------------------------------------------------------------------------
