@@ -156,8 +156,15 @@ def test_an_end_comes_in_time_whatever_holds_the_process_up(monkeypatch):
     end_within(0.0, "unsaid", DONE)  # no command's
     assert not ended.wait(0.05)
     monkeypatch.setattr(process, "_owned", True)
+    monkeypatch.setattr(process, "_hurried", False)
     end_within(0.0, "stopped", DONE)
     assert ended.wait(60)
+
+
+def test_a_process_in_a_hurry_does_not_wait_to_be_taken_apart(ours, monkeypatch):
+    monkeypatch.setattr(process, "_hurried", True)
+    with pytest.raises(Ended, match=str(FAILED)):
+        run_as_process(lambda: FAILED)
 
 
 def test_nobody_needs_to_hear_what_is_said(monkeypatch):
