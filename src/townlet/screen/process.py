@@ -40,22 +40,22 @@ def run_as_process(command: Callable[[], int], *, printing: bool = True) -> int:
     where a disk refused it and `printing` is what the command is for, the command has failed.
     """
     global _owned
-    _owned, signals = True, 0
+    _owned = True
 
     def on_signal() -> None:
-        nonlocal signals
-        signals += 1
-        if signals > 1:
+        global _hurried
+        if _hurried:
             end("townlet: stopped at once", FAILED)
+        _hurried = True
         raise KeyboardInterrupt
 
-    with hearing(on_signal), tolerant_streams() as output:
-        try:
+    try:
+        with hearing(on_signal), tolerant_streams() as output:
             code = command()
-        except KeyboardInterrupt:
-            say("townlet: stopped")
-            return FAILED
-    code = FAILED if code == DONE and printing and output.refused else code
+        code = FAILED if code == DONE and printing and output.refused else code
+    except KeyboardInterrupt:
+        say("townlet: stopped")
+        code = FAILED
     if _hurried:
         os._exit(code)  # all is written: what Python takes apart on its way out takes it a second
     return code

@@ -38,6 +38,7 @@ def ours(monkeypatch):
         raise Ended(code)
 
     monkeypatch.setattr(process, "_owned", True)
+    monkeypatch.setattr(process, "_hurried", False)
     monkeypatch.setattr(os, "_exit", leave)
 
 
@@ -194,7 +195,7 @@ def test_output_that_a_disk_refuses_fails_commands_that_are_there_for_it(ours, p
     assert capfd.readouterr().err == "townlet: cannot write to standard output: No space left on device\n"
 
 
-def test_the_first_signal_unwinds_a_command_and_the_second_ends_it(ours, capfd):
+def test_the_first_signal_unwinds_a_command(ours, capfd):
     cleaned = []
 
     def command() -> int:
@@ -204,9 +205,12 @@ def test_the_first_signal_unwinds_a_command_and_the_second_ends_it(ours, capfd):
             cleaned.append(1)
         raise AssertionError("went on")
 
-    assert run_as_process(command) == FAILED
+    with pytest.raises(Ended, match=str(FAILED)):
+        run_as_process(command)
     assert cleaned == [1] and capfd.readouterr().err == "townlet: stopped\n"
 
+
+def test_the_second_signal_ends_a_command_that_does_not_unwind(ours, capfd):
     def stubborn() -> int:
         try:
             send()
@@ -214,7 +218,7 @@ def test_the_first_signal_unwinds_a_command_and_the_second_ends_it(ours, capfd):
             send()
         raise AssertionError("went on")
 
-    with pytest.raises(Ended):
+    with pytest.raises(Ended, match=str(FAILED)):
         run_as_process(stubborn)
     assert capfd.readouterr().err == "townlet: stopped at once\n"
 
