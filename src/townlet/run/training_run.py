@@ -60,6 +60,7 @@ class TrainingRun:
         self.saved_at = -1
         self.resumed_at: int | None = None
         self.score: float | None = None  # of the newest evaluation
+        self.refused = False  # whether the newest checkpoint was, and that was told
         self.told_uncaptured = False
 
     @property
@@ -226,8 +227,11 @@ class TrainingRun:
         """A disk that refuses now may take the next checkpoint; the ones before are intact."""
         try:
             self._save(score)
+            self.refused = False
         except checkpoint.CheckpointError as error:
-            self.tell(f"{error}; training goes on", "red")
+            if not self.refused:
+                self.tell(f"{error}; training goes on", "red")
+            self.refused = True
 
     def _draw(self) -> None:
         task = self.task
