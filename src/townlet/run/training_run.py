@@ -11,7 +11,7 @@ from townlet.agent.networks import count_parameters
 from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles_for, make_env
-from townlet.environment.types import Environment, WorldError
+from townlet.environment.types import Environment
 from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import examiner
@@ -155,8 +155,7 @@ class TrainingRun:
             except checkpoint.CheckpointError as failure:
                 refused = f"{failure}; "
         kept = f"{refused}saved up to step {self.saved_at:,}" if self.saved_at >= 0 else f"{refused}nothing was saved"
-        reason = str(error) if isinstance(error, WorldError) else reason_of(error)
-        raise TrainingFailedError(f"step {step:,}: {reason}; {kept}; more in {self.run.log_path}") from error
+        raise TrainingFailedError(f"step {step:,}: {reason_of(error)}; {kept}; more in {self.run.log_path}") from error
 
     def _loop(self) -> None:
         population, plan = self.population, self.plan
