@@ -11,7 +11,7 @@ from townlet.agent.networks import count_parameters
 from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles_for, make_env
-from townlet.environment.types import Environment, WorldError
+from townlet.environment.types import Environment
 from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import examiner
@@ -26,6 +26,7 @@ from townlet.run.plan import Plan, Wishes, header, passes
 from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint, saved
 from townlet.run.side_effects import SideEffects, reason_of
+from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, Snapshot, make_reporter
 from townlet.screen.unfailing import Unfailing
@@ -60,6 +61,7 @@ class TrainingRun:
         self.resumed_at: int | None = None
         self.score: float | None = None  # of the newest evaluation
         self.owes_evaluation = False  # whether the process that saved what is gone on from ended before it evaluated it
+        self.refused = False  # whether the newest checkpoint was, and that was told
         self.told_uncaptured = False
 
     @property
@@ -88,7 +90,8 @@ class TrainingRun:
         """
         begun = bool(checkpoint.checkpoints_in(self.run.checkpoints))
         if begun:
-            self._go_on_from(checkpoint.load_latest(self.run.checkpoints, self.tell, self._facts()))
+            facts = saved.facts_of(self.task, self.run.id)
+            self._go_on_from(checkpoint.load_latest(self.run.checkpoints, self.tell, facts))
         else:
             self.resumed_at = -1  # what was recorded before is recorded again
             self.tell(f"no checkpoint was saved yet: begins anew from {self.run.config_path}")
@@ -105,9 +108,6 @@ class TrainingRun:
         self.tell(f"goes on from {found.path.name}")
         if not self.population.env.resumes:
             self.tell("environments cannot be saved: every agent begins a new episode, with a blank memory", "yellow")
-
-    def _facts(self) -> dict[str, object]:
-        return saved.facts_of(self.task, self.run.id)
 
     def load_weights(self, found: checkpoint.Checkpoint) -> None:
         """Begin with the weights of another checkpoint, and nothing else of it. Raises CheckpointError."""
@@ -176,8 +176,7 @@ class TrainingRun:
             except checkpoint.CheckpointError as failure:
                 refused = f"{failure}; "
         kept = f"{refused}saved up to step {self.saved_at:,}" if self.saved_at >= 0 else f"{refused}nothing was saved"
-        reason = str(error) if isinstance(error, WorldError) else reason_of(error)
-        raise TrainingFailedError(f"step {step:,}: {reason}; {kept}; more in {self.run.log_path}") from error
+        raise TrainingFailedError(f"step {step:,}: {reason_of(error)}; {kept}; more in {self.run.log_path}") from error
 
     def _loop(self) -> None:
         population, plan = self.population, self.plan
@@ -249,17 +248,21 @@ class TrainingRun:
         if score is None and self.population.env_steps == self.saved_at:
             return
         standing = saved.Standing(self.elapsed, self._learned(), self.score)
-        path = saved.save(self.run.checkpoints, self._facts(), self.population, standing, score)
-        self.saved_at, self.stop.unsaved = self.population.env_steps, False
-        self.stop.farewell = stopped_and_saved(self.run.path)
+        facts = saved.facts_of(self.task, self.run.id)
+        path = saved.save(self.run.checkpoints, facts, self.population, standing, score)
+        self.saved_at = self.population.env_steps
+        self.stop.all_is_saved(stopped_and_saved(self.run.path), FAILED if self.aside.missing else DONE)
         self.log.info(f"saved {path.name}")
 
     def _save_or_go_on(self, score: float | None) -> None:
         """A disk that refuses now may take the next checkpoint; the ones before are intact."""
         try:
             self._save(score)
+            self.refused = False
         except checkpoint.CheckpointError as error:
-            self.tell(f"{error}; training goes on", "red")
+            if not self.refused:
+                self.tell(f"{error}; training goes on", "red")
+            self.refused = True
 
     def _look_after_folder(self) -> None:
         """Write the run's folder again where it was deleted or moved away. Raises RunError where that fails."""

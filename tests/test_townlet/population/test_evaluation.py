@@ -97,6 +97,7 @@ def test_the_summary_of_a_stub_policy_by_hand():
         "std_reward": pytest.approx((alive - dead) / 2),
         "survival_rate": 0.5,
         "deaths": {"energy": 2},
+        "cut": 0,
     }
 
 
@@ -147,6 +148,21 @@ def test_an_evaluator_plays_the_same_episodes_each_time_in_one_world(worlds):
     assert evaluator.evaluate(network) == evaluator.evaluate(network) == evaluate(level, network, 6, 3, "cpu")
     assert evaluator.evaluate(network, 1) == evaluate(level, network, 6, 3, "cpu", forget_every=1)
     assert len(worlds) == 3  # the evaluator's, and one for each evaluation by itself
+
+
+@pytest.mark.parametrize("last", [1, 4])
+def test_it_is_asked_before_each_step_whether_to_stop(worlds, last):
+    asked = []
+
+    def stopped():
+        asked.append(len(worlds[0].lived))
+        return len(asked) == last
+
+    evaluator = Evaluator(room(), 4, 0, CPU)
+    with pytest.raises(evaluation.EvaluationStoppedError):
+        evaluator.play(EvenAgentsWait(), stopped)
+    assert asked == list(range(last)) and len(worlds[0].lived) == last - 1
+    assert evaluator.play(EvenAgentsWait(), lambda: False) == play(room(), EvenAgentsWait(), 4, 0, CPU)
 
 
 def test_a_world_is_compiled_where_all_plays_together_repay_it():

@@ -28,7 +28,9 @@ class Spectral(Written):
         assert lags % 2 == 0
         self.obs_dim, self.scale = obs_dim, 1.0 / math.sqrt(lags)
         speeds = torch.arange(lags // 2 + 1, dtype=torch.float64) * (2.0 * math.pi / lags)
-        self.register_buffer("turn", torch.polar(torch.full_like(speeds, keep), speeds).cfloat(), persistent=False)
+        self.register_buffer(
+            "turn", torch.polar(torch.full_like(speeds, keep), speeds).to(torch.complex64), persistent=False
+        )
         self.size = self.width = 2 * obs_dim * len(speeds)
 
     def shown(self, features: Tensor) -> tuple[Tensor]:
