@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from support.rooms import after_step, room, stop, train_briefly
+from support.rooms import after_step, room, stop, train_briefly, write_level
 from townlet import evaluate, train
 from townlet.config import load_task
 from townlet.population.evaluation import Evaluator
@@ -186,6 +186,45 @@ def test_the_pace_of_the_first_command_is_kept(tmp_path, monkeypatch):
     assert resume(run, "--total-steps", "100", "--checkpoint-every", "30") == 0  # asked for anew
     assert resume(run, "--total-steps", "160") == 0
     assert [*steps][9:] == [80, 92, 100, 120, 140, 152, 160]  # every 20 and 30, in steps of 4 agents
+
+
+# --- weights of another run --------------------------------------------------------------------------------------
+
+
+def test_weights_are_copied_to_the_target_network_too(tmp_path, run):
+    path = run / "checkpoints" / "step_000000032"
+    level = room(layout__training_maps=2, training__target_every=9)
+    begun = train_briefly(tmp_path, level, "run", "--load", str(path), "--total-steps", "4")
+    found = saved(begun, 4)  # one step: too few for an update
+    assert same(found.model, checkpoint.load(path).model)
+    assert same(found.state["population"]["learner"]["target"], found.model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"layout__training_maps": 1}, "layout.training_maps: expected at least 2, since the first 2 maps "),
+        ({"meters": {"calm": {}, "breath": {"passive": -0.2, "lethal": True}}, "present_meters": ["calm", "breath"]},
+         "the network of level room does not fit: meters: expected breath as number 1, got calm"),
+        ({"observation__age": True}, "the network of level room does not fit: age: expected none, got 1"),
+    ],
+)  # fmt: skip
+def test_weights_that_mean_something_else_or_know_the_maps_are_refused(tmp_path, run, capsys, changes, said):
+    level = write_level(tmp_path, room(**{"layout__training_maps": 2} | changes))
+    path = run / "checkpoints" / "step_000000032"
+    capsys.readouterr()
+    arguments = ["--level", str(level), "--load", str(path), "--runs-dir", str(tmp_path / "runs"), *QUIET]
+    assert train.main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"--load {path}: {said}") and err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_weights_without_their_run_are_taken_and_it_is_told_what_is_not_known(tmp_path, run, capsys):
+    shutil.copytree(run / "checkpoints" / "step_000000032", tmp_path / "kept")
+    begun = train_briefly(tmp_path, room(), "run", "--load", str(tmp_path / "kept"), "--total-steps", "4")
+    assert same(saved(begun, 4).model, saved(run, 32).model)
+    assert "which maps it was trained on is not known" in capsys.readouterr().err
 
 
 # --- whose checkpoint it is --------------------------------------------------------------------------------------
