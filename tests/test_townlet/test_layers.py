@@ -209,7 +209,8 @@ STEP_PATH = {
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
     "agent.learner": (
         "QLearner.prepare", "QLearner.update", "QLearner._descend", "QLearner._take_gradient", "QLearner.td_error",
-        "QLearner._returns", "QLearner._unroll", "QLearner._memory_at_start",
+        "QLearner._returns", "QLearner._next_values", "QLearner._with_cut_steps", "QLearner._unroll",
+        "QLearner._memory_at_start",
         "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
     ),
     "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
@@ -230,7 +231,7 @@ STEP_PATH = {
     "replay.step_rings": ("StepRings._store_hidden", "StepRings.hidden_before"),
     "replay.replay_tape": (
         "ReplayTape.append", "ReplayTape._place", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows",
-        "ReplayTape._newest_slots",
+        "ReplayTape._newest_slots", "ReplayTape.cut_steps",
     ),
     "replay.sequential_replay_buffer": (
         "SequentialReplayBuffer.sample_sequences", "SequentialReplayBuffer._draw",
@@ -238,6 +239,7 @@ STEP_PATH = {
         "SequentialReplayBuffer._windows_beginning", "SequentialReplayBuffer._known",
         "SequentialReplayBuffer.update_priorities", "SequentialReplayBuffer._written",
     ),
+    "replay.cuts": ("last_of_each", "every_step"),  # `each_cut` is the CPU's
     "replay.sum_tree": ("SumTree.__init__", "SumTree._of_each", "SumTree.total", "SumTree.set", "SumTree.find"),
     "replay.priorities": (
         "NoPriorities.masses", "NoPriorities.weights", "Priorities.add", "Priorities.masses", "Priorities.weights",

@@ -25,6 +25,7 @@ PRIORITY = {"training.mode.priority": {"exponent": 0.9, "importance": 0.6, "larg
 KINDS = {
     "fresh": ("2", FRESH),
     "fresh and curious": ("2", {**FRESH, **CURIOSITY}),
+    "fresh and often cut off, curious": ("2", {**FRESH, **CURIOSITY, "max_steps": 5}),
     "fresh by stages": ("2-adversarial", FRESH),
     "replay": MODES["replay"],
     "replay of priorities, curious": ("2-reference", {**MODES["replay"][1], **PRIORITY, **CURIOSITY}),

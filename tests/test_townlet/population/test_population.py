@@ -203,7 +203,7 @@ def fingerprints(features, actions, rewards):
     return [(tuple(seen), action, reward) for seen, action, reward in rows]
 
 
-def test_fresh_learns_from_each_step_exactly_once_and_from_all_but_truncated_ones():
+def test_fresh_learns_from_each_step_exactly_once_those_cut_off_included():
     population = make_population("fresh")
     seen, updates = watch_steps(population), watch_updates(population)
     for _ in range(40):
@@ -214,17 +214,19 @@ def test_fresh_learns_from_each_step_exactly_once_and_from_all_but_truncated_one
         prints = fingerprints(observation.features, actions, result.reward)
         lived.update(prints)
         truncated.update(one for one, over in zip(prints, result.truncated.tolist(), strict=True) if over)
-    trained, skipped = Counter(), Counter()
+    trained, cut = Counter(), Counter()
     for _, batch in updates:
         assert batch.actions.shape == (4, 8) and batch.observations.shape[:2] == (4, 9)
         prints = fingerprints(
             batch.observations[:, :-1].flatten(0, 1), batch.actions.flatten(), batch.rewards.flatten()
         )
         trained.update(prints)
-        skipped.update(one for one, valid in zip(prints, batch.valid.flatten().tolist(), strict=True) if not valid)
+        assert batch.valid.all()
+        if batch.cut is not None:
+            cut.update(one for one, over in zip(prints, batch.cut.flatten().tolist(), strict=True) if over)
     assert sum(lived.values()) == 40 * 8 and truncated
     assert trained == lived
-    assert skipped == truncated
+    assert cut == truncated
 
 
 def test_replay_waits_for_its_first_episodes_and_then_learns_every_so_many_steps():
