@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from townlet.level.course import Adversarial, Curiosity, Static
-from townlet.level.part import Count, Name, Part, Positive, Rate, Ticks, Unit
+from townlet.level.part import MOST, Count, Name, Part, Positive, Rate, Ticks, Unit
 
 Action = Literal["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
 
@@ -183,7 +183,7 @@ class Recurrent(Part):
     cell: Literal["lstm", "gru"] = "lstm"
     hidden: Positive
     head: Positive
-    memory_span: Annotated[int, Field(ge=2)] | None = None
+    memory_span: Annotated[int, Field(ge=2, le=MOST)] | None = None
     sightings: bool = False
     frontier: bool = False
     spectral: SpectralMemory | None = None
