@@ -1,12 +1,9 @@
 """Tasks as others use them: the types, and how a file becomes a level of the town or a Gymnasium task."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from townlet.level import file as level_file
 from townlet.level.checks import gym_problems, level_problems, name_problems
@@ -39,10 +36,12 @@ from townlet.level.parts import (
     Replay,
     Reward,
     SpatialEncoder,
+    SpectralMemory,
     Static,
     Training,
 )
 from townlet.level.task import GymTask, Level, Score, Task
+from townlet.level.yaml_text import write_yaml
 
 __all__ = [
     "Adversarial",
@@ -75,6 +74,7 @@ __all__ = [
     "Reward",
     "Score",
     "SpatialEncoder",
+    "SpectralMemory",
     "Stage",
     "Static",
     "Task",
@@ -118,12 +118,12 @@ def load_gym_task(
     if "gym" not in level_file.keys(path, {}):
         raise ConfigError([f"{recipe}: expected a Gymnasium task, with a key gym, for {env_id}, got a level"])
     named = re.sub(r"[^0-9A-Za-z._-]+", "-", env_id.rpartition(":")[2]).strip("-._")[:64] or "gym"
-    quoted = {"gym": json.dumps(env_id), "id": json.dumps(named)}
-    return level_file.load(GymTask, path, quoted | dict(overrides or {}), gym_problems)
+    given = {"id": write_yaml(named)} | dict(overrides or {}) | {"gym": write_yaml(env_id)}
+    return level_file.load(GymTask, path, given, gym_problems)
 
 
 def resolved_config(task: Task) -> str:
     """The task as one YAML file that stands for itself: its name, its world, and then how agents learn in it."""
-    values = json.loads(task.model_dump_json())
+    values = task.model_dump()  # not through JSON, which has no infinity
     learning = {name: values.pop(name) for name in ("yardsticks", "network", "training", "evaluation")}
-    return yaml.safe_dump(values | learning, sort_keys=False, allow_unicode=True)
+    return write_yaml(values | learning)

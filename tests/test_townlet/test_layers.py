@@ -55,7 +55,7 @@ def is_within(module: str, packages: tuple[str, ...]) -> bool:
 GROUND = ("capture", "masking", "seeding", "sequences")
 # What the modules at the top may import; a room says it in the docstring of its `__init__`.
 AT_THE_TOP = {
-    "": ("level",),
+    "": ("level", "screen"),
     **dict.fromkeys(GROUND, ()),
     "config": ("level",),
     "train": (*GROUND, "config", "environment", "agent", "run", "screen"),
@@ -227,6 +227,7 @@ STEP_PATH = {
     "agent.memory.frontier": (
         "Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest",
     ),
+    "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read"),
     "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),

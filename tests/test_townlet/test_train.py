@@ -18,7 +18,7 @@ from townlet.agent.learner import QLearner
 from townlet.config import load_level
 from townlet.population import vectorized
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import checkpoint
+from townlet.run.saving import checkpoint
 
 SMALL = [
     "--level", "2", "--num-agents", "8", "--device", "cpu", "--plain",
@@ -26,6 +26,7 @@ SMALL = [
 ]  # fmt: skip
 
 
+NAMES = ("--level", "--gym", "--curriculum", "--resume", "--load", "--run-name", "--runs-dir")
 LONG = "79000"  # a minute of steps, and one step short of what compiling the world would repay
 
 
@@ -266,6 +267,16 @@ def test_a_file_in_the_place_of_the_runs_folder_is_one_line(tmp_path, capsys):
         (["--seed", "-1"], "seed"),
         (["--seed", "x"], "expected a whole number, got 'x'"),
         (["--level", "no/such.yaml"], "no/such.yaml"),
+        *(([flag, ""], f"argument {flag}: expected a name or a path, got nothing") for flag in NAMES),
+        *(([flag, "x" * 5000], f"argument {flag}: expected a name or a path that a file can have") for flag in NAMES),
+        (
+            ["--set", f"network.memory_span={'9' * 401}"],
+            "network.memory_span: expected an integer, at least 2, at most ",
+        ),
+        (["--set", f"training.learning_rate={'9' * 401}"], "training.learning_rate: expected a finite number"),
+        (["--set", f"yardsticks.random=1{'0' * 400}"], "yardsticks.random: expected a finite number"),
+        (["--set", f"training.total_steps={'9' * 5000}"], "training.total_steps: expected what !!int can hold"),
+        (["--total-steps", "1" + "0" * 400], "expected at most 1,000,000,000,000,000"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(arguments, said, capsys, tmp_path):

@@ -7,13 +7,13 @@ import gymnasium
 
 from townlet.environment.gym.checker import check_vector_env
 from townlet.environment.gym.moment import VectorEnvError
-from townlet.screen.command_line import DONE, FAILED, Parser, positive
+from townlet.screen.command_line import DONE, FAILED, Parser, named, positive
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check that a vector environment of Gymnasium does what it declares."""
     parser = Parser(prog="townlet check-env", description="Check a vector environment of Gymnasium, ours or another.")
-    parser.add_argument("env", metavar="ENV_ID", help="an id, or MODULE:ID where a module registers it")
+    parser.add_argument("env", type=named, metavar="ENV_ID", help="an id, or MODULE:ID where a module registers it")
     parser.add_argument("--num-envs", type=positive, default=4, help="how many sub-environments (default: 4)")
     parser.add_argument("--steps", type=positive, default=1000, help="at most so many steps (default: 1000)")
     options = parser.parse_args(arguments)

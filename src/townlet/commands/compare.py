@@ -15,7 +15,7 @@ from townlet.config import Score, Task, load_task
 from townlet.run.curves import draw_comparison
 from townlet.run.metrics import MetricsStore
 from townlet.run.run_directory import RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, Parser, cannot_write, labelled
+from townlet.screen.command_line import DONE, FAILED, Parser, cannot_write, labelled, named_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,13 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "runs", nargs="+", type=labelled, metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
+        "--out", type=named_path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
     )
     parser.add_argument("--title", default="", help="its title")
     parser.add_argument(
         "--by", nargs="+", choices=("steps", "seconds"), default=["steps", "seconds"], help="against what"
     )
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     stores: dict[str, list[MetricsStore]] = {}
     tasks: list[Task] = []

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from townlet.commands.level_picture import summary
 from townlet.config import ConfigError, Level, load_task
-from townlet.screen.command_line import DONE, WRONG_USE, Parser
+from townlet.screen.command_line import DONE, WRONG_USE, Parser, named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check level files; one line for each error."""
     parser = Parser(prog="townlet validate", description="Check level files.")
-    parser.add_argument("level", nargs="+", help="a level's id, name or file")
+    parser.add_argument("level", type=named, nargs="+", help="a level's id, name or file")
     wrong = False
     for reference in parser.parse_args(arguments).level:
         try:

@@ -1,5 +1,6 @@
 """Greedy evaluation in episodes that training never saw."""
 
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any, Literal, Protocol
 
@@ -16,6 +17,12 @@ from townlet.seeding import generator
 
 STEPS_BETWEEN_CHECKS = 25  # whether all episodes have ended is asked this seldom: it waits for the device
 MOST_STEPS = 1_000_000  # of an episode without a limit of its own
+
+Stopped = Callable[[], bool]  # asked before each step whether to stop
+
+
+class EvaluationStoppedError(Exception):
+    """An evaluation was asked to stop before its end; it has no result."""
 
 
 class Policy(Protocol):
@@ -106,15 +113,22 @@ class Evaluator:
         self.compile: bool | Literal["auto"] = "auto" if compiles_for(task, times * self.limit) else False
         self._env: Environment | None = None
 
-    def evaluate(self, network: QNetwork, forget_every: int | None = None) -> dict[str, Any]:
-        """Play greedily by a network; returns what `evaluate` does."""
-        return self.play(GreedyPolicy(network, self.episodes, self.device, forget_every))
+    def evaluate(
+        self, network: QNetwork, forget_every: int | None = None, stopped: Stopped | None = None
+    ) -> dict[str, Any]:
+        """Play greedily by a network; returns what `evaluate` does, and raises what `play` does."""
+        return self.play(GreedyPolicy(network, self.episodes, self.device, forget_every), stopped)
 
-    def play(self, policy: Policy) -> dict[str, Any]:
-        """Play by a policy; returns what `evaluate` does."""
+    def play(self, policy: Policy, stopped: Stopped | None = None) -> dict[str, Any]:
+        """Play by a policy; returns what `evaluate` does.
+
+        Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
+        """
         env = self._world()
         observation, first = env.reset(), _FirstEpisodes(env)
         for step in range(self.limit):
+            if stopped is not None and stopped():
+                raise EvaluationStoppedError
             actions = policy.act(observation)
             result = env.step(actions)
             policy.after(actions, result)

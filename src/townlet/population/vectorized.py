@@ -25,7 +25,8 @@ class VectorizedPopulation:
     """N agents in an environment: `step` acts, steps, records and, when it is due, learns.
 
     Public: network, learner, buffer, hidden (the acting memory, a row an agent), num_agents. All randomness comes from
-    named streams of the task's seed. `network` takes the place of the one that the task names.
+    named streams of the task's seed. `network` takes the place of the one that the task names. `whole` is False where a
+    step was broken off by an error between what it changes: such a population is not worth keeping.
     """
 
     def __init__(self, task: Task, env: Environment, network: QNetwork | None = None) -> None:
@@ -45,6 +46,7 @@ class VectorizedPopulation:
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)
         self.steps = 0  # of the population; the environment's are num_agents times as many
+        self.whole = True
         self.episodes = EpisodeTracker(self.num_agents, self.device)
         self._watch = Stopwatch("act", "world", "store", "learn")
 
@@ -78,9 +80,11 @@ class VectorizedPopulation:
         self._watch.end("act")
         result = self.curriculum.step(self.env, actions)  # a step of the world, as hard as it is for each agent
         self._watch.end("world")
+        self.whole = False
         self._record(actions, result)
         self.curriculum.record(q, self.observation.action_mask, result)
         self._carry_on(actions, result, hidden)
+        self.whole = True
         self._watch.end("store")
         metrics = self._learning.learn(self.env_steps) if self._learning.due(self.steps) else {}
         self._watch.end("learn")

@@ -13,7 +13,6 @@ from townlet.agent.networks import QNetwork, make_network
 from townlet.config import ConfigError, Level, level_problems, load_level, resolved_config
 from townlet.environment.types import ObservationLayout
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import checkpoint
 from townlet.run.run_directory import (
     LADDERS,
     RunDirectory,
@@ -22,6 +21,7 @@ from townlet.run.run_directory import (
     resolve_run,
     write_atomically,
 )
+from townlet.run.saving import checkpoint
 
 FILE = "ladder.json"
 

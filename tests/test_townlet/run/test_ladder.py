@@ -12,10 +12,11 @@ from townlet import train
 from townlet.agent.carrying import Interface, carry_weights
 from townlet.config import ConfigError, load_level
 from townlet.population.evaluation import Evaluator
-from townlet.run import checkpoint, training_run
 from townlet.run import ladder as ladders
+from townlet.run import training_run
 from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
 from townlet.run.run_directory import RunDirectory, RunError, resolve_run
+from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingRun
 
 SMALL = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from townlet.run import metrics
+from townlet.run import board, metrics
 from townlet.run.metrics import MetricsStore, MetricsWriter
 
 READER = """
@@ -256,13 +256,13 @@ def test_a_board_that_fails_is_reported_once_tried_again_and_harms_nothing(tmp_p
         attempts.append(folder)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(metrics, "_open_board", fail)
+    monkeypatch.setattr(board, "_open", fail)
     writer = MetricsWriter(tmp_path / "metrics.sqlite", report=reports.append)
     for step in (1, 2, 3):
         writer.write_scalars(step, {"a": step}, elapsed=0.0)
     assert len(attempts) == 1 and len(reports) == 1 and "No space left" in reports[0]
-    now = metrics.time.monotonic()
-    monkeypatch.setattr(metrics.time, "monotonic", lambda: now + 100.0)
+    now = board.time.monotonic()
+    monkeypatch.setattr(board.time, "monotonic", lambda: now + 100.0)
     writer.write_scalars(4, {"a": 4.0}, elapsed=0.0)
     assert len(attempts) == 2 and len(reports) == 1
     writer.close()

@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 import townlet
-from townlet.run.checkpoint_folder import folder_names, newest_first, prune, steps_in, tidy, write_pointers
 from townlet.run.run_directory import sync_folder
+from townlet.run.saving.checkpoint_folder import folder_names, newest_first, prune, steps_in, tidy, write_pointers
 
 FORMAT_VERSION = 1
 MODEL, STATE, MANIFEST = "model.safetensors", "state.pt", "manifest.json"
