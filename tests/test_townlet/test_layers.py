@@ -139,6 +139,30 @@ def test_the_environment_does_not_speak_of_those_who_use_it(module: str) -> None
     assert re.findall(r"learner|curricul\w*|viewer", sources()[module].read_text(), re.IGNORECASE) == []
 
 
+# --- PyTorch's private parts --------------------------------------------------------------------------------------
+
+# Modules that import, as they are imported, what PyTorch does not promise to keep.
+OF_ONE_VERSION = {"environment.haste": "made for the internals of one version, and left out where they are not there"}
+LASTING = ("torch._subclasses.fake_tensor", "torch.utils._python_dispatch")  # in every version from 2.6 on
+
+
+def of_one_version(module: ast.Module) -> set[str]:
+    """What a module imports at its top that another PyTorch may not have."""
+    named = [alias.name for node in module.body if isinstance(node, ast.Import) for alias in node.names]
+    for node in module.body:
+        if isinstance(node, ast.ImportFrom):
+            named += [f"{node.module}.{alias.name}" for alias in node.names]
+    ours = {f"townlet.{name}" for name in OF_ONE_VERSION}
+    private = {name for name in named if re.match(r"torch\.(\w+\.)*_", name) and not name.startswith(LASTING)}
+    return private | ours & set(named)
+
+
+def test_nothing_but_what_is_made_for_one_pytorch_needs_it_to_be_imported() -> None:
+    assert {module for module in sources() if of_one_version(tree(module))} == set(OF_ONE_VERSION)
+    tests = {path.name: of_one_version(ast.parse(path.read_text())) for path in TESTS.rglob("*.py")}
+    assert {name: needed for name, needed in tests.items() if needed} == {}
+
+
 # --- content lives in YAML ---------------------------------------------------------------------------------------
 
 HOMONYMS = {

@@ -27,9 +27,9 @@ def action_mask(level: Level, tables: Tables, state: EnvState, underfoot: Underf
             columns.append(can_interact(level, tables, state.tick, state.meters, underfoot))
         else:
             columns.append(can_move(level, state, action))
-    # Column after column, as bytes: bools, and what is stored row by row, would be stored one by one. Stacked before
-    # they are bytes: bytes are stacked by a call of their own, which would part the step into several kernels.
-    return torch.stack([column.int() for column in columns]).to(torch.uint8).t().view(torch.bool)
+    # Column after column, and integers until they are stacked: bools, and what is stored row by row, would be stored
+    # one by one. Compared, and not read as bools: no kernel for a GPU can be made of that.
+    return (torch.stack([column.int() for column in columns]) != 0).t()
 
 
 def _features(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> list[Tensor | None]:

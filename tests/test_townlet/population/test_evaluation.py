@@ -149,6 +149,15 @@ def test_an_evaluator_plays_the_same_episodes_each_time_in_one_world(worlds):
     assert len(worlds) == 3  # the evaluator's, and one for each evaluation by itself
 
 
+def test_a_captured_world_is_played_in_as_a_plain_one(worlds):
+    level = small_town()
+    network, evaluator = some_network(level), Evaluator(level, 6, 3, CPU)
+    plain = [evaluator.evaluate(network), evaluator.evaluate(network, 1), evaluator.play(RandomPolicy(0, CPU))]
+    worlds[0].capture()  # as on a CUDA device
+    captured = [evaluator.evaluate(network), evaluator.evaluate(network, 1), evaluator.play(RandomPolicy(0, CPU))]
+    assert captured == plain and len(worlds) == 1
+
+
 def test_a_world_is_compiled_where_all_plays_together_repay_it():
     level = load_level("2")
     assert [Evaluator(level, 512, 0, CPU, times).compile for times in (1, 13, 14)] == [

@@ -109,7 +109,7 @@ def _world(asked: Asked, level: Level, curve: str, size: int) -> list[Row]:
 def _make_world(asked: Asked, level: Level, agents: int, curve: str) -> VectorizedEnv:
     asked.tell(f"{curve}: making a world of {agents:,} agents")
     if not asked.eager:
-        torch._dynamo.reset()  # PyTorch compiles one function so many times only
+        torch.compiler.reset()  # PyTorch compiles one function so many times only
         try:
             return VectorizedEnv(level, agents, asked.device, compile=True)
         except Exception as error:  # compilers fail in many ways

@@ -101,12 +101,14 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         Raises ValueError for actions of another shape, type or range, ResetNeeded before the first reset and, with
         "Disabled", where an episode ended and was not reset.
         """
-        acts, unseen, before = self._actions(actions), self._unseen, self.world.state
+        acts, unseen = self._actions(actions), self._unseen
         if not self._was_reset or (unseen.any() and self.autoreset_mode is AutoresetMode.DISABLED):
             whose = f"sub-environments {np.flatnonzero(unseen).tolist()}" if self._was_reset else "all of them"
             raise ResetNeeded(f"step: expected a reset before, of {whose}")
+        # NextStep: for whom this step shows the first observation, it is undone, and the next is their first.
+        before = self.world.state if unseen.any() else None
         result = self.world.step(self._tensor(acts))
-        if unseen.any():  # NextStep: this step shows their first observation, and the next is their first
+        if before is not None:
             self.world.take(self._tensor(unseen), before)
         reward = np.where(unseen, np.float32(0.0), result.reward.cpu().numpy())
         terminated = result.terminated.cpu().numpy() & ~unseen
