@@ -171,7 +171,7 @@ def test_an_episode_without_end_is_told_and_not_waited_for(spoilt, tmp_path, cap
     spoilt("Endless-v0")
     arguments = ["--gym", "Endless-v0", *SMALL, "--set", "max_steps=null", "--total-steps", "32"]
     assert train.main([*arguments, "--runs-dir", str(tmp_path)]) == 1
-    assert "within 40 steps" in capsys.readouterr().err
+    assert "within 40 steps" in capsys.readouterr().out
 
 
 def test_mistakes_in_a_task_file_are_told_with_their_lines(tmp_path):
