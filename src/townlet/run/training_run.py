@@ -26,6 +26,7 @@ from townlet.run.plan import Plan, Wishes, passes
 from townlet.run.run_directory import RunDirectory
 from townlet.run.saving import checkpoint, saved
 from townlet.run.side_effects import SideEffects, reason_of
+from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, RunHeader, Snapshot, make_reporter
 from townlet.screen.unfailing import Unfailing
@@ -217,8 +218,8 @@ class TrainingRun:
         if score is None and self.population.env_steps == self.saved_at:
             return
         path = saved.save(self.run.checkpoints, self.task, self.population, self.elapsed, score)
-        self.saved_at, self.stop.unsaved = self.population.env_steps, False
-        self.stop.farewell = stopped_and_saved(self.run.path)
+        self.saved_at = self.population.env_steps
+        self.stop.all_is_saved(stopped_and_saved(self.run.path), FAILED if self.aside.missing else DONE)
         self.log.info(f"saved {path.name}")
 
     def _save_or_go_on(self, score: float | None) -> None:

@@ -72,6 +72,14 @@ def end(line: str, code: int) -> NoReturn:
     os._exit(code)
 
 
+def end_within(seconds: float, line: str, code: int) -> None:
+    """Let `end` come in so many seconds, whatever holds this process up; do nothing where it is no command's."""
+    if _owned:
+        timer = threading.Timer(seconds, end, (line, code))
+        timer.daemon = True  # an end that comes by itself does not wait for it
+        timer.start()
+
+
 def say(line: str) -> None:
     """Write a line to standard error, whatever else is being printed; on a terminal below what stands there."""
     with suppress(OSError):  # the terminal may be gone: that is what SIGHUP says

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from townlet.screen.process import DONE, FAILED, end, hearing, say
+from townlet.screen.process import FAILED, end, end_within, hearing, say
+
+SECONDS_OF_GRACE = 1.5  # for what is still done when a run that was asked to stop is saved: its picture, closing worlds
 
 
 @dataclass
@@ -13,7 +15,8 @@ class StopRequest:
 
     wanted: bool = False
     unsaved: bool = False  # whether there may be steps that no checkpoint holds
-    farewell: str = ""  # what to say where a run is saved and a signal comes; empty before one is
+    farewell: str = "townlet train: stopped before anything was trained"  # said where all is saved and a signal comes
+    code: int = FAILED  # with which that ends the process
 
     def on_signal(self) -> None:
         """Take note of a signal; the second ends the process, and so does the first where nothing waits to be saved.
@@ -23,12 +26,16 @@ class StopRequest:
         """
         if self.wanted:
             end("townlet train: stopped at once; the last checkpoint is as it was", FAILED)
-        if not self.unsaved and self.farewell:
-            end(self.farewell, DONE)
         if not self.unsaved:
-            end("townlet train: stopped before anything was trained", FAILED)
+            end(self.farewell, self.code)
         self.wanted = True
         say("saving and stopping; once more stops at once")
+
+    def all_is_saved(self, farewell: str, code: int) -> None:
+        """Take note that nothing waits to be saved; where a stop is wanted, the end comes soon whatever holds it up."""
+        self.unsaved, self.farewell, self.code = False, farewell, code
+        if self.wanted:
+            end_within(SECONDS_OF_GRACE, farewell, code)
 
 
 @contextmanager

@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from townlet.screen import process
-from townlet.screen.process import DONE, FAILED, SIGNALS, WRONG_USE, begin, end, hearing, run_as_process, say
+from townlet.screen.process import (
+    DONE,
+    FAILED,
+    SIGNALS,
+    WRONG_USE,
+    begin,
+    end,
+    end_within,
+    hearing,
+    run_as_process,
+    say,
+)
 
 PYTHON = "/usr/bin/python3"
 
@@ -137,6 +148,16 @@ def test_the_end_is_one_line_and_the_code(ours, capfd):
     with pytest.raises(Ended, match=str(DONE)):
         end("stopped", DONE)
     assert capfd.readouterr() == ("", "stopped\n")
+
+
+def test_an_end_comes_in_time_whatever_holds_the_process_up(monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(os, "_exit", lambda code: ended.set())
+    end_within(0.0, "unsaid", DONE)  # no command's
+    assert not ended.wait(0.05)
+    monkeypatch.setattr(process, "_owned", True)
+    end_within(0.0, "stopped", DONE)
+    assert ended.wait(60)
 
 
 def test_nobody_needs_to_hear_what_is_said(monkeypatch):

@@ -42,12 +42,27 @@ def test_before_anything_is_trained_the_first_ends_the_process():
     assert not stop.wanted
 
 
-def test_with_all_saved_the_first_ends_the_process_which_is_done():
+@pytest.mark.parametrize("code", [DONE, FAILED])
+def test_with_all_saved_the_first_ends_the_process(code):
     """However long an evaluation, a compiler or a picture would take: nothing is lost."""
-    stop = StopRequest(farewell="It was stopped and saved.")
+    stop = StopRequest(unsaved=True)
+    stop.all_is_saved("It was stopped and saved.", code)
     with pytest.raises(Ended) as ended:
         stop.on_signal()
-    assert ended.value.args == ("It was stopped and saved.", DONE)
+    assert ended.value.args == ("It was stopped and saved.", code)
     stop.unsaved = True
     stop.on_signal()
     assert stop.wanted
+
+
+def test_a_stop_that_was_asked_for_ends_the_process_soon_after_all_is_saved(monkeypatch):
+    """However long an environment takes to be closed."""
+    ends = []
+    monkeypatch.setattr(signals, "end_within", lambda *arguments: ends.append(arguments))
+    stop = StopRequest(unsaved=True)
+    stop.all_is_saved("saved", DONE)
+    assert ends == []
+    stop.unsaved = True
+    stop.on_signal()
+    stop.all_is_saved("saved again", DONE)
+    assert ends == [(1.5, "saved again", DONE)]
