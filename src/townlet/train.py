@@ -75,7 +75,7 @@ def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) ->
     """Train in the levels of a ladder: a new one, or that at `path`."""
     wishes, mastery = _wishes(options), options.mastery or MASTERY
     if path is None:
-        levels = load_levels(options.curriculum, _overrides(options, budget=False))
+        levels = load_levels(options.curriculum, _overrides(options, budget=False), print)
         if options.dry_run:
             print(describe_climb(levels, wishes, options.total_steps, mastery))
             return DONE
@@ -93,10 +93,10 @@ def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) ->
 
 def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
     if resumed:
-        return load_task(resumed / "config.yaml", _overrides(options))
+        return load_task(resumed / "config.yaml", _overrides(options), print)
     if options.gym is not None:
-        return load_gym_task(options.gym, options.level, _overrides(options))
-    return load_task(options.level or "2", _overrides(options))
+        return load_gym_task(options.gym, options.level, _overrides(options), print)
+    return load_task(options.level or "2", _overrides(options), print)
 
 
 def _taught(path: Path) -> checkpoint.Checkpoint:

@@ -240,9 +240,7 @@ def _returns_problems(level: Task) -> list[Problem]:
 def _mode_problems(level: Task) -> list[Problem]:
     training, mode, key = level.training, level.training.mode, ("training", "mode")
     if isinstance(mode, Fresh):
-        expected = f"a divisor of num_agents, {training.num_agents}"
-        wrong = bool(training.num_agents % mode.minibatches)
-        return [Problem((*key, "minibatches"), expected, str(mode.minibatches))] if wrong else []
+        return []
     problems, stride = [], mode.stored_every
     least = (training.seq_len + mode.burn_in + 2) * training.num_agents
     if mode.capacity < least:

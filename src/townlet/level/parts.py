@@ -195,7 +195,10 @@ class Recurrent(Part):
 
 
 class Fresh(Part):
-    """Learn from the newest windows of all agents, each once, in `minibatches` updates."""
+    """Learn from the newest windows of all agents, each once, in `minibatches` updates.
+
+    Where so many do not part the agents alike, in the most below that which do.
+    """
 
     kind: Literal["fresh"]
     minibatches: Positive

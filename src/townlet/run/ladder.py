@@ -1,7 +1,7 @@
 """The ladder: level after level, each an ordinary run in one folder, with the weights carried up from rung to rung."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,13 +43,15 @@ class Rung(NamedTuple):
     goal: float | None  # greedy survival at which it is mastered; None on the last rung, which lives all its steps
 
 
-def load_levels(references: Sequence[str], overrides: Mapping[str, Any]) -> list[Level]:
+def load_levels(
+    references: Sequence[str], overrides: Mapping[str, Any], tell: Callable[[str], object] | None = None
+) -> list[Level]:
     """Load the levels of a ladder, and see that weights can be carried from each to the next.
 
-    Where their networks differ, all take that of the last level, without what some level does not show.
-    Raises ConfigError.
+    Where their networks differ, all take that of the last level, without what some level does not show. `tell` is as
+    in `load_level`. Raises ConfigError.
     """
-    levels = [load_level(reference, overrides) for reference in references]
+    levels = [load_level(reference, overrides, tell) for reference in references]
     ids = [level.id for level in levels]
     if len(set(ids)) < len(ids) or len(ids) < 2:
         raise ConfigError([f"--curriculum: expected two levels or more, each once, got {', '.join(ids)}"])
