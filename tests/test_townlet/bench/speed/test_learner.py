@@ -8,7 +8,6 @@ import torch
 from support.benchmarks import run_quickly
 from townlet.bench.speed import learner
 
-
 SHORT_LIVES = {"max_steps": 12}  # so that there are soon as many episodes as `2-reference` waits for
 
 
