@@ -39,6 +39,7 @@ from townlet.level.parts import (
     Replay,
     Reward,
     SpatialEncoder,
+    SpectralMemory,
     Static,
     Training,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "Reward",
     "Score",
     "SpatialEncoder",
+    "SpectralMemory",
     "Stage",
     "Static",
     "Task",

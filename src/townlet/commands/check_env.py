@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import gymnasium
 
-from townlet.environment.gym.checker import VectorEnvError, check_vector_env
+from townlet.environment.gym.checker import check_vector_env
+from townlet.environment.gym.moment import VectorEnvError
 from townlet.screen.command_line import DONE, FAILED, Parser, positive
 
 

@@ -212,7 +212,11 @@ def _weight(name: str, weight: float, full: float) -> str:
 def _network(network: FeedForward | Recurrent) -> str:
     if isinstance(network, FeedForward):
         return f"{network.kind} of {', '.join(map(str, network.hidden))} units"
-    kept = {"sightings of places": network.sightings, "a map of the ground": network.frontier}
+    kept = {
+        "sightings of places": network.sightings,
+        "a map of the ground": network.frontier,
+        f"the last {network.spectral.lags if network.spectral else 0} sights": network.spectral is not None,
+    }
     beside = "".join(f", and {name}" for name, is_kept in kept.items() if is_kept)
     return f"{network.kind}, {network.cell} of {network.hidden} units{beside}"
 

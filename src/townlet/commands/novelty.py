@@ -12,7 +12,8 @@ from townlet.agent.networks import QNetwork
 from townlet.config import ConfigError, Level, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.evaluate import find_checkpoint, trained_network
-from townlet.exploration.rnd import RandomNetworkDistillation, make_curiosity
+from townlet.exploration.curiosity import make_curiosity
+from townlet.exploration.rnd import RandomNetworkDistillation
 from townlet.population.evaluation import GreedyPolicy
 from townlet.run import checkpoint
 from townlet.run.curves import save
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not 0 <= options.map < env.tables.num_maps:
             parser.error(f"--map: expected 0 to {env.tables.num_maps - 1}, got {options.map}")
         curiosity = make_curiosity(level, env)
-        if curiosity is None:
+        if not isinstance(curiosity, RandomNetworkDistillation):
             raise RunError(f"{run}: expected a curious run, got one with training.curiosity null")
         found = find_checkpoint(run / "checkpoints", options.checkpoint)
         curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})

@@ -79,6 +79,11 @@ class StepResult(NamedTuple):
         return self.terminated | self.truncated
 
     @property
+    def lived(self) -> Tensor:
+        """Whose tick was a step, [num_agents] bool."""
+        return torch.ones_like(self.terminated) if self.skipped is None else ~self.skipped
+
+    @property
     def forgets(self) -> Tensor:
         """Who acts next without a past, [num_agents] bool: after an episode's end, and after a reset."""
         return self.ended if self.skipped is None else self.ended | self.skipped

@@ -162,13 +162,20 @@ class JointEncoder(Part):
     width: Positive
 
 
+class SpectralMemory(Part):
+    """What was observed up to `lags` steps ago, each step times `keep`: see `agent.memory.spectral`."""
+
+    lags: Annotated[int, Field(ge=2, le=1024, multiple_of=2)]
+    keep: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
 class Recurrent(Part):
     """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell.
 
     `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
     `sightings`: beside the cell, which way each kind of place lies, from a memory of where it was last underfoot, or
     from the offsets of a level that shows them. `frontier`: which way the nearest place lies that was never stood on,
-    and the nearest ground never seen. `directions`: as without memory.
+    and the nearest ground never seen. `spectral`: the last sights themselves. `directions`: as without memory.
     """
 
     kind: Literal["recurrent"]
@@ -179,6 +186,7 @@ class Recurrent(Part):
     memory_span: Annotated[int, Field(ge=2)] | None = None
     sightings: bool = False
     frontier: bool = False
+    spectral: SpectralMemory | None = None
     skip: bool = False
     layer_norm: bool = False
     dueling: bool = False

@@ -9,7 +9,7 @@ from townlet.agent.acting import Memory
 from townlet.agent.learner import QLearner
 from townlet.config import Fresh, Replay, Training
 from townlet.environment.types import Environment, Observation
-from townlet.exploration.rnd import RandomNetworkDistillation
+from townlet.exploration.curiosity import AnyCuriosity
 from townlet.population.drift import RecentPast, stored_drift
 from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 from townlet.seeding import generator
@@ -18,7 +18,7 @@ DRIFT_AGENTS, DRIFT_STEPS = 16, 1000  # whose past is kept, and how much, to mea
 
 
 def make_learning(
-    training: Training, env: Environment, learner: QLearner, curiosity: RandomNetworkDistillation | None
+    training: Training, env: Environment, learner: QLearner, curiosity: AnyCuriosity
 ) -> "FreshLearning | ReplayLearning":
     """Choose the way of learning that a task names, with a buffer of its own."""
     if isinstance(training.mode, Fresh):
@@ -39,12 +39,7 @@ class FreshLearning:
     """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random."""
 
     def __init__(
-        self,
-        training: Training,
-        mode: Fresh,
-        env: Environment,
-        learner: QLearner,
-        curiosity: RandomNetworkDistillation | None = None,
+        self, training: Training, mode: Fresh, env: Environment, learner: QLearner, curiosity: AnyCuriosity
     ) -> None:
         self.curiosity = curiosity
         self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
@@ -69,14 +64,11 @@ class FreshLearning:
         """Update once for each minibatch; return the last one's metrics."""
         metrics: dict[str, Tensor] = {}
         self.learner.set_learning_rate(env_steps)
-        newest = self.buffer.newest_sequences(self.seq_len, self.curiosity.weight if self.curiosity else None)
-        windows = self.learner.prepare(newest)
+        windows = self.learner.prepare(self.buffer.newest_sequences(self.seq_len, self.curiosity.weight))
         order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
         for rows in order.chunk(self.mode.minibatches):
             batch = windows.rows(rows)
-            metrics = self.learner.update(batch).metrics
-            if self.curiosity:
-                metrics |= self.curiosity.update(batch)
+            metrics = self.learner.update(batch).metrics | self.curiosity.update(batch)
         return metrics
 
 
@@ -84,12 +76,7 @@ class ReplayLearning:
     """Every `train_every` steps, once there are enough episodes, learn from a batch of sampled windows."""
 
     def __init__(
-        self,
-        training: Training,
-        mode: Replay,
-        env: Environment,
-        learner: QLearner,
-        curiosity: RandomNetworkDistillation | None = None,
+        self, training: Training, mode: Replay, env: Environment, learner: QLearner, curiosity: AnyCuriosity
     ) -> None:
         self.curiosity = curiosity
         self.mode, self.learner, self.training = mode, learner, training
@@ -117,8 +104,8 @@ class ReplayLearning:
     def learn(self, env_steps: int) -> dict[str, Tensor]:
         """Update once."""
         self.learner.set_learning_rate(env_steps)
-        weight = self.curiosity.weight if self.curiosity else None
-        batch = self.buffer.sample_sequences(self.mode.batch_size, self.training.seq_len, self.mode.burn_in, weight)
+        sizes = (self.mode.batch_size, self.training.seq_len, self.mode.burn_in)
+        batch = self.buffer.sample_sequences(*sizes, self.curiosity.weight)
         update = self.learner.update(batch)
         self.buffer.update_priorities(batch, update.td_error)
-        return update.metrics | (self.curiosity.update(batch) if self.curiosity else {})
+        return update.metrics | self.curiosity.update(batch)

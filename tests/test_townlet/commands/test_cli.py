@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from townlet import evaluate
-from townlet.commands import cli
+from townlet.commands import cli, compare
 from townlet.config import load_level, load_task, resolved_config
 from townlet.level.file import shipped_levels
 from townlet.level.task import WORD
@@ -91,7 +91,7 @@ def test_ctrl_c_is_one_line(place: str, capsys: Capture, monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr(place, stop)
-    word = place.split(".")[1]
+    word = place.split(".")[-2]
     assert (evaluate.main(["latest"]) if word == "evaluate" else exit_code(word, "latest")) == 1
     assert capsys.readouterr().err == f"townlet {word}: stopped\n"
 
@@ -215,7 +215,7 @@ def test_compare_refuses_survival_beside_return_and_draws_what_all_levels_share(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[dict[str, Any]] = []
-    monkeypatch.setattr(cli, "draw_comparison", lambda *_, **facts: drawn.append(facts))
+    monkeypatch.setattr(compare, "draw_comparison", lambda *_, **facts: drawn.append(facts))
     for level in ("1", "2.5", "station", "memory-length"):
         (tmp_path / level).mkdir()
         (tmp_path / level / "config.yaml").write_text(resolved_config(load_task(level)))

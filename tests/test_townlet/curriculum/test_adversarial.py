@@ -222,5 +222,14 @@ def test_the_world_is_given_the_difficulty_of_before_the_step():
 def test_without_stages_nothing_is_given_to_the_world(curriculum):
     population = make_population("fresh", training__curriculum=curriculum)
     assert isinstance(population.curriculum, StaticCurriculum)
-    assert population.curriculum.difficulty() is None and "curriculum/stage" not in population.read_metrics()
+    given, step = [], population.env.step
+
+    def watched(*arguments):
+        given.append(len(arguments))
+        return step(*arguments)
+
+    population.env.step = watched
+    population.step()
+    assert given == [1]  # the actions alone
+    assert "curriculum/stage" not in population.read_metrics()
     assert isinstance(make_curriculum(population.task, population.env), StaticCurriculum)

@@ -208,7 +208,7 @@ def test_a_curious_population_resumes_bit_for_bit(mode):
     whole = make_population(mode, training__curiosity=KEY)
     for _ in range(60):
         whole.step()
-    assert whole.curiosity is not None and 0.0 < whole.curiosity.weight.item() < 0.5  # annealed at least once
+    assert 0.0 < whole.curiosity.weight.item() < 0.5  # annealed at least once
     kept, weights = copy_of(whole.state_dict()), copy_of(whole.network.state_dict())
     again = make_population(mode, training__curiosity=KEY)
     again.network.load_state_dict(weights)
@@ -234,7 +234,6 @@ def test_a_state_without_curiosity_is_refused_by_name():
 def test_curiosity_of_no_weight_left_changes_nothing_that_is_learned():
     """It draws from a stream of its own, and zero times what is new is nothing."""
     curious, plain = make_population("fresh", training__curiosity=KEY), make_population("fresh")
-    assert curious.curiosity is not None
     curious.curiosity.annealing.weight = torch.tensor(0.0)
     for population in (curious, plain):
         for _ in range(40):

@@ -112,6 +112,7 @@ BASES: dict[str, Content] = {
     "replay": {**TOWN, "max_steps": 6, "network": {**RECURRENT, "encoder": SPATIAL}, "training": REPLAY},
     "ranked": {**TOWN, "max_steps": 6, "training": REPLAY | {"mode": {**REPLAY_MODE, "priority": PRIORITY}}},
     "plain": {**TOWN, "network": FEED_FORWARD},
+    "spectral": {**TOWN, "network": {**RECURRENT, "spectral": {"lags": 4, "keep": 0.9}}},
     "graded": {
         **TOWN,
         "meters": HUNGRY,
@@ -196,6 +197,8 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.cell": ("town", {"network.cell": "gru"}),
         "network<recurrent>.sightings": ("town", {"network.sightings": True}),
         "network<recurrent>.frontier": ("town", {"network.frontier": True}),
+        "network<recurrent>.spectral.lags": ("spectral", {"network.spectral.lags": 8}),
+        "network<recurrent>.spectral.keep": ("spectral", {"network.spectral.keep": 0.5}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
         "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),

@@ -7,10 +7,9 @@ import torch
 
 from support.learning import copy_of, differences, everything, make_population, population_of
 from townlet.config import load_level
-from townlet.environment.types import Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.evaluation import evaluate
-from townlet.population.vectorized import EpisodeTracker, VectorizedPopulation
+from townlet.population.vectorized import VectorizedPopulation
 
 MODES = pytest.mark.parametrize("mode", ["fresh", "replay"])
 PRIORITY = {"exponent": 0.9, "importance": 0.6, "largest": 0.9}
@@ -170,6 +169,29 @@ def test_learning_unrolls_the_q_values_that_agents_acted_on(mode):
     with torch.no_grad():
         q, _ = population.network(batch.observations, batch.hidden, batch.previous_actions, batch.reset)
     torch.testing.assert_close(q[:, :-1], torch.stack(acted[-12:], dim=1), rtol=1e-4, atol=1e-5)
+
+
+def test_memory_can_be_saved_put_back_and_reset_for_chosen_agents():
+    population = make_population("fresh")
+    for _ in range(5):
+        population.step()
+    saved = population.hidden
+    chosen = torch.zeros(population.num_agents, dtype=torch.bool)
+    chosen[[0, 3]] = True
+    population.reset_hidden(chosen)
+    for now, before in zip(population.hidden, saved, strict=True):
+        assert not now[:, chosen].any() and torch.equal(now[:, ~chosen], before[:, ~chosen])
+    population.hidden = saved
+    assert all(torch.equal(now, before) for now, before in zip(population.hidden, saved, strict=True))
+
+
+def test_memory_that_does_not_fit_is_refused_with_both_shapes():
+    population = make_population("fresh", network__sightings=False)
+    shapes = "[[1, 8, 8], [1, 8, 8]]"
+    with pytest.raises(ValueError, match="hidden: expected " + shapes.replace("[", r"\[") + r", got \[\[1, 8, 8\]\]"):
+        population.hidden = population.hidden[:1]
+    with pytest.raises(ValueError, match=r"agents: expected \[8\] torch.bool, got \[2\] torch.int64"):
+        population.reset_hidden(torch.tensor([0, 3]))
 
 
 # --- what is learned, and when ------------------------------------------------------------------------------------
@@ -458,27 +480,6 @@ def test_initial_weights_depend_on_the_seed_alone():
 
 
 # --- metrics ------------------------------------------------------------------------------------------------------
-
-
-def ended(reward, terminated, truncated):
-    """A step of three agents; what they see does not matter."""
-    nothing, mask = torch.zeros(3, 1), torch.ones(3, 1, dtype=torch.bool)
-    flags = (torch.tensor(flag, dtype=torch.bool) for flag in (terminated, truncated))
-    return StepResult(Observation(nothing, mask), torch.tensor(reward), *flags, nothing, mask)
-
-
-def test_returns_and_lengths_of_ended_episodes_by_hand():
-    tracker = EpisodeTracker(3, torch.device("cpu"))
-    assert tracker.read() == {}
-    tracker.record(ended([1.0, 2.0, 3.0], [0, 0, 0], [0, 0, 0]))
-    tracker.record(ended([1.0, 2.0, 3.0], [1, 0, 0], [0, 0, 0]))  # agent 0: return 2, length 2
-    tracker.record(ended([10.0, 2.0, 3.0], [0, 0, 0], [0, 1, 0]))  # agent 1: return 6, length 3, to the limit
-    found = tracker.read()
-    assert found == {"rollout/ep_rew_mean": 4.0, "rollout/ep_len_mean": 2.5, "rollout/survival_rate": 0.5}
-    assert tracker.read() == {}  # read once
-    tracker.record(ended([10.0, 2.0, 3.0], [1, 0, 0], [0, 0, 0]))  # agent 0's second: 20 in 2
-    found = tracker.read()
-    assert found == {"rollout/ep_rew_mean": 20.0, "rollout/ep_len_mean": 2.0, "rollout/survival_rate": 0.0}
 
 
 def test_metrics_of_memory_and_exploration():

@@ -1,7 +1,6 @@
 """Training in Gymnasium's environments from the command line: a run, its resume, task files, and what is refused."""
 
 import json
-from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -12,6 +11,7 @@ import yaml
 from townlet import evaluate, train
 from townlet.commands import cli
 from townlet.config import ConfigError, GymTask, load_gym_task, load_level, load_task
+from townlet.level.file import configs_directory
 
 SMALL = [
     "--num-agents", "4", "--set", "training.seq_len=4", "--set", "network.hidden=8", "--set", "network.head=8",
@@ -75,7 +75,7 @@ def test_evaluate_and_compare_speak_of_the_return(tmp_path, capsys):
 
 def test_a_task_file_trains_by_level_and_lends_its_recipe_to_another_environment(tmp_path, capsys):
     path = tmp_path / "task.yaml"
-    recipe = (Path(__file__).parents[2] / "configs" / "gym.yaml").read_text()
+    recipe = (configs_directory() / "gym.yaml").read_text()
     text = recipe.replace("gym: CartPole-v1", "gym: Acrobot-v1\nmax_steps: 20").replace("name: gym", "name: mine")
     path.write_text(text)
     assert load_task(path).gym == "Acrobot-v1" and load_task(path).max_steps == 20
@@ -186,7 +186,7 @@ def test_mistakes_in_a_task_file_are_told_with_their_lines(tmp_path):
 
 def test_a_gym_task_is_no_level_of_the_town_and_a_level_no_gym_task(tmp_path):
     with pytest.raises(ConfigError, match="level of the town") as told:
-        load_level(Path(__file__).parents[2] / "configs" / "gym.yaml")
+        load_level(configs_directory() / "gym.yaml")
     assert len(told.value.errors) == 1
-    assert isinstance(load_task(Path(__file__).parents[2] / "configs" / "gym.yaml"), GymTask)
+    assert isinstance(load_task(configs_directory() / "gym.yaml"), GymTask)
     assert load_task("2") == load_level("2")
