@@ -212,7 +212,9 @@ STEP_PATH = {
         "QLearner._returns", "QLearner._unroll", "QLearner._memory_at_start",
         "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
     ),
-    "agent.losses": ("double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "masked_mean"),
+    "agent.losses": (
+        "double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "elementwise_loss", "masked_mean",
+    ),
     "masking": ("masked_argmax", "masked_max"),
     "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
     "exploration.rnd": (
