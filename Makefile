@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants bench-gpu lint clean
+.PHONY: help train test mutants map bench-gpu lint clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ endif
 
 mutants: $(VENV)/.installed-dev ## install, then make each known mistake in a copy and see a test fail; ARGS="--only NAME"
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
+
+map: $(VENV)/.installed-dev ## install, then draw the rooms of the source into docs/architecture
+	$(BIN)/python tests/house_map.py
 
 bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
 	$(BIN)/python -m townlet.bench gpu $(ARGS)

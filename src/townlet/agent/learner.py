@@ -32,7 +32,7 @@ class QLearner:
     """
 
     def __init__(self, network: QNetwork, training: Training, capture: bool | None = None) -> None:
-        self.network, self.training = network, training
+        self.network, self.training, self.loss = network, training, losses.make_loss(training)
         device = next(network.parameters()).device
         has_target = training.target_every or training.target_rate
         # `to` lays the copied weights of a cell side by side again, as CUDA's kernels want them.
@@ -88,7 +88,7 @@ class QLearner:
     def _descend(self, batch: SequenceBatch) -> Update:
         error, q = self.td_error(batch)
         valid = batch.valid[:, batch.burn_in :]
-        loss = losses.masked_mean(losses.elementwise_loss(error, self.training.huber_delta), valid, batch.weights)
+        loss = losses.masked_mean(self.loss(error), valid, batch.weights)
         grad_norm = self._take_gradient(loss)
         self.optimizer.step_if_finite(loss.detach(), grad_norm)
         error, ones = error.detach(), torch.ones_like(batch.weights)

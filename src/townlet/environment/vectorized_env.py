@@ -10,11 +10,11 @@ from torch import Tensor
 from townlet.capture import Captured, mapped, reason_of, write
 from townlet.config import Level
 from townlet.environment.fuse import fuse
-from townlet.environment.observation import observe
+from townlet.environment.observation import lay_out, observe
 from townlet.environment.rewards import reward
 from townlet.environment.rules import Tick, cause_of_death, look_underfoot, tick
 from townlet.environment.tables import Tables, make_tables
-from townlet.environment.types import Difficulty, EnvState, Observation, ObservationLayout, StepResult
+from townlet.environment.types import Difficulty, EnvState, Observation, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
 
 STEPS_THAT_REPAY_COMPILING = 7_000  # compiling takes 2 to 9 s and saves about 1.3 ms a step on a CPU
@@ -64,7 +64,7 @@ class VectorizedEnv:
         if maps not in ("training", "evaluation"):
             raise ValueError(f"maps: expected training or evaluation, got {maps!r}")
         self.level, self.num_agents, self.device, self.maps = level, num_agents, torch.device(device), maps
-        self.observation_layout = ObservationLayout.of(level)
+        self.observation_layout = lay_out(level)
         self.obs_dim, self.num_actions = self.observation_layout.obs_dim, len(level.actions)
         lethal = [level.meters[name].lethal for name in level.present_meters]
         self.causes = {index: name for index, name in enumerate(level.present_meters) if lethal[index]}

@@ -11,7 +11,7 @@ import torch
 from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import ConfigError, Level, level_problems, load_level, resolved_config
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.run_directory import (
     LADDERS,
@@ -70,7 +70,7 @@ def load_levels(
         raise ConfigError([f"{line} (all levels of a ladder have the network of the last)" for line in said])
     for below, above in pairwise(levels):
         try:
-            carry_weights(_network(below), Interface.of(below), _network(above), Interface.of(above))
+            carry_weights(_network(below), _interface(below), _network(above), _interface(above))
         except CarryError as error:
             raise ConfigError([f"--curriculum: from level {below.id} to {above.id}: {error}"]) from error
     return levels
@@ -163,7 +163,7 @@ class Ladder:
         below = _network(level)
         below.load_state_dict(checkpoint.load_latest(path / "checkpoints", lambda _: None).model)
         below.to(population.device)
-        carry_weights(below, Interface.of(level), population.network, Interface.of(self.levels[done]))
+        carry_weights(below, _interface(level), population.network, _interface(self.levels[done]))
         population.learner.copy_to_target()
 
     def leave(self, outcome: Outcome) -> None:
@@ -189,4 +189,8 @@ def find_ladder(reference: str, runs_dir: Path) -> Path | None:
 
 def _network(level: Level) -> QNetwork:
     with torch.random.fork_rng(devices=[]):
-        return make_network(level.network, ObservationLayout.of(level), len(level.actions))
+        return make_network(level.network, lay_out(level), len(level.actions))
+
+
+def _interface(level: Level) -> Interface:
+    return Interface.of(level, lay_out(level))

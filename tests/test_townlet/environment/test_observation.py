@@ -7,7 +7,7 @@ import torch
 
 from support.worlds import DAY, FIXED, MULTI_TICK, fixed_town, make_env, places_of, put
 from townlet.config import Level, load_level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.level.file import shipped_levels
 
@@ -34,7 +34,7 @@ def part(env: VectorizedEnv, name: str) -> list[float]:
 
 @pytest.mark.parametrize("name", WIDTHS)
 def test_the_parts_of_each_level_follow_one_another_without_gaps(name: str) -> None:
-    layout, start = ObservationLayout.of(load_level(name)), 0
+    layout, start = lay_out(load_level(name)), 0
     for (got, where), (expected, width) in zip(layout.slices.items(), WIDTHS[name].items(), strict=True):
         assert (got, where) == (expected, slice(start, start + width))
         assert layout.width(got) == width
@@ -43,8 +43,8 @@ def test_the_parts_of_each_level_follow_one_another_without_gaps(name: str) -> N
 
 
 def test_level_2_sees_fifty_numbers_and_level_3_four_more() -> None:
-    assert ObservationLayout.of(load_level("2")).obs_dim == 50
-    assert ObservationLayout.of(load_level("3")).obs_dim == 54
+    assert lay_out(load_level("2")).obs_dim == 50
+    assert lay_out(load_level("3")).obs_dim == 54
 
 
 def test_every_level_is_observed_in_float32_at_its_width_and_within_one() -> None:

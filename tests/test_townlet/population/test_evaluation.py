@@ -7,8 +7,9 @@ from support.learning import FEW_MAPS, SMALL_NETWORK, copy_of, differences
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import load_level
 from townlet.environment import make
+from townlet.environment.observation import lay_out
 from townlet.environment.tables import draw_places
-from townlet.environment.types import Observation, ObservationLayout, StepResult
+from townlet.environment.types import Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population import evaluation
 from townlet.population.evaluation import Evaluator, GreedyPolicy, RandomPolicy, evaluate, play
@@ -33,14 +34,14 @@ def small_town(**overrides):
 
 def some_network(level, seed=0):
     torch.manual_seed(seed)
-    return make_network(level.network, ObservationLayout.of(level), len(level.actions))
+    return make_network(level.network, lay_out(level), len(level.actions))
 
 
 class Restless(QNetwork):
     """Moves at its first step, and from then on waits: its memory says whether this is the first."""
 
     def __init__(self, level):
-        super().__init__(ObservationLayout.of(level), len(level.actions), False)
+        super().__init__(lay_out(level), len(level.actions), False)
         self.calls = []
 
     def initial_hidden(self, batch):

@@ -11,6 +11,7 @@ from support.learning import network_of
 from townlet import train
 from townlet.agent.carrying import Interface, carry_weights
 from townlet.config import ConfigError, load_level
+from townlet.environment.observation import lay_out
 from townlet.population.evaluation import Evaluator
 from townlet.run import ladder as ladders
 from townlet.run import training_run
@@ -179,7 +180,7 @@ def test_each_level_begins_with_the_weights_of_the_one_below(tmp_path, monkeypat
     for (below, _), (above, weights), run in zip(begun, begun[1:], runs, strict=False):
         old, new = network_of(below), network_of(above)
         old.load_state_dict(last_weights(run))
-        carry_weights(old, Interface.of(below), new, Interface.of(above))
+        carry_weights(old, Interface.of(below, lay_out(below)), new, Interface.of(above, lay_out(above)))
         assert all(torch.equal(value, weights[name]) for name, value in new.state_dict().items())
 
 

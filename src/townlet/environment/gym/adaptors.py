@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from townlet.config import Level, load_level
-from townlet.environment.observation import SIGNED
-from townlet.environment.types import Observation, ObservationLayout
+from townlet.environment.observation import PARTS, lay_out
+from townlet.environment.types import Observation
 from townlet.environment.vectorized_env import VectorizedEnv
 
 Floats = NDArray[np.float32]
@@ -209,9 +209,8 @@ class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
 
 def _spaces(level: Level) -> tuple[spaces.Box, spaces.Discrete]:
     """What one agent sees and does: each feature within its own bounds, and the index of an action."""
-    layout = ObservationLayout.of(level)
+    layout = lay_out(level)
     low = np.zeros(layout.obs_dim, dtype=np.float32)
-    for part in SIGNED:
-        if part in layout.slices:
-            low[layout.slices[part]] = -1.0
+    for name, where in layout.slices.items():
+        low[where] = -1.0 if PARTS[name].signed else 0.0
     return spaces.Box(low, np.ones_like(low)), spaces.Discrete(len(level.actions))
