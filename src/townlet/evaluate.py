@@ -13,8 +13,9 @@ from townlet.agent.networks import QNetwork, make_network
 from townlet.config import ConfigError, Level, Task, load_task
 from townlet.environment.make import make_env
 from townlet.environment.types import WorldError
-from townlet.population.evaluation import RandomPolicy, evaluate, play
+from townlet.population.evaluation import RandomPolicy, evaluate, play, tell_cut
 from townlet.run.fit import misfit
+from townlet.run.metrics import plain
 from townlet.run.run_directory import RunError, resolve_run
 from townlet.run.saving import checkpoint
 from townlet.screen.command_line import (
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = evaluate(world, network, options.episodes, seed, options.device, options.forget_every)
         result |= {"checkpoint": found.path.name, "level": world.id, "learned": learned.id, "set": overrides}
         if options.json:
-            print(json.dumps(result))
+            print(json.dumps(plain(result), allow_nan=False))
         else:
             random = play(world, RandomPolicy(seed, options.device), options.episodes, seed, options.device)
             print(describe(world, result, random[world.score.key]))
@@ -156,6 +157,7 @@ def describe(task: Task, result: dict[str, Any], random: float) -> str:
         f"{length:9} {result['mean_ep_length']:.1f}{limit} steps (standard deviation {result['std_ep_length']:.1f})",
         f"{reward:9} {result['mean_reward']:.2f} (standard deviation {result['std_reward']:.2f})",
         f"reached the limit  {result['survival_rate']:.1%}",
+        *([f"cut       {cut}"] if (cut := tell_cut(task, result)) else []),
         *([f"deaths    {deaths}"] if result["deaths"] else []),
         f"beside    random actions {random:.1f}" + "".join(f", {name} {value:g}" for name, value in known.items()),
     ]

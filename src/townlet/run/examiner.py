@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import torch
 
 from townlet.config import Task
-from townlet.population.evaluation import Evaluator, Stopped
+from townlet.population.evaluation import Evaluator, Stopped, tell_cut
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.run.metrics import plain
 from townlet.run.plan import Plan
 from townlet.seeding import stream_seed
 
@@ -53,14 +54,16 @@ class Examiner:
         score = self.task.score
         known = ", ".join(f"{name} {value:g}" for name, value in self.task.yardsticks.items())
         beside = f" ({known})" if known else ""
-        return f"step {step:,}: greedy {score.word} {score.tell(report.result)} on {score.unseen}{beside}"
+        cut = f"; {told}" if (told := tell_cut(self.task, report.result)) else ""
+        return f"step {step:,}: greedy {score.word} {score.tell(report.result)} on {score.unseen}{beside}{cut}"
 
     def close(self) -> None:
-        """Close the world of the evaluations."""
+        """Close the world of the evaluations. Raises WorldError."""
         self.evaluator.close()
 
 
 def keep(report: Report, folder: Path, step: int) -> None:
     """Write what an evaluation found into a file of the folder. Raises OSError."""
     folder.mkdir(exist_ok=True)
-    (folder / f"step_{step:09}.json").write_text(json.dumps({"step": step, **report.result}, indent=1))
+    text = json.dumps(plain({"step": step, **report.result}), indent=1, allow_nan=False)
+    (folder / f"step_{step:09}.json").write_text(text)

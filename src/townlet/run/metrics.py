@@ -9,7 +9,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from townlet.run.board import Board
 
@@ -23,6 +23,14 @@ CREATE TABLE IF NOT EXISTS evaluations (step INTEGER PRIMARY KEY, elapsed REAL, 
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, step INTEGER NOT NULL, elapsed REAL, kind TEXT NOT NULL, text TEXT NOT NULL);
 """
+
+
+class Scored(NamedTuple):
+    """What an evaluation came to, at a step and after so many seconds of training."""
+
+    step: int
+    elapsed: float
+    score: float
 
 
 class MetricsStore:
@@ -59,7 +67,7 @@ class MetricsStore:
         """Write one evaluation's result; its numbers also become scalars named eval/<key>."""
         with self._connection:
             self._connection.execute(
-                "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?)", (step, elapsed, json.dumps(_plain(result)))
+                "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?)", (step, elapsed, json.dumps(plain(result)))
             )
             self._insert_scalars(step, evaluation_scalars(result), elapsed)
 
@@ -83,6 +91,11 @@ class MetricsStore:
         """Return each evaluation's result with its `step` and `elapsed`, in order of steps."""
         rows = self._connection.execute("SELECT step, elapsed, result FROM evaluations ORDER BY step")
         return [{**json.loads(result), "step": step, "elapsed": elapsed} for step, elapsed, result in rows]
+
+    def scores(self, key: str) -> list[Scored]:
+        """Return one number of each evaluation, in order of steps; NaN where there was no finite value."""
+        found = [(one["step"], one["elapsed"], one[key]) for one in self.evaluations()]
+        return [Scored(step, elapsed, math.nan if value is None else value) for step, elapsed, value in found]
 
     def events(self) -> list[dict[str, Any]]:
         """Return `step`, `elapsed`, `kind` and `text` of each event, in the order of writing."""
@@ -135,7 +148,7 @@ class MetricsWriter:
 
     def write_evaluation(self, step: int, result: Mapping[str, Any], elapsed: float) -> None:
         """Write one evaluation's result."""
-        step, elapsed, result = int(step), float(elapsed), _plain(result)
+        step, elapsed, result = int(step), float(elapsed), plain(result)
         self._pending.append(lambda store: store.write_evaluation(step, result, elapsed))
         self._flush_store()
         if self._board:
@@ -216,12 +229,12 @@ def _move_aside(path: Path) -> Path:
     return target
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return `value` as JSON knows it: numbers of any library as floats, and None for those that are not finite."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return _finite(value)

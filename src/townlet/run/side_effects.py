@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from townlet.config import ConfigError
+from townlet.environment.types import WorldError
 from townlet.screen.command_line import memory_asked_for
 
 
@@ -35,7 +37,9 @@ class SideEffects:
 
 
 def reason_of(error: BaseException) -> str:
-    """Say in one line what was raised: want of memory, an error of the system by its own words, others by name too."""
+    """Say in one line what was raised: what says by itself what was expected as it is, most others by name too."""
+    if isinstance(error, WorldError | ConfigError):
+        return str(error)
     if asked := memory_asked_for(error):
         return f"not enough memory: {asked}"
     if isinstance(error, OSError) and error.strerror:

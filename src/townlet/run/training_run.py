@@ -11,7 +11,7 @@ from townlet.agent.networks import count_parameters
 from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles_for, make_env
-from townlet.environment.types import Environment, WorldError
+from townlet.environment.types import Environment
 from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import examiner
@@ -60,6 +60,7 @@ class TrainingRun:
         self.saved_at = -1
         self.resumed_at: int | None = None
         self.score: float | None = None  # of the newest evaluation
+        self.refused = False  # whether the newest checkpoint was, and that was told
         self.told_uncaptured = False
 
     @property
@@ -154,8 +155,7 @@ class TrainingRun:
             except checkpoint.CheckpointError as failure:
                 refused = f"{failure}; "
         kept = f"{refused}saved up to step {self.saved_at:,}" if self.saved_at >= 0 else f"{refused}nothing was saved"
-        reason = str(error) if isinstance(error, WorldError) else reason_of(error)
-        raise TrainingFailedError(f"step {step:,}: {reason}; {kept}; more in {self.run.log_path}") from error
+        raise TrainingFailedError(f"step {step:,}: {reason_of(error)}; {kept}; more in {self.run.log_path}") from error
 
     def _loop(self) -> None:
         population, plan = self.population, self.plan
@@ -226,8 +226,11 @@ class TrainingRun:
         """A disk that refuses now may take the next checkpoint; the ones before are intact."""
         try:
             self._save(score)
+            self.refused = False
         except checkpoint.CheckpointError as error:
-            self.tell(f"{error}; training goes on", "red")
+            if not self.refused:
+                self.tell(f"{error}; training goes on", "red")
+            self.refused = True
 
     def _draw(self) -> None:
         task = self.task

@@ -18,6 +18,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 SHOW_CURSOR = b"\x1b[?25h"  # what draws pictures on a terminal has hidden it
 
 _owned = False  # whether this process is a command's, which may end it, and not a notebook's or a script's
+_hurried = False  # whether it is to end soon
 
 
 def begin() -> None:
@@ -39,22 +40,25 @@ def run_as_process(command: Callable[[], int], *, printing: bool = True) -> int:
     where a disk refused it and `printing` is what the command is for, the command has failed.
     """
     global _owned
-    _owned, signals = True, 0
+    _owned = True
 
     def on_signal() -> None:
-        nonlocal signals
-        signals += 1
-        if signals > 1:
+        global _hurried
+        if _hurried:
             end("townlet: stopped at once", FAILED)
+        _hurried = True
         raise KeyboardInterrupt
 
-    with hearing(on_signal), tolerant_streams() as output:
-        try:
+    try:
+        with hearing(on_signal), tolerant_streams() as output:
             code = command()
-        except KeyboardInterrupt:
-            say("townlet: stopped")
-            return FAILED
-    return FAILED if code == DONE and printing and output.refused else code
+        code = FAILED if code == DONE and printing and output.refused else code
+    except KeyboardInterrupt:
+        say("townlet: stopped")
+        code = FAILED
+    if _hurried:
+        os._exit(code)  # all is written: what Python takes apart on its way out takes it a second
+    return code
 
 
 def end(line: str, code: int) -> NoReturn:
@@ -74,7 +78,9 @@ def end(line: str, code: int) -> NoReturn:
 
 def end_within(seconds: float, line: str, code: int) -> None:
     """Let `end` come in so many seconds, whatever holds this process up; do nothing where it is no command's."""
+    global _hurried
     if _owned:
+        _hurried = True
         timer = threading.Timer(seconds, end, (line, code))
         timer.daemon = True  # an end that comes by itself does not wait for it
         timer.start()

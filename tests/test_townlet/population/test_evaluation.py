@@ -98,6 +98,7 @@ def test_the_summary_of_a_stub_policy_by_hand():
         "std_reward": pytest.approx((alive - dead) / 2),
         "survival_rate": 0.5,
         "deaths": {"energy": 2},
+        "cut": 0,
     }
 
 
@@ -157,6 +158,21 @@ def test_a_captured_world_is_played_in_as_a_plain_one(worlds):
     worlds[0].capture()  # as on a CUDA device
     captured = [evaluator.evaluate(network), evaluator.evaluate(network, 1), evaluator.play(RandomPolicy(0, CPU))]
     assert captured == plain and len(worlds) == 1
+
+
+@pytest.mark.parametrize("last", [1, 4])
+def test_it_is_asked_before_each_step_whether_to_stop(worlds, last):
+    asked = []
+
+    def stopped():
+        asked.append(len(worlds[0].lived))
+        return len(asked) == last
+
+    evaluator = Evaluator(room(), 4, 0, CPU)
+    with pytest.raises(evaluation.EvaluationStoppedError):
+        evaluator.play(EvenAgentsWait(), stopped)
+    assert asked == list(range(last)) and len(worlds[0].lived) == last - 1
+    assert evaluator.play(EvenAgentsWait(), lambda: False) == play(room(), EvenAgentsWait(), 4, 0, CPU)
 
 
 def test_a_world_is_compiled_where_all_plays_together_repay_it():

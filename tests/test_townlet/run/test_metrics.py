@@ -70,6 +70,14 @@ def test_what_is_not_finite_is_kept_as_null(store):
     assert store.evaluations()[0]["mean_reward"] is None and store.evaluations()[0]["per_agent"] == [1.0, None]
 
 
+def test_scores_are_read_with_their_steps_and_nan_where_there_was_no_number(store):
+    for step, score in ((20, 3), (10, math.nan)):
+        store.write_evaluation(step, {"mean_reward": score, "episodes": 4}, elapsed=step / 2)
+    first, second = store.scores("mean_reward")
+    assert (first.step, first.elapsed) == (10, 5.0) and math.isnan(first.score)
+    assert second == (20, 10.0, 3)
+
+
 def test_a_second_record_of_a_step_replaces_the_first(store):
     for value in (1.0, 2.0):
         store.write_scalars(5, {"a": value}, elapsed=0.0)

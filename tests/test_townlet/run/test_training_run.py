@@ -137,6 +137,22 @@ def test_an_environment_that_refuses_to_be_closed_costs_the_exit_code_alone(tmp_
     assert "cannot close the environment: RuntimeError: held" in capsys.readouterr().out
 
 
+def test_checkpoints_that_are_refused_are_told_of_once_until_one_is_taken(tmp_path, monkeypatch, capsys):
+    whole, calls = checkpoint.save, []
+
+    def save(*arguments, **named):
+        calls.append(1)
+        if len(calls) in (1, 2, 4):
+            raise checkpoint.CheckpointError(f"cannot save number {len(calls)}")
+        return whole(*arguments, **named)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    code, run = train_small(tmp_path, "--evaluate-every", "160", "--checkpoint-every", "24")
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("cannot save")]
+    assert told == ["cannot save number 1; training goes on", "cannot save number 4; training goes on"]
+    assert code == 0 and saved_steps(run)[-1] == 160
+
+
 # --- what ends it -----------------------------------------------------------------------------------------------------
 
 

@@ -38,6 +38,7 @@ def ours(monkeypatch):
         raise Ended(code)
 
     monkeypatch.setattr(process, "_owned", True)
+    monkeypatch.setattr(process, "_hurried", False)
     monkeypatch.setattr(os, "_exit", leave)
 
 
@@ -70,6 +71,7 @@ def test_a_command_is_known_by_how_python_was_started(words, line, ours):
 
 def test_in_a_process_of_somebody_else_nothing_is_heard(monkeypatch):
     former = [signal.getsignal(one) for one in SIGNALS]
+    monkeypatch.setattr(process, "_owned", False)  # whatever commands were called in this process before
     monkeypatch.setattr("sys.argv", ["notebook"])
     begin()
     assert [signal.getsignal(one) for one in SIGNALS] == former
@@ -156,8 +158,15 @@ def test_an_end_comes_in_time_whatever_holds_the_process_up(monkeypatch):
     end_within(0.0, "unsaid", DONE)  # no command's
     assert not ended.wait(0.05)
     monkeypatch.setattr(process, "_owned", True)
+    monkeypatch.setattr(process, "_hurried", False)
     end_within(0.0, "stopped", DONE)
     assert ended.wait(60)
+
+
+def test_a_process_in_a_hurry_does_not_wait_to_be_taken_apart(ours, monkeypatch):
+    monkeypatch.setattr(process, "_hurried", True)
+    with pytest.raises(Ended, match=str(FAILED)):
+        run_as_process(lambda: FAILED)
 
 
 def test_nobody_needs_to_hear_what_is_said(monkeypatch):
@@ -187,7 +196,7 @@ def test_output_that_a_disk_refuses_fails_commands_that_are_there_for_it(ours, p
     assert capfd.readouterr().err == "townlet: cannot write to standard output: No space left on device\n"
 
 
-def test_the_first_signal_unwinds_a_command_and_the_second_ends_it(ours, capfd):
+def test_the_first_signal_unwinds_a_command(ours, capfd):
     cleaned = []
 
     def command() -> int:
@@ -197,9 +206,12 @@ def test_the_first_signal_unwinds_a_command_and_the_second_ends_it(ours, capfd):
             cleaned.append(1)
         raise AssertionError("went on")
 
-    assert run_as_process(command) == FAILED
+    with pytest.raises(Ended, match=str(FAILED)):
+        run_as_process(command)
     assert cleaned == [1] and capfd.readouterr().err == "townlet: stopped\n"
 
+
+def test_the_second_signal_ends_a_command_that_does_not_unwind(ours, capfd):
     def stubborn() -> int:
         try:
             send()
@@ -207,7 +219,7 @@ def test_the_first_signal_unwinds_a_command_and_the_second_ends_it(ours, capfd):
             send()
         raise AssertionError("went on")
 
-    with pytest.raises(Ended):
+    with pytest.raises(Ended, match=str(FAILED)):
         run_as_process(stubborn)
     assert capfd.readouterr().err == "townlet: stopped at once\n"
 

@@ -9,7 +9,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from townlet.config import ConfigError, load_gym_task
-from townlet.environment.gym.world import GymEnvironment, encode, features_of
+from townlet.environment.gym.features import encode, features_of
+from townlet.environment.gym.gate import Gate
+from townlet.environment.gym.world import GymEnvironment
 from townlet.environment.types import WorldError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.replay.cuts import each_cut
@@ -349,14 +351,14 @@ def test_nobody_needs_an_action_where_an_episode_is_over():
 )
 def test_every_space_becomes_one_vector_by_hand(space, observed, features):
     observed = {name: np.array(part) for name, part in observed.items()} if isinstance(observed, dict) else observed
-    found = encode(space, observed)
+    found = encode(Gate("some", 1), space, observed)
     assert found.tolist() == [features] and found.dtype == np.float32
     assert features_of(space) == len(features)
 
 
 def test_a_value_outside_of_its_space_is_told_with_its_agent():
     with pytest.raises(WorldError, match=r"Discrete\(2\).*agent 1"):
-        encode(spaces.Discrete(2), np.array([1, 2]))
+        encode(Gate("some", 2), spaces.Discrete(2), np.array([1, 2]))
 
 
 def test_a_vector_of_single_environments_with_a_dict_ends_with_its_own_last_observation():
