@@ -102,9 +102,7 @@ def load_task(
     return settle(level_file.load(Level, path, overrides or {}, level_problems, name_problems), tell)
 
 
-def load_level(
-    reference: str | Path, overrides: Mapping[str, Any] | None = None, tell: Tell | None = None
-) -> Level:
+def load_level(reference: str | Path, overrides: Mapping[str, Any] | None = None, tell: Tell | None = None) -> Level:
     """Read, merge and check a level of the town: as `load_task`, which also raises for what is none."""
     task = load_task(reference, overrides, tell)
     if not isinstance(task, Level):
