@@ -122,6 +122,32 @@ def test_offsets_of_affordances_that_are_absent_are_nothing() -> None:
     assert not offsets[:, absent].any()
 
 
+WIDE = {"grid": {"width": 5, "height": 2}, "affordances.Bed.place": [4, 1]}
+
+
+def test_on_a_map_that_is_not_square_each_way_across_is_its_own() -> None:
+    env = town_env(load_level("0", WIDE), at=(2, 0))
+    assert part(env, "position") == [0.5, 0.0]
+    assert [cell for cell, shown in enumerate(part(env, "window")) if shown] == [3 * 5 + 4]  # one below, two right
+    put(env, at=(1, 1))
+    assert part(env, "position") == [0.25, 1.0]
+    assert not any(part(env, "window"))  # three to the right
+    put(env, at=(4, 1))
+    assert part(env, "position") == [1.0, 1.0] and part(env, "underfoot")[0] == 1.0
+    names = [name for name, allowed in zip(env.level.actions, env.observe().action_mask[0], strict=True) if allowed]
+    assert set(names) == {"UP", "LEFT", "INTERACT"}
+
+
+def test_on_a_map_that_is_not_square_cells_are_counted_row_by_row_and_offsets_in_shares_of_each_way() -> None:
+    seen = {"observation": {"window": None, "position": "one_hot", "offsets": True}}
+    env = town_env(load_level("0", {**WIDE, **seen}), at=(1, 0))
+    bed = list(env.level.affordances).index("Bed")
+    right, below = part(env, "offsets")[:14], part(env, "offsets")[14:]
+    assert (right[bed], below[bed]) == (0.75, 1.0)
+    put(env, at=(3, 1))
+    assert [cell for cell, here in enumerate(part(env, "position")) if here] == [5 + 3]
+
+
 def test_meters_are_seen_as_they_are_in_the_order_of_the_level() -> None:
     env = town_env(meters={"energy": 0.125, "money": 0.25, "fitness": 0.75})
     assert part(env, "meters") == [0.125, 1.0, 1.0, 0.25, 1.0, 1.0, 1.0, 0.75]

@@ -45,7 +45,7 @@ def test_each_number_of_agents_steps_a_world_and_a_population_of_so_many(watch, 
     assert [one.task.training.mode.minibatches for one in populations[2:4]] == [
         1,
         3,
-    ]  # of 4
+    ]  # of 4: the most that part them alike
 
 
 def test_a_populations_step_is_told_without_its_learning_and_with_it(watch, populations):
