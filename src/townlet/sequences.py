@@ -29,8 +29,8 @@ class SequenceBatch(NamedTuple):
     beside: Tensor | None = (
         None  # [batch, burn_in + seq_len + 1, width]: see `QNetwork.read_beside`; None: not read yet
     )
-    cut: Tensor | None = None  # [batch, burn_in + seq_len] bool: steps to learn from whose successor is not the next
-    cut_values: Tensor | None = None  # [batch, burn_in + seq_len]: what that is worth; both None: there is no such step
+    cut: Tensor | None = None  # [batch, burn_in + seq_len] bool: steps to learn from that did not lead to the next
+    cut_values: Tensor | None = None  # [batch, burn_in + seq_len]: worth of what they led to; both None: there are none
     successors: Tensor | None = None  # [batch, seq_len, obs_dim]: seen after each step, before a reset; None: not read
 
     def rows(self, index: Tensor) -> "SequenceBatch":

@@ -108,6 +108,14 @@ def test_of_two_cuts_in_a_window_the_last_alone_is_known_where_one_of_each_agent
     assert seen(cut.alone) == [[12, 13]]
 
 
+def test_an_episode_that_was_ended_by_hand_leads_to_what_was_seen_last():
+    tape = lived("", "2d", steps=3)  # 0 1 2 and 100 101d | 110
+    tape.cut()
+    Lives(tape, ["1d", "1d"], name=lambda agent, episode, step: 50 + step).step()
+    cut = tape.cut_steps(4, each_cut)
+    assert cut.place.tolist() == [2, 6] and seen(cut.alone) == [[2, 3], [110, 111]]
+
+
 def test_a_tick_that_was_a_reset_leaves_the_final_observation_and_the_action_before_it():
     """Cut off after step 1 in slot 1; its final observation, 2, stays in slot 2, where the reset is noted."""
     tape = ReplayTape(12, 1, 1, NUM_ACTIONS, hidden=MEMORY)
