@@ -1,6 +1,7 @@
 """Acting with a Q-network: the memory and the previous action of each agent, carried from step to step."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,31 @@ class Memory(NamedTuple):
 
     hidden: Hidden  # each [num_layers, num_agents, hidden_dim]; () without memory
     previous_actions: Tensor  # [num_agents] int64, num_actions for none
+
+    def with_hidden(self, hidden: Hidden) -> "Memory":
+        """Return the same with a copy of `hidden`. Raises ValueError, with both shapes, where it does not fit."""
+        expected, got = ([list(part.shape) for part in parts] for parts in (self.hidden, hidden))
+        if expected != got:
+            raise ValueError(f"hidden: expected {expected}, got {got}")
+        device = self.previous_actions.device
+        return self._replace(hidden=tuple(part.detach().to(device).clone() for part in hidden))
+
+    def without(self, agents: Tensor) -> "Memory":
+        """Return the same with the hidden state of chosen agents, [num_agents] bool, at zero. Raises ValueError."""
+        if agents.shape != self.previous_actions.shape or agents.dtype != torch.bool:
+            expected, got = f"[{len(self.previous_actions)}] torch.bool", f"{list(agents.shape)} {agents.dtype}"
+            raise ValueError(f"agents: expected {expected}, got {got}")
+        chosen = agents.to(self.previous_actions.device).view(1, -1, 1)
+        return self._replace(hidden=tuple(part.masked_fill(chosen, 0.0) for part in self.hidden))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return both."""
+        return {"hidden": list(self.hidden), "previous_actions": self.previous_actions}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any], device: torch.device) -> "Memory":
+        """Return what `state_dict` returned, on a device."""
+        return cls(tuple(part.to(device) for part in state["hidden"]), state["previous_actions"].to(device))
 
 
 def initial_memory(network: QNetwork, num_agents: int, device: torch.device) -> Memory:

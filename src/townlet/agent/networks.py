@@ -14,6 +14,7 @@ from townlet.agent.memory.cells import make_cell
 from townlet.agent.memory.directions import DIRECTIONS, directions
 from townlet.agent.memory.frontier import Frontier
 from townlet.agent.memory.sightings import make_sightings
+from townlet.agent.memory.spectral import Spectral
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
@@ -119,8 +120,8 @@ class SimpleQNetwork(QNetwork):
 class RecurrentSpatialQNetwork(QNetwork):
     """An encoder over all timesteps at once, one recurrent cell over the window, and a head.
 
-    Beside the cell, where the task asks for them, memories that nothing is learned in: sightings and the frontier. The
-    head reads them.
+    Beside the cell, where the task asks for them, memories that nothing is learned in: sightings, the frontier and the
+    spectral one. The head reads them.
     """
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:
@@ -134,7 +135,10 @@ class RecurrentSpatialQNetwork(QNetwork):
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
         self.sightings = make_sightings(layout) if config.sightings else None
         self.frontier = Frontier(layout) if config.frontier else None
-        self.beside: list[Beside] = [part for part in (self.sightings, self.frontier) if part is not None]
+        spectral = config.spectral
+        self.spectral = Spectral(layout.obs_dim, spectral.lags, spectral.keep) if spectral else None
+        kept = (self.sightings, self.frontier, self.spectral)
+        self.beside: list[Beside] = [part for part in kept if part is not None]
         self.skip = config.skip
         read = sum(part.width for part in self.beside)
         self.head = _layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
@@ -179,7 +183,7 @@ class RecurrentSpatialQNetwork(QNetwork):
 
     @torch.no_grad()
     def read_beside(self, features: Tensor, hidden: Hidden, reset: Tensor | None = None) -> Tensor | None:
-        """Return what sightings and the frontier read, see `QNetwork`."""
+        """Return what the memories beside the cell read, see `QNetwork`."""
         read, _ = self._beside(features, hidden, reset)
         return torch.cat(read, dim=-1) if read else None
 

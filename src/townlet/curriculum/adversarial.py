@@ -8,7 +8,7 @@ from torch import Tensor
 
 from townlet.config import Adversarial, Level
 from townlet.curriculum.last_episodes import LastEpisodes
-from townlet.environment.types import Difficulty, StepResult
+from townlet.environment.types import Difficulty, Environment, StepResult
 
 STEPS, ENTROPY = 0, 1  # what is summed over an episode
 
@@ -38,6 +38,10 @@ class AdversarialCurriculum:
     def difficulty(self) -> Difficulty:
         """Return what each agent lives under."""
         return Difficulty(self.shares[self.stage].t().contiguous(), self.sparse[self.stage])
+
+    def step(self, env: Environment, actions: Tensor) -> StepResult:
+        """Advance all agents by `actions` [num_agents] int64, each under the difficulty of its stage."""
+        return env.step(actions, self.difficulty())
 
     @torch.no_grad()
     def record(self, q: Tensor, action_mask: Tensor, result: StepResult) -> None:

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from townlet.config import Adversarial, Level, Task
 from townlet.curriculum.adversarial import AdversarialCurriculum
-from townlet.environment.types import Difficulty, Environment, StepResult
+from townlet.environment.types import Environment, StepResult
 
 
 class Curriculum(Protocol):
     """What says how hard the world is for each agent, and learns how they do."""
 
-    def difficulty(self) -> Difficulty | None:
-        """Return what agents live under in the next step; None for the level as it is."""
+    def step(self, env: Environment, actions: Tensor) -> StepResult:
+        """Advance all agents by `actions` [num_agents] int64, in a world as hard as it is for each."""
         ...
 
     def record(self, q: Tensor, action_mask: Tensor, result: StepResult) -> None:
@@ -37,8 +37,9 @@ class Curriculum(Protocol):
 class StaticCurriculum:
     """The level as it is, from the first step to the last."""
 
-    def difficulty(self) -> None:
-        """Return None."""
+    def step(self, env: Environment, actions: Tensor) -> StepResult:
+        """Advance all agents by `actions` [num_agents] int64."""
+        return env.step(actions)
 
     def record(self, q: Tensor, action_mask: Tensor, result: StepResult) -> None:
         """Nothing depends on it."""

@@ -26,12 +26,12 @@ class EpsilonGreedy:
     ) -> None:
         self.generator, device = generator, generator.device
         self.ladder = epsilon_ladder(num_agents, config.base, config.alpha, device)
-        self.warm_up = config.warm_up
+        self.warm_up = config.warm_up or 0  # environment steps on the way down from 1
         self.weights = torch.tensor(weights, device=device)
 
     def epsilon(self, env_steps: int) -> Tensor:
         """Each agent's epsilon after `env_steps`, [num_agents]: its rung, or on the way down to it from 1."""
-        if self.warm_up is None or env_steps >= self.warm_up:
+        if env_steps >= self.warm_up:
             return self.ladder
         return 1.0 + (self.ladder - 1.0) * (env_steps / self.warm_up)
 

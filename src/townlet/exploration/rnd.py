@@ -8,23 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from townlet.config import Curiosity, Task, Training
-from townlet.environment.types import Environment, StepResult
+from townlet.config import Curiosity, Training
+from townlet.environment.types import StepResult
 from townlet.exploration.annealing import NoveltyWeight
 from townlet.seeding import stream_seed
 from townlet.sequences import SequenceBatch
 
 CLIP = 5.0  # of normalised observations (Burda et al., 2018)
-
-
-def make_curiosity(task: Task, env: Environment) -> "RandomNetworkDistillation | None":
-    """Build the curiosity that a task names; None where it has none."""
-    training = task.training
-    if training.curiosity is None:
-        return None
-    return RandomNetworkDistillation(
-        training.curiosity, training, env.obs_dim, env.num_agents, task.max_steps, env.device
-    )
 
 
 class RandomNetworkDistillation:
@@ -64,7 +54,7 @@ class RandomNetworkDistillation:
     @torch.no_grad()
     def reward(self, result: StepResult) -> Tensor:
         """Return the intrinsic reward of a step, [num_agents], and take note of what was seen."""
-        lived = torch.ones_like(result.terminated) if result.skipped is None else ~result.skipped
+        lived = result.lived
         self.seen.update(result.final_features, lived)
         pays = lived & ~result.terminated
         new = torch.where(pays, self.novelty(result.final_features), 0.0)
@@ -84,7 +74,8 @@ class RandomNetworkDistillation:
         """Learn to predict what the steps of a batch led to, where that is paid for; return metrics on the device."""
         steps = slice(batch.burn_in, None)
         counts = batch.valid[:, steps] & ~batch.terminated[:, steps]
-        error = self.novelty(batch.observations[:, batch.burn_in + 1 :])  # [batch, seq_len]
+        within = batch.observations[:, batch.burn_in + 1 :]
+        error = self.novelty(within if batch.successors is None else batch.successors)  # [batch, seq_len]
         loss = torch.where(counts, error, 0.0).sum() / counts.sum().clamp(min=1)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -111,8 +102,10 @@ class RandomNetworkDistillation:
             "annealing": self.annealing.state_dict(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+    def load_state_dict(self, state: Mapping[str, Any] | None) -> None:
+        """Go on from what `state_dict` returned. Raises ValueError for a state without curiosity."""
+        if state is None:
+            raise ValueError("curiosity: expected some, got a state without")
         self.target.load_state_dict(state["target"])
         self.predictor.load_state_dict(state["predictor"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # PyTorch would share the moments

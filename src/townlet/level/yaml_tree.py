@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import yaml
@@ -108,13 +109,24 @@ _SCALARS: dict[str, tuple[re.Pattern[str], Callable[[str], object]]] = {
     f"{_TAG}float": (re.compile(rf"({_FLOAT})\Z"), _read_float),
     f"{_TAG}str": (re.compile(""), str),
 }
+# The same for PyYAML, which looks scalars up by their first character: None stands for any.
+IMPLICIT: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {
+    None: [(tag, pattern) for tag, (pattern, _) in _SCALARS.items()]
+}
 
 
 class _Loader(yaml.SafeLoader):
     pass
 
 
-_Loader.yaml_implicit_resolvers = {None: [(tag, pattern) for tag, (pattern, _) in _SCALARS.items()]}
+_Loader.yaml_implicit_resolvers = IMPLICIT
+
+
+@lru_cache(maxsize=128)  # a level is sought among all that are shipped, each time anew
+def _compose(text: str, source: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    loader.name = source
+    return loader.get_single_node()
 
 
 class YamlReader:
@@ -131,9 +143,7 @@ class YamlReader:
     def read_text(self, text: str, place: Place, key: Key = ()) -> Node | None:
         """Read one document; None, and a mistake, where it is not YAML. Raises ConfigError where it is too large."""
         try:
-            loader = _Loader(text)
-            loader.name = place.source
-            root = loader.get_single_node()
+            root = _compose(text, place.source)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             message = " ".join(part for part in (error.problem, error.context) if part)
@@ -170,7 +180,7 @@ class YamlReader:
             place, name = _place(key_node), key_node.value
             if not isinstance(key_node, yaml.ScalarNode):
                 self.refuse(place, key, "a name as a key", "a mapping or a list")
-            elif name == "<<":
+            elif name == "<<" and key_node.style is None:  # in quotes it is a name
                 self.refuse(place, key, "a name as a key", "'<<', which is not supported: see extends")
             elif self._scalar(key_node, key, place) is not REFUSED:
                 if name in entries:

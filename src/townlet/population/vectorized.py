@@ -1,6 +1,5 @@
 """The population: all agents act at once with one network, remember each for itself, and learn from one tape."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +12,11 @@ from townlet.agent.networks import QNetwork, make_network
 from townlet.config import Task
 from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
+from townlet.exploration.curiosity import make_curiosity
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
-from townlet.exploration.rnd import make_curiosity
+from townlet.population.episodes import EpisodeTracker
 from townlet.population.learning import make_learning
+from townlet.population.stopwatch import Stopwatch
 from townlet.seeding import generator, go_on, stream_seed
 from townlet.sequences import Hidden
 
@@ -24,7 +25,8 @@ class VectorizedPopulation:
     """N agents in an environment: `step` acts, steps, records and, when it is due, learns.
 
     Public: network, learner, buffer, hidden (the acting memory, a row an agent), num_agents. All randomness comes from
-    named streams of the task's seed. `network` takes the place of the one that the task names.
+    named streams of the task's seed. `network` takes the place of the one that the task names. `whole` is False where a
+    step was broken off by an error between what it changes: such a population is not worth keeping.
     """
 
     def __init__(self, task: Task, env: Environment, network: QNetwork | None = None) -> None:
@@ -39,18 +41,24 @@ class VectorizedPopulation:
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
         self.curriculum = make_curriculum(task, env)
         self.curiosity = make_curiosity(task, env)
-        self._learning = make_learning(task.training, env, self.learner, self.curiosity)
+        self._learning = make_learning(task, env, self.learner, self.curiosity)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)
         self.steps = 0  # of the population; the environment's are num_agents times as many
+        self.whole = True
         self.episodes = EpisodeTracker(self.num_agents, self.device)
-        self.seconds = {"act": 0.0, "world": 0.0, "store": 0.0, "learn": 0.0}
+        self._watch = Stopwatch("act", "world", "store", "learn")
 
     @property
     def env_steps(self) -> int:
         """Environment steps so far, summed over agents."""
         return self.steps * self.num_agents
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds that each part of the steps took so far, by the host's clock."""
+        return self._watch.seconds
 
     @property
     def hidden(self) -> Hidden:
@@ -59,36 +67,27 @@ class VectorizedPopulation:
 
     @hidden.setter
     def hidden(self, hidden: Hidden) -> None:
-        expected, got = ([list(part.shape) for part in parts] for parts in (self.hidden, hidden))
-        if expected != got:
-            raise ValueError(f"hidden: expected {expected}, got {got}")
-        self.memory = self.memory._replace(hidden=tuple(part.detach().to(self.device).clone() for part in hidden))
+        self.memory = self.memory.with_hidden(hidden)
 
     def reset_hidden(self, agents: Tensor) -> None:
         """Set the memory of chosen agents to zero; `agents` [num_agents] bool."""
-        if agents.shape != (self.num_agents,) or agents.dtype != torch.bool:
-            got = f"{list(agents.shape)} {agents.dtype}"
-            raise ValueError(f"agents: expected [{self.num_agents}] torch.bool, got {got}")
-        chosen = agents.to(self.device).view(1, -1, 1)
-        self.memory = self.memory._replace(hidden=tuple(part.masked_fill(chosen, 0.0) for part in self.hidden))
+        self.memory = self.memory.without(agents)
 
     def step(self) -> dict[str, Tensor]:
         """Advance every agent by one tick; return the metrics of the updates made, if any, on the device."""
-        started = time.perf_counter()
+        self._watch.begin()
         actions, hidden, q = self._choose()
-        acted = time.perf_counter()
-        difficulty = self.curriculum.difficulty()
-        # Worlds of others know no difficulty.
-        result = self.env.step(actions) if difficulty is None else self.env.step(actions, difficulty)
-        stepped = time.perf_counter()
+        self._watch.end("act")
+        result = self.curriculum.step(self.env, actions)  # a step of the world, as hard as it is for each agent
+        self._watch.end("world")
+        self.whole = False
         self._record(actions, result)
         self.curriculum.record(q, self.observation.action_mask, result)
         self._carry_on(actions, result, hidden)
-        stored = time.perf_counter()
+        self.whole = True
+        self._watch.end("store")
         metrics = self._learning.learn(self.env_steps) if self._learning.due(self.steps) else {}
-        marks = (started, acted, stepped, stored, time.perf_counter())
-        for name, begin, end in zip(self.seconds, marks, marks[1:], strict=False):
-            self.seconds[name] += end - begin
+        self._watch.end("learn")
         return metrics
 
     def act(self) -> tuple[Tensor, Hidden]:
@@ -109,7 +108,7 @@ class VectorizedPopulation:
             result.final_features,
             result.final_action_mask,
             self.hidden,
-            rewards_intrinsic=self.curiosity.reward(result) if self.curiosity else None,
+            rewards_intrinsic=self.curiosity.reward(result),
             skipped=result.skipped,
         )
         self._learning.note(self.observation, self.memory)
@@ -126,8 +125,8 @@ class VectorizedPopulation:
         Raises TrainingDivergedError for updates that were not finite, where they did not say so themselves.
         """
         self.learner.check()
-        metrics = self.episodes.read() | self.env.read_metrics() | self.curriculum.read_metrics()
-        metrics |= self.curiosity.read_metrics() if self.curiosity else {}
+        metrics = self.episodes.read() | self.env.read_metrics()
+        metrics |= self.curriculum.read_metrics() | self.curiosity.read_metrics()
         metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
         if self.hidden:
             metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
@@ -144,12 +143,11 @@ class VectorizedPopulation:
             "buffer": self.buffer.state_dict(),
             "env": self.env.state_dict(),
             "observation": self.observation._asdict(),
-            "hidden": list(self.hidden),
-            "previous_actions": self.memory.previous_actions,
+            **self.memory.state_dict(),
             "steps": self.steps,
             "episodes": self.episodes.state_dict(),
             "curriculum": self.curriculum.state_dict(),
-            "curiosity": self.curiosity.state_dict() if self.curiosity else None,
+            "curiosity": self.curiosity.state_dict(),
             "random": {name: stream.get_state() for name, stream in self._streams().items()},
         }
 
@@ -166,16 +164,11 @@ class VectorizedPopulation:
         self.steps = state["steps"]
         self.episodes.load_state_dict(state["episodes"])
         self.curriculum.load_state_dict(state["curriculum"])
-        if (self.curiosity is None) != (state["curiosity"] is None):
-            expected, got = ("none", "with some") if self.curiosity is None else ("some", "without")
-            raise ValueError(f"curiosity: expected {expected}, got a state {got}")
-        if self.curiosity:
-            self.curiosity.load_state_dict(state["curiosity"])
+        self.curiosity.load_state_dict(state["curiosity"])
         if self.env.resumes:
             observed = {name: part.to(self.device) for name, part in state["observation"].items()}
             self.observation = Observation(**observed)
-            hidden = tuple(part.to(self.device) for part in state["hidden"])
-            self.memory = Memory(hidden, state["previous_actions"].to(self.device))
+            self.memory = Memory.of_state(state, self.device)
         else:
             self.observation = self.env.reset()
             self.memory = initial_memory(self.network, self.num_agents, self.device)
@@ -186,48 +179,3 @@ class VectorizedPopulation:
 
     def _streams(self) -> dict[str, torch.Generator]:
         return {"exploration": self.exploration.generator, "replay": self._learning.stream}
-
-
-class EpisodeTracker:
-    """Returns and lengths of episodes, gathered on the device and read once an interval."""
-
-    def __init__(self, num_agents: int, device: torch.device) -> None:
-        self.returns = torch.zeros(num_agents, device=device)  # of the running episodes
-        self.lengths = torch.zeros(num_agents, device=device)
-        self.sums = torch.zeros(4, dtype=torch.float64, device=device)  # of ended ones: count, return, length, survived
-
-    def record(self, result: StepResult) -> None:
-        """Add one step of all agents."""
-        self.returns += result.reward  # 0 for a tick that was a reset
-        self.lengths += 1.0 if result.skipped is None else ~result.skipped
-        ended = result.ended
-        values = torch.stack([torch.ones_like(self.returns), self.returns, self.lengths, result.truncated.float()])
-        self.sums += (values * ended).sum(dim=1)
-        self.returns.masked_fill_(ended, 0.0)
-        self.lengths.masked_fill_(ended, 0.0)
-
-    def read(self) -> dict[str, float]:
-        """Means over the episodes that ended since the last call; nothing if there were none."""
-        count, returns, lengths, survived = self.sums.tolist()
-        self.sums.zero_()
-        if not count:
-            return {}
-        return {
-            "rollout/ep_rew_mean": returns / count,
-            "rollout/ep_len_mean": lengths / count,
-            "rollout/survival_rate": survived / count,
-        }
-
-    def cut(self) -> None:
-        """Forget the running episodes."""
-        self.returns.zero_()
-        self.lengths.zero_()
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return sums and running episodes."""
-        return {"returns": self.returns, "lengths": self.lengths, "sums": self.sums}
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state_dict` returned."""
-        for name in ("returns", "lengths", "sums"):
-            getattr(self, name).copy_(state[name])

@@ -10,6 +10,36 @@ from townlet.config import Priority
 LEAST = 1e-6  # a window that was learned perfectly keeps a small chance
 
 
+class NoPriorities:
+    """Every window has the same chance."""
+
+    def add(self, rows: Tensor) -> None:
+        """New rows are as all others."""
+
+    def masses(self, rows: Tensor) -> Tensor:
+        """1 for each row, [some] to [some] float64."""
+        return torch.ones_like(rows, dtype=torch.float64)
+
+    def weights(self, chance: Tensor) -> Tensor:
+        """1 for each window, [batch]."""
+        return torch.ones_like(chance, dtype=torch.float32)
+
+    def update(self, rows: Tensor, td_error: Tensor, valid: Tensor) -> bool:
+        """No error changes a chance."""
+        return False
+
+    def state_dict(self) -> None:
+        """Return None."""
+
+    def check(self, state: Mapping[str, Tensor] | None) -> None:
+        """Raise ValueError for a state of some priorities."""
+        if state is not None:
+            raise ValueError("priorities: expected none, got a state with some")
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """There is nothing to go on from."""
+
+
 class Priorities:
     """One priority for the window that begins in each row of a tape; new rows get the largest one so far."""
 
@@ -35,18 +65,25 @@ class Priorities:
         weights = chance**-self.config.importance  # the number of windows would cancel
         return (weights / weights.max()).float()
 
-    def update(self, rows: Tensor, td_error: Tensor, valid: Tensor) -> None:
+    def update(self, rows: Tensor, td_error: Tensor, valid: Tensor) -> bool:
         """Set the priorities of rows [batch] by what was learned there: td_error and valid, [batch, seq_len].
 
-        A row that was drawn more than once gets the largest of its priorities, in whatever order they come.
+        A row that was drawn more than once gets the largest of its priorities, in whatever order they come. Returns
+        whether that changes a chance: True.
         """
         priority = mixed_error(td_error.double(), valid, self.config.largest)
         self.values.scatter_reduce_(0, rows, priority, "amax", include_self=False)
         self.greatest = torch.maximum(self.greatest, priority.max())
+        return True
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all priorities."""
         return {"values": self.values, "greatest": self.greatest}
+
+    def check(self, state: Mapping[str, Tensor] | None) -> None:
+        """Raise ValueError for a state without priorities."""
+        if state is None:
+            raise ValueError("priorities: expected some, got a state without")
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state_dict` returned."""

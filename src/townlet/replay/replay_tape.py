@@ -11,62 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from townlet.replay.cuts import Pick
 from townlet.replay.episodes import read_episode
-from townlet.sequences import Hidden, SequenceBatch
+from townlet.replay.step_rings import StepRings
+from townlet.sequences import CutSteps, Hidden, SequenceBatch
 
 
-class ReplayTape:
-    """A ring of `capacity // num_agents` transitions for each agent, in the order in which they were lived.
-
-    `hidden` is a network's memory for any batch, () without memory: the tape keeps the one before each step, or before
-    the step in every `stored_every`-th slot.
-    """
-
-    def __init__(
-        self,
-        capacity: int,
-        num_agents: int,
-        obs_dim: int,
-        num_actions: int,
-        device: torch.device | str = "cpu",
-        hidden: Hidden = (),
-        stored_every: int = 1,
-    ) -> None:
-        if num_agents < 1 or capacity // num_agents < 2:
-            raise ValueError(
-                f"capacity: expected at least 2 transitions for each of {num_agents} agents, got {capacity}"
-            )
-        self.capacity, self.num_agents, self.obs_dim, self.num_actions = capacity, num_agents, obs_dim, num_actions
-        self.device = torch.device(device)
-        slots = capacity // num_agents + 1  # one holds the observation after the newest step
-        self.stored_every, self.slots = stored_every, -(-slots // stored_every) * stored_every
-        rows = num_agents * self.slots
-
-        def table(*shape: int, dtype: torch.dtype = torch.float32, rows: int = rows) -> Tensor:
-            return torch.zeros(rows, *shape, dtype=dtype, device=self.device)
-
-        self.features = table(obs_dim)
-        self.action_mask = table(num_actions, dtype=torch.bool)
-        self.actions = table(dtype=torch.int64)
-        self.previous_actions = table(dtype=torch.int64)
-        self.rewards_extrinsic = table()
-        self.rewards_intrinsic = table()
-        self.terminated = table(dtype=torch.bool)
-        self.truncated = table(dtype=torch.bool)
-        self.valid = table(dtype=torch.bool)  # a transition begins here
-        self.episode_step = table(dtype=torch.int32)
-        self.hidden = tuple(
-            table(part.shape[0], part.shape[2], dtype=part.dtype, rows=rows // stored_every) for part in hidden
-        )  # each [rows / stored_every, num_layers, hidden_dim]
-        self.base = torch.arange(num_agents, device=self.device) * self.slots  # [num_agents], first row of each ring
-        self.cursor = torch.zeros(num_agents, dtype=torch.int64, device=self.device)  # slot of the next transition
-        self.lived = torch.zeros(num_agents, dtype=torch.int32, device=self.device)  # steps of the running episode
-        # Slots of the newest steps of all agents, for `newest`: a ring of its own, since agents do not advance alike.
-        # Half as long as theirs, so that even episodes of one step, which take two slots each, are still there.
-        self.recent = torch.zeros(self.slots // 2, num_agents, dtype=torch.int64, device=self.device)
-        self.ended = torch.zeros((), dtype=torch.int64, device=self.device)  # episodes that ended, still stored or not
-        self.appended = 0
-        self.stored_episodes = 0
+class ReplayTape(StepRings):
+    """Rings that are written a step of all agents at a time, and read in windows of consecutive steps."""
 
     @torch.no_grad()
     def append(
@@ -91,9 +43,8 @@ class ReplayTape:
         """
         if self.stored_episodes:
             raise RuntimeError("append: expected a tape filled by append alone, got one that holds stored episodes")
-        slot, begins, ended = self.cursor, self.lived == 0, terminated | truncated
-        if skipped is not None:  # a reset is read as what the last slot of the episode before holds already: no step
-            slot, begins = (slot - skipped.long()) % self.slots, begins & ~skipped
+        ended = terminated | truncated
+        slot, begins, lives, forgets = self._place(ended, skipped)
         row, after = self.base + slot, self.base + (slot + 1) % self.slots
         self.features.index_copy_(0, row, features)
         self.action_mask.index_copy_(0, row, action_mask)
@@ -106,7 +57,7 @@ class ReplayTape:
         self.rewards_intrinsic.index_copy_(0, row, intrinsic)
         self.terminated.index_copy_(0, row, terminated)
         self.truncated.index_copy_(0, row, truncated)
-        self.valid.index_copy_(0, row, torch.ones_like(ended) if skipped is None else ~skipped)
+        self.valid.index_copy_(0, row, lives)
         self.episode_step.index_copy_(0, row, self.lived)
         self._store_hidden(row, hidden)
         self.features.index_copy_(0, after, final_features)
@@ -114,25 +65,19 @@ class ReplayTape:
         self.valid.index_fill_(0, after, False)
         self.recent[self.appended % len(self.recent)] = slot
         self.cursor = (slot + 1 + ended.long()) % self.slots
-        self.lived = torch.where(ended if skipped is None else ended | skipped, 0, self.lived + 1)
+        self.lived = torch.where(forgets, 0, self.lived + 1)
         self.ended += ended.sum()
         self.appended += 1
         self._written(row)
 
-    def _store_hidden(self, rows: Tensor, hidden: Hidden) -> None:
-        """Keep memories, each [num_layers, some, hidden_dim], of those `rows` [some] where memory is stored."""
-        place = rows // self.stored_every
-        for stored, part in zip(self.hidden, hidden, strict=True):
-            new = part.transpose(0, 1)  # [some, num_layers, hidden_dim]
-            if self.stored_every > 1:
-                new = torch.where((rows % self.stored_every == 0).view(-1, 1, 1), new, stored[place])
-            stored.index_copy_(0, place, new)
+    def _place(self, ended: Tensor, skipped: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Slots of a step, with whom it begins an episode, who lives it, who has none after it, each [num_agents].
 
-    def hidden_before(self, rows: Tensor) -> Hidden:
-        """Memories before the steps in `rows` [batch], each [num_layers, batch, hidden_dim]; zero where none is."""
-        kept = (rows % self.stored_every == 0).view(-1, 1, 1)
-        found = (torch.where(kept, stored[rows // self.stored_every], 0.0) for stored in self.hidden)
-        return tuple(part.transpose(0, 1).contiguous() for part in found)
+        A tick that was a reset is read as what the last slot of the episode before holds already: no step.
+        """
+        if skipped is None:
+            return self.cursor, self.lived == 0, torch.ones_like(ended), ended
+        return (self.cursor - skipped.long()) % self.slots, (self.lived == 0) & ~skipped, ~skipped, ended | skipped
 
     def _written(self, rows: Tensor) -> None:
         """Take note of rows [some] that hold a new transition."""
@@ -175,23 +120,6 @@ class ReplayTape:
         self.stored_episodes += 1
         self._written(begun)
 
-    def __len__(self) -> int:
-        """Return the number of complete episodes: those stored from their first step to their end."""
-        return int((self.with_whole_past() & (self.terminated | self.truncated)).sum())
-
-    def with_whole_past(self) -> Tensor:
-        """Transitions whose episode is stored from its first on, [rows] bool."""
-        valid = self.valid.view(self.num_agents, self.slots)
-        position = torch.arange(2 * self.slots, device=self.device)  # twice round each ring, to look back over its seam
-        gap = torch.where(torch.cat([valid, valid], dim=1), 0, position).cummax(dim=1).values
-        unbroken = (position - gap)[:, self.slots :].flatten()  # [rows], steps up to here that are stored without a gap
-        return self.valid & (unbroken > self.episode_step)
-
-    @property
-    def num_transitions(self) -> int:
-        """Number of stored transitions, those of running episodes included."""
-        return int(self.valid.sum())
-
     def windows(
         self,
         first: Tensor,
@@ -226,21 +154,45 @@ class ReplayTape:
         reset = (time == burn_in - reach) & (reach < burn_in)
         return self._read(rows, valid, reset, intrinsic_weight, burn_in)
 
-    def newest(self, seq_len: int, intrinsic_weight: float | Tensor | None = None) -> SequenceBatch:
+    def newest(
+        self, seq_len: int, intrinsic_weight: float | Tensor | None = None, with_successors: bool = False
+    ) -> SequenceBatch:
         """Read the last `seq_len` steps of every agent, [num_agents, seq_len]; memory is reset where an episode begins.
 
-        A reset is not valid, nor a truncated step, whose successor is in no window. Raises ValueError before that many.
+        A reset is not valid, nor a truncated step: its successor is in no window, see `cut_steps`. Raises ValueError
+        before that many.
         """
         stored = min(self.appended, len(self.recent))
         if not 1 <= seq_len <= stored:
             raise ValueError(f"seq_len: expected 1 to {stored}, the steps appended and kept, got {seq_len}")
-        slots = self._newest_slots(seq_len)
-        slots = torch.cat([slots, (slots[:, -1:] + 1) % self.slots], dim=1)
-        rows = self.base.unsqueeze(1) + slots
-        terminated, truncated, lived = (part[rows[:, :-1]] for part in (self.terminated, self.truncated, self.valid))
+        slots, base = self._newest_slots(seq_len), self.base.unsqueeze(1)
+        steps, after = base + slots, base + (slots + 1) % self.slots
+        terminated, truncated, lived = (part[steps] for part in (self.terminated, self.truncated, self.valid))
         reset = torch.cat([torch.zeros_like(lived[:, :1]), terminated | truncated | ~lived], dim=1)
         valid = (terminated | ~truncated) & lived
-        return self._read(rows, valid, reset, intrinsic_weight)
+        rows = torch.cat([steps, after[:, -1:]], dim=1)  # [num_agents, seq_len + 1]
+        batch = self._read(rows, valid, reset, intrinsic_weight)
+        return batch._replace(successors=self.features[after]) if with_successors else batch
+
+    def cut_steps(self, seq_len: int, pick: Pick, from_zero: bool = False) -> CutSteps | None:
+        """Read those of every agent's newest `seq_len` steps that a time limit cut off; None where `pick` picks none.
+
+        Each begins with the memory that was stored before it, or, `from_zero`, with what comes of the steps before it
+        in its newest window: those are a burn-in, and memory is reset where that window begins.
+        """
+        rows = self.base.unsqueeze(1) + self._newest_slots(seq_len)  # [num_agents, seq_len]
+        cut = self.truncated[rows] & ~self.terminated[rows] & self.valid[rows]
+        place = pick(cut)  # [some]
+        if not len(place):
+            return None
+        burn_in = seq_len - 1 if from_zero else 0
+        # Lengths as a tensor: a number would be copied to the device, and waited for.
+        alone = self.windows(rows.flatten()[place], torch.ones_like(place), 1, burn_in)
+        if alone.reset is not None:
+            time = torch.arange(burn_in + 2, device=self.device)
+            alone = alone._replace(reset=alone.reset | (time == burn_in - (place % seq_len).unsqueeze(1)))
+        picked = torch.zeros_like(cut).flatten().index_fill(0, place, True).view_as(cut)
+        return CutSteps(alone, place, cut & picked)
 
     def _newest_slots(self, seq_len: int) -> Tensor:
         """Slots of the last `seq_len` steps of every agent, [num_agents, seq_len]; see `newest`."""
@@ -273,34 +225,3 @@ class ReplayTape:
             reset=reset,
             burn_in=burn_in,
         )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that is stored, and where writing goes on."""
-        return {
-            "shape": [self.num_agents, self.slots, self.obs_dim, self.num_actions, self.stored_every],
-            "appended": self.appended,
-            "stored_episodes": self.stored_episodes,
-            **{name: getattr(self, name) for name in _TENSORS},
-            "hidden": list(self.hidden),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned. Raises ValueError, with both numbers, for another size or width."""
-        names = ("num_agents", "slots", "obs_dim", "num_actions", "stored_every")
-        for name, mine, theirs in zip(names, self.state_dict()["shape"], state["shape"], strict=True):
-            if mine != theirs:
-                raise ValueError(f"tape: expected {name} {mine}, got a state with {theirs}")
-        widths, theirs = ([list(part.shape[1:]) for part in parts] for parts in (self.hidden, state["hidden"]))
-        if widths != theirs:
-            raise ValueError(f"tape: expected hidden of {widths}, num_layers and width, got a state with {theirs}")
-        for name in _TENSORS:
-            getattr(self, name).copy_(state[name])
-        for mine_part, theirs_part in zip(self.hidden, state["hidden"], strict=True):
-            mine_part.copy_(theirs_part)
-        self.appended, self.stored_episodes = state["appended"], state["stored_episodes"]
-
-
-_TENSORS = (
-    "features", "action_mask", "actions", "previous_actions", "rewards_extrinsic", "rewards_intrinsic", "terminated",
-    "truncated", "valid", "episode_step", "cursor", "lived", "recent", "ended",
-)  # fmt: skip

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from townlet.config import Priority
-from townlet.replay.priorities import Priorities
+from townlet.replay.priorities import NoPriorities, Priorities
 from townlet.replay.replay_tape import ReplayTape
 from townlet.replay.sum_tree import SumTree
 from townlet.sequences import Hidden, SequenceBatch
@@ -36,7 +36,7 @@ class SequentialReplayBuffer(ReplayTape):
     ) -> None:
         super().__init__(capacity, num_agents, obs_dim, num_actions, device, hidden, stored_every)
         self.generator = generator
-        self.priorities = Priorities(len(self.valid), priority, self.device) if priority else None
+        self.priorities = Priorities(len(self.valid), priority, self.device) if priority else NoPriorities()
         self.chances: SumTree | None = None  # of a window in each row, from the first draw on; no part of the state
         self.chances_for = (0, 0)  # seq_len and stored episodes
         self.chances_at = 0  # steps appended
@@ -57,20 +57,20 @@ class SequentialReplayBuffer(ReplayTape):
         first, length, weights = self._draw(batch_size, seq_len)
         return self.windows(first, length, seq_len, burn_in, intrinsic_weight)._replace(weights=weights)
 
-    def newest_sequences(self, seq_len: int, intrinsic_weight: float | Tensor | None = None) -> SequenceBatch:
+    def newest_sequences(
+        self, seq_len: int, intrinsic_weight: float | Tensor | None = None, with_successors: bool = False
+    ) -> SequenceBatch:
         """Return the last `seq_len` steps of every agent, for learning from each once: see `ReplayTape.newest`."""
-        return self.newest(seq_len, intrinsic_weight)
+        return self.newest(seq_len, intrinsic_weight, with_successors)
 
     def update_priorities(self, batch: SequenceBatch, td_error: Tensor) -> None:
         """Rank sampled windows by their errors [batch, seq_len]; without priorities there is nothing to do."""
-        if self.priorities:
-            self.priorities.update(batch.where, td_error, batch.valid[:, batch.burn_in :])
-            if self.chances:
-                self.chances.set(batch.where, self._chances_of(batch.where, self.chances_for[0]))
+        changed = self.priorities.update(batch.where, td_error, batch.valid[:, batch.burn_in :])
+        if changed and self.chances:
+            self.chances.set(batch.where, self._chances_of(batch.where, self.chances_for[0]))
 
     def _written(self, rows: Tensor) -> None:
-        if self.priorities:
-            self.priorities.add(rows)
+        self.priorities.add(rows)
 
     def _draw(self, batch_size: int, seq_len: int) -> tuple[Tensor, Tensor, Tensor]:
         """First rows, greatest lengths and weights of sampled windows, each [batch].
@@ -84,11 +84,9 @@ class SequentialReplayBuffer(ReplayTape):
         uniform = torch.rand(batch_size, dtype=torch.float64, device=self.device, generator=self.generator)
         drawn = uniform * torch.nextafter(total, torch.zeros_like(total))  # [batch], below the total
         first, beyond = chances.find(drawn)
-        mass = self._masses(first)
+        mass = self.priorities.masses(first)
         last = (chances.numbers[first] / mass).round() - 1.0  # of the windows that begin there
         lost = first % self.stored_every + self.stored_every * torch.minimum(beyond / mass, last).long()
-        if not self.priorities:
-            return first, seq_len - lost, torch.ones(batch_size, device=self.device)
         return first, seq_len - lost, self.priorities.weights(mass / total)
 
     def _todays_chances(self, seq_len: int) -> SumTree:
@@ -113,11 +111,7 @@ class SequentialReplayBuffer(ReplayTape):
 
     def _chances_of(self, rows: Tensor, seq_len: int) -> Tensor:
         """In proportion to the chances that a sampled window begins in some rows, [some] to [some] float64."""
-        return self._windows_beginning(rows, seq_len) * self._masses(rows)
-
-    def _masses(self, rows: Tensor) -> Tensor:
-        """The same for each single one of the windows that begin there, [some] to [some] float64."""
-        return self.priorities.masses(rows) if self.priorities else torch.ones_like(rows, dtype=torch.float64)
+        return self._windows_beginning(rows, seq_len) * self.priorities.masses(rows)
 
     def _windows_beginning(self, rows: Tensor, seq_len: int) -> Tensor:
         """How many windows begin in some rows, those that begin before its episode included, [some] to [some] int64."""
@@ -139,15 +133,11 @@ class SequentialReplayBuffer(ReplayTape):
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is stored, where writing goes on, and the priorities."""
-        priorities = self.priorities.state_dict() if self.priorities else None
-        return super().state_dict() | {"priorities": priorities}
+        return super().state_dict() | {"priorities": self.priorities.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises ValueError for another size, width or kind of sampling."""
-        if (self.priorities is None) != (state["priorities"] is None):
-            expected, got = ("none", "with some") if self.priorities is None else ("some", "without")
-            raise ValueError(f"priorities: expected {expected}, got a state {got}")
+        self.priorities.check(state["priorities"])
         super().load_state_dict(state)
-        if self.priorities:
-            self.priorities.load_state_dict(state["priorities"])
+        self.priorities.load_state_dict(state["priorities"])
         self.chances = None

@@ -85,7 +85,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _draw_seeds(axes: Axes, stores: Sequence[MetricsStore], field: str, key: str, color: str, label: str) -> None:
-    seeds = [[(one["step"], one[field], one[key]) for one in store.evaluations()] for store in stores]
+    seeds = [[(one.step, getattr(one, field), one.score) for one in store.scores(key)] for store in stores]
     for seed in seeds:
         axes.plot([x for _, x, _ in seed], [y for _, _, y in seed], color=color, linewidth=0.8, alpha=0.5)
     shared = sorted(set.intersection(*({step for step, _, _ in seed} for seed in seeds))) if seeds else []

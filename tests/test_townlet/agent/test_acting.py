@@ -85,3 +85,44 @@ def test_a_memory_of_not_a_number_is_dropped_with_its_episode():
 def test_without_memory_the_previous_action_is_carried_all_the_same():
     memory = carry_on((), torch.tensor([1, 0]), torch.tensor([False, True]), NUM_ACTIONS)
     assert memory.hidden == () and memory.previous_actions.tolist() == [1, NUM_ACTIONS]
+
+
+def test_the_memory_of_chosen_agents_alone_is_set_to_zero():
+    memory = Memory(random_hidden(3), torch.tensor([0, 1, 2]))
+    after = memory.without(torch.tensor([True, False, True]))
+    for now, before in zip(after.hidden, memory.hidden, strict=True):
+        assert not now[:, [0, 2]].any() and torch.equal(now[:, 1], before[:, 1]) and before[:, [0, 2]].any()
+    assert after.previous_actions is memory.previous_actions  # what was done is no part of it
+
+
+@pytest.mark.parametrize(("agents", "got"), [([True, False], r"\[2\] torch.bool"), ([0, 1, 2], r"\[3\] torch.int64")])
+def test_a_choice_of_agents_that_does_not_fit_is_refused(agents, got):
+    memory = Memory(random_hidden(3), torch.tensor([0, 1, 2]))
+    with pytest.raises(ValueError, match=rf"agents: expected \[3\] torch.bool, got {got}"):
+        memory.without(torch.tensor(agents))
+
+
+def test_another_hidden_state_is_put_in_place_as_a_copy():
+    memory, other = Memory(random_hidden(3), torch.tensor([0, 1, 2])), random_hidden(3, seed=7)
+    kept = [part.clone() for part in other]
+    after = memory.with_hidden(other)
+    other[0].zero_()
+    assert all(torch.equal(now, part) for now, part in zip(after.hidden, kept, strict=True))
+
+
+@pytest.mark.parametrize("num_agents", [2, 4])
+def test_a_hidden_state_of_another_shape_is_refused_with_both(num_agents):
+    memory = Memory(random_hidden(3), torch.tensor([0, 1, 2]))
+    got = [[1, num_agents, HIDDEN]] * 2
+    expected = f"hidden: expected {[[1, 3, HIDDEN]] * 2}, got {got}"
+    with pytest.raises(ValueError) as refused:
+        memory.with_hidden(random_hidden(num_agents))
+    assert str(refused.value) == expected
+
+
+def test_a_memory_is_what_its_state_says():
+    memory = Memory(random_hidden(3), torch.tensor([0, 1, 2]))
+    same = Memory.of_state(memory.state_dict(), torch.device("cpu"))
+    assert all(torch.equal(one, other) for one, other in zip(same.hidden, memory.hidden, strict=True))
+    assert torch.equal(same.previous_actions, memory.previous_actions)
+    assert Memory.of_state(Memory((), torch.tensor([1])).state_dict(), torch.device("cpu")).hidden == ()

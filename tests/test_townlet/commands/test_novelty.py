@@ -9,7 +9,8 @@ from townlet.commands import cli
 from townlet.commands.novelty import novelty_map
 from townlet.config import load_level
 from townlet.environment.vectorized_env import VectorizedEnv
-from townlet.exploration.rnd import make_curiosity
+from townlet.exploration.curiosity import make_curiosity
+from townlet.exploration.rnd import RandomNetworkDistillation
 
 KEY = "{weight: 0.5, hidden: [8], embedding: 4, learning_rate: 0.01}"
 CURIOUS = FRESH | {"training.curiosity": KEY, "grid": "{width: 5, height: 4}"}
@@ -31,7 +32,7 @@ def test_a_cell_has_the_error_of_what_is_seen_there():
     level = load_level("2", CURIOUS)
     env = VectorizedEnv(level, 64, compile=False)
     curiosity, slices = make_curiosity(level, env), env.observation_layout.slices
-    assert curiosity is not None
+    assert isinstance(curiosity, RandomNetworkDistillation)
     weights = torch.zeros(env.obs_dim)
     weights[slices["position"]], weights[slices["underfoot"].start] = torch.tensor([1.0, 10.0]), 100.0
     curiosity.novelty = lambda features: features @ weights  # type: ignore[method-assign]

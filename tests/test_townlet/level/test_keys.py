@@ -20,7 +20,7 @@ from support.worlds import random_valid
 from townlet import train
 from townlet.agent.networks import make_network
 from townlet.config import Level, level_problems, resolved_config
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import training_run
@@ -112,6 +112,7 @@ BASES: dict[str, Content] = {
     "replay": {**TOWN, "max_steps": 6, "network": {**RECURRENT, "encoder": SPATIAL}, "training": REPLAY},
     "ranked": {**TOWN, "max_steps": 6, "training": REPLAY | {"mode": {**REPLAY_MODE, "priority": PRIORITY}}},
     "plain": {**TOWN, "network": FEED_FORWARD},
+    "spectral": {**TOWN, "network": {**RECURRENT, "spectral": {"lags": 4, "keep": 0.9}}},
     "graded": {
         **TOWN,
         "meters": HUNGRY,
@@ -196,6 +197,8 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.cell": ("town", {"network.cell": "gru"}),
         "network<recurrent>.sightings": ("town", {"network.sightings": True}),
         "network<recurrent>.frontier": ("town", {"network.frontier": True}),
+        "network<recurrent>.spectral.lags": ("spectral", {"network.spectral.lags": 8}),
+        "network<recurrent>.spectral.keep": ("spectral", {"network.spectral.keep": 0.5}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
         "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),
@@ -317,7 +320,7 @@ def world(level: Level, directory: Path) -> Iterator[Any]:
 def network(level: Level, directory: Path) -> Iterator[Any]:
     """Shapes of the parameters, and the network's answers to a window."""
     torch.manual_seed(0)
-    layout = ObservationLayout.of(level)
+    layout = lay_out(level)
     made, width = make_network(level.network, layout, len(level.actions)), layout.obs_dim
     yield {name: tuple(parameter.shape) for name, parameter in made.named_parameters()}
     previous = torch.arange(6).view(2, 3) % len(level.actions)

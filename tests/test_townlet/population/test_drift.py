@@ -53,26 +53,3 @@ def test_a_population_without_memory_or_without_a_past_has_no_drift():
     population = population_of(load_level("1", {"training.num_agents": 8, "training.mode.minibatches": 2}))
     population.step()
     assert population.stored_state_drift() is None
-
-
-def test_memory_can_be_saved_put_back_and_reset_for_chosen_agents():
-    population = make_population("fresh")
-    for _ in range(5):
-        population.step()
-    saved = population.hidden
-    chosen = torch.zeros(population.num_agents, dtype=torch.bool)
-    chosen[[0, 3]] = True
-    population.reset_hidden(chosen)
-    for now, before in zip(population.hidden, saved, strict=True):
-        assert not now[:, chosen].any() and torch.equal(now[:, ~chosen], before[:, ~chosen])
-    population.hidden = saved
-    assert all(torch.equal(now, before) for now, before in zip(population.hidden, saved, strict=True))
-
-
-def test_memory_that_does_not_fit_is_refused_with_both_shapes():
-    population = make_population("fresh", network__sightings=False)
-    shapes = "[[1, 8, 8], [1, 8, 8]]"
-    with pytest.raises(ValueError, match="hidden: expected " + shapes.replace("[", r"\[") + r", got \[\[1, 8, 8\]\]"):
-        population.hidden = population.hidden[:1]
-    with pytest.raises(ValueError, match=r"agents: expected \[8\] torch.bool, got \[2\] torch.int64"):
-        population.reset_hidden(torch.tensor([0, 3]))

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from support.learning import copy_of, differences, everything, make_population, population_of
+from support.worlds import ODD_TOWNS, odd_town
 from townlet.config import load_level
-from townlet.environment.types import Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.evaluation import evaluate
-from townlet.population.vectorized import EpisodeTracker, VectorizedPopulation
+from townlet.population.vectorized import VectorizedPopulation
 
 MODES = pytest.mark.parametrize("mode", ["fresh", "replay"])
 PRIORITY = {"exponent": 0.9, "importance": 0.6, "largest": 0.9}
@@ -172,6 +172,29 @@ def test_learning_unrolls_the_q_values_that_agents_acted_on(mode):
     torch.testing.assert_close(q[:, :-1], torch.stack(acted[-12:], dim=1), rtol=1e-4, atol=1e-5)
 
 
+def test_memory_can_be_saved_put_back_and_reset_for_chosen_agents():
+    population = make_population("fresh")
+    for _ in range(5):
+        population.step()
+    saved = population.hidden
+    chosen = torch.zeros(population.num_agents, dtype=torch.bool)
+    chosen[[0, 3]] = True
+    population.reset_hidden(chosen)
+    for now, before in zip(population.hidden, saved, strict=True):
+        assert not now[:, chosen].any() and torch.equal(now[:, ~chosen], before[:, ~chosen])
+    population.hidden = saved
+    assert all(torch.equal(now, before) for now, before in zip(population.hidden, saved, strict=True))
+
+
+def test_memory_that_does_not_fit_is_refused_with_both_shapes():
+    population = make_population("fresh", network__sightings=False)
+    shapes = "[[1, 8, 8], [1, 8, 8]]"
+    with pytest.raises(ValueError, match="hidden: expected " + shapes.replace("[", r"\[") + r", got \[\[1, 8, 8\]\]"):
+        population.hidden = population.hidden[:1]
+    with pytest.raises(ValueError, match=r"agents: expected \[8\] torch.bool, got \[2\] torch.int64"):
+        population.reset_hidden(torch.tensor([0, 3]))
+
+
 # --- what is learned, and when ------------------------------------------------------------------------------------
 
 
@@ -181,7 +204,7 @@ def fingerprints(features, actions, rewards):
     return [(tuple(seen), action, reward) for seen, action, reward in rows]
 
 
-def test_fresh_learns_from_each_step_exactly_once_and_from_all_but_truncated_ones():
+def test_fresh_learns_from_each_step_exactly_once_those_cut_off_included():
     population = make_population("fresh")
     seen, updates = watch_steps(population), watch_updates(population)
     for _ in range(40):
@@ -192,17 +215,19 @@ def test_fresh_learns_from_each_step_exactly_once_and_from_all_but_truncated_one
         prints = fingerprints(observation.features, actions, result.reward)
         lived.update(prints)
         truncated.update(one for one, over in zip(prints, result.truncated.tolist(), strict=True) if over)
-    trained, skipped = Counter(), Counter()
+    trained, cut = Counter(), Counter()
     for _, batch in updates:
         assert batch.actions.shape == (4, 8) and batch.observations.shape[:2] == (4, 9)
         prints = fingerprints(
             batch.observations[:, :-1].flatten(0, 1), batch.actions.flatten(), batch.rewards.flatten()
         )
         trained.update(prints)
-        skipped.update(one for one, valid in zip(prints, batch.valid.flatten().tolist(), strict=True) if not valid)
+        assert batch.valid.all()
+        if batch.cut is not None:
+            cut.update(one for one, over in zip(prints, batch.cut.flatten().tolist(), strict=True) if over)
     assert sum(lived.values()) == 40 * 8 and truncated
     assert trained == lived
-    assert skipped == truncated
+    assert cut == truncated
 
 
 def test_replay_waits_for_its_first_episodes_and_then_learns_every_so_many_steps():
@@ -277,6 +302,27 @@ def test_networks_without_memory_live_and_learn_alike(reference, mode):
     assert population.hidden == ()
     assert "memory/hidden_norm" not in population.read_metrics()
     assert differences(before, population.network.state_dict()) != []
+
+
+# --- any number of agents, on a map of any shape ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("agents", [1, 3])
+@pytest.mark.parametrize("name", ODD_TOWNS)
+def test_any_number_of_agents_learns_in_an_odd_town(name, agents):
+    level = odd_town(name, num_agents=agents)
+    population = population_of(level)
+    for _ in range(16):
+        population.step()
+    assert population.learner.updates == 2 * level.training.mode.minibatches
+    assert all(part.isfinite().all() for part in population.network.state_dict().values())
+    assert evaluate(level, population.network, agents, 0, "cpu")["episodes"] == agents
+
+
+@MODES
+def test_one_agent_learns_alone_and_resumes_bit_for_bit(mode, tmp_path):
+    alone = {"training__num_agents": 1, **({"training__mode__min_episodes": 1} if mode == "replay" else {})}
+    check_resumes(lambda: make_population(mode, **alone), 20, tmp_path / "state.pt")
 
 
 # --- runs that can be repeated, looked at and resumed -------------------------------------------------------------
@@ -458,27 +504,6 @@ def test_initial_weights_depend_on_the_seed_alone():
 
 
 # --- metrics ------------------------------------------------------------------------------------------------------
-
-
-def ended(reward, terminated, truncated):
-    """A step of three agents; what they see does not matter."""
-    nothing, mask = torch.zeros(3, 1), torch.ones(3, 1, dtype=torch.bool)
-    flags = (torch.tensor(flag, dtype=torch.bool) for flag in (terminated, truncated))
-    return StepResult(Observation(nothing, mask), torch.tensor(reward), *flags, nothing, mask)
-
-
-def test_returns_and_lengths_of_ended_episodes_by_hand():
-    tracker = EpisodeTracker(3, torch.device("cpu"))
-    assert tracker.read() == {}
-    tracker.record(ended([1.0, 2.0, 3.0], [0, 0, 0], [0, 0, 0]))
-    tracker.record(ended([1.0, 2.0, 3.0], [1, 0, 0], [0, 0, 0]))  # agent 0: return 2, length 2
-    tracker.record(ended([10.0, 2.0, 3.0], [0, 0, 0], [0, 1, 0]))  # agent 1: return 6, length 3, to the limit
-    found = tracker.read()
-    assert found == {"rollout/ep_rew_mean": 4.0, "rollout/ep_len_mean": 2.5, "rollout/survival_rate": 0.5}
-    assert tracker.read() == {}  # read once
-    tracker.record(ended([10.0, 2.0, 3.0], [1, 0, 0], [0, 0, 0]))  # agent 0's second: 20 in 2
-    found = tracker.read()
-    assert found == {"rollout/ep_rew_mean": 20.0, "rollout/ep_len_mean": 2.0, "rollout/survival_rate": 0.0}
 
 
 def test_metrics_of_memory_and_exploration():

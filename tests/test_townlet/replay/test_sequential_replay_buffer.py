@@ -531,8 +531,7 @@ class Ticks:
 def check_chances(buffer, seq_len):
     """All sums are, to the last bit, those of chances that are worked out from the whole tape."""
     rows = torch.arange(len(buffer.valid))
-    masses = buffer.priorities.masses(rows) if buffer.priorities else torch.ones(len(rows))
-    anew = SumTree(windows_beginning(buffer, seq_len) * masses)
+    anew = SumTree(windows_beginning(buffer, seq_len) * buffer.priorities.masses(rows))
     for level in ("numbers", "blocks", "tops"):
         assert torch.equal(getattr(buffer.chances, level), getattr(anew, level))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from support.learning import network_of
 from townlet import train
 from townlet.agent.carrying import Interface, carry_weights
 from townlet.config import ConfigError, load_level
+from townlet.environment.observation import lay_out
 from townlet.population.evaluation import Evaluator
-from townlet.run import checkpoint, training_run
 from townlet.run import ladder as ladders
+from townlet.run import training_run
 from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
 from townlet.run.run_directory import RunDirectory, RunError, resolve_run
+from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingRun
 
 SMALL = {
@@ -23,14 +26,17 @@ SMALL = {
     "training.num_agents": "8", "training.mode.minibatches": "2", "evaluation.episodes": "4", "max_steps": "30",
     "layout.training_maps": "32", "layout.evaluation_maps": "16",
 }  # fmt: skip
+SELDOM = ["--checkpoint-every", "100_000"]  # where a level is evaluated or left, and nowhere else
 ALL = ["0", "0.5", "1", "2", "2.5", "3"]
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def climb(runs: Path, *arguments: str, levels: str = "1,2,3", settings: dict[str, str] | None = None) -> Path:
     """Climb a small ladder in this process; returns its folder."""
     chosen = {key: value for key, value in SMALL.items() if key != "network"} | (settings or {})
     flags = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
-    common = ["--plain", "--device", "cpu", "--runs-dir", str(runs), "--run-name", "up"]
+    common = ["--plain", "--device", "cpu", "--runs-dir", str(runs), "--run-name", "up", *SELDOM]
     assert train.main(["--curriculum", levels, *flags, *common, *arguments]) == 0
     return runs / "ladder" / "up"
 
@@ -43,9 +49,12 @@ def last_weights(run: Path) -> dict[str, torch.Tensor]:
     return checkpoint.load_latest(run / "checkpoints", pytest.fail).model
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    monkeypatch.setattr(training_run, "draw_curves", lambda *_, **__: None)
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory):
+    """A ladder climbed to its top, to be read."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training_run, "draw_curves", lambda *_, **__: None)
+        return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
 
 
 # --- before the first step ----------------------------------------------------------------------------------------
@@ -144,19 +153,25 @@ def test_what_mastered_levels_leave_is_lived_on_the_last(tmp_path):
 
 
 def evaluate_as(monkeypatch, survival):
-    whole = Evaluator.evaluate
-    monkeypatch.setattr(Evaluator, "evaluate", lambda *a, **k: whole(*a, **k) | {"mean_ep_length": survival})
+    """Let every evaluation find this survival, and all else as the first does."""
+    whole, found = Evaluator.evaluate, {}
+
+    def evaluate(*arguments, **options):
+        found.update(found or whole(*arguments, **options))
+        return found | {"mean_ep_length": survival}
+
+    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
 
 
 def test_a_level_is_left_at_mastery_or_when_its_steps_are_used_up(tmp_path, monkeypatch, capsys):
     """A greedy survival of 20 of 30 on all: enough for 0.6, not for 0.7."""
     evaluate_as(monkeypatch, 20.0)
-    steps = {"training.total_steps": "320", "evaluation.every": "160"}
+    steps = {"training.total_steps": "128", "evaluation.every": "64"}
     left = facts(climb(tmp_path / "low", "--mastery", "0.6", settings=steps))["outcomes"]
-    assert [(one["steps"], one["mastered"]) for one in left] == [(160, True), (160, True), (640, False)]
+    assert [(one["steps"], one["mastered"]) for one in left] == [(64, True), (64, True), (256, False)]
     assert [one["score"] for one in left] == [20.0] * 3
     left = facts(climb(tmp_path / "high", "--mastery", "0.7", settings=steps))["outcomes"]
-    assert [(one["steps"], one["mastered"]) for one in left] == [(320, False)] * 3
+    assert [(one["steps"], one["mastered"]) for one in left] == [(128, False)] * 3
     assert str(tmp_path / "high" / "ladder" / "up" / "3_temporal_mechanics") in capsys.readouterr().out
 
 
@@ -178,17 +193,17 @@ def test_each_level_begins_with_the_weights_of_the_one_below(tmp_path, monkeypat
     for (below, _), (above, weights), run in zip(begun, begun[1:], runs, strict=False):
         old, new = network_of(below), network_of(above)
         old.load_state_dict(last_weights(run))
-        carry_weights(old, Interface.of(below), new, Interface.of(above))
+        carry_weights(old, Interface.of(below, lay_out(below)), new, Interface.of(above, lay_out(above)))
         assert all(torch.equal(value, weights[name]) for name, value in new.state_dict().items())
 
 
-def test_each_level_is_an_ordinary_run_and_the_newest_is_the_latest(tmp_path):
-    folder = climb(tmp_path, settings={"training.total_steps": "80"})
-    assert resolve_run("latest", tmp_path) == folder / "3_temporal_mechanics"
-    for name in facts(folder)["rungs"]:
+def test_each_level_is_an_ordinary_run_and_the_newest_is_the_latest(climbed):
+    runs = climbed.parents[1]
+    assert resolve_run("latest", runs) == climbed / "3_temporal_mechanics"
+    for name in facts(climbed)["rungs"]:
         for part in ("config.yaml", "meta.json", "metrics.sqlite", "checkpoints/latest.json"):
-            assert (folder / name / part).is_file(), part
-    taken = ["--curriculum", "1,2", "--runs-dir", str(tmp_path), "--run-name", "up", "--device", "cpu", "--plain"]
+            assert (climbed / name / part).is_file(), part
+    taken = ["--curriculum", "1,2", "--runs-dir", str(runs), "--run-name", "up", "--device", "cpu", "--plain"]
     assert train.main(taken) == 1
 
 
@@ -205,7 +220,7 @@ def test_a_ladder_is_found_by_its_path_its_name_or_a_run_in_it(tmp_path):
 
 
 def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
-    steps = {"training.total_steps": "160"}
+    steps = {"training.total_steps": "128"}
     whole = climb(tmp_path / "whole", settings=steps)
     loop = TrainingRun._loop
 
@@ -214,7 +229,7 @@ def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkey
             step = run.population.step
 
             def once_more() -> dict[str, torch.Tensor]:
-                run.stop.wanted = run.population.env_steps >= 80
+                run.stop.wanted = run.population.env_steps >= 72
                 return step()
 
             monkeypatch.setattr(run.population, "step", once_more)
@@ -234,23 +249,22 @@ def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkey
 
 def test_a_level_mastered_but_not_yet_left_is_left_when_resumed(tmp_path, monkeypatch):
     """The process ends between the last checkpoint and the note in ladder.json."""
-    monkeypatch.setattr(ladders.Ladder, "leave", lambda *_: (_ for _ in ()).throw(RunError("power cut")))
-    monkeypatch.setattr(training_run, "REPORTS_IN_A_RUN", 1)
-    evaluate_as(monkeypatch, 30.0)
     flags = [word for key, value in SMALL.items() if key != "network" for word in ("--set", f"{key}={value}")]
-    steps = ["--set", "training.total_steps=320", "--set", "evaluation.every=160"]
+    steps = ["--set", "training.total_steps=128", "--set", "evaluation.every=64"]
     common = ["--runs-dir", str(tmp_path), "--device", "cpu", "--plain"]
-    assert train.main(["--curriculum", "1,2", "--run-name", "up", *flags, *steps, *common]) == 1
-    monkeypatch.undo()
-    assert train.main(["--resume", "up", *common]) == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(ladders.Ladder, "leave", lambda *_: (_ for _ in ()).throw(RunError("power cut")))
+        patched.setattr(training_run, "REPORTS_IN_A_RUN", 1)
+        evaluate_as(patched, 30.0)
+        assert train.main(["--curriculum", "1,2", "--run-name", "up", *flags, *steps, *common, *SELDOM]) == 1
+    assert train.main(["--resume", "up", *common, *SELDOM]) == 0
     outcomes = facts(tmp_path / "ladder" / "up")["outcomes"]
-    assert outcomes[0] == {"steps": 160, "score": 30.0, "mastered": True}
-    assert outcomes[1]["steps"] == 480
+    assert outcomes[0] == {"steps": 64, "score": 30.0, "mastered": True}
+    assert outcomes[1]["steps"] == 192
 
 
-def test_a_ladder_goes_on_as_it_is(tmp_path, capsys):
-    folder = climb(tmp_path, settings={"training.total_steps": "80"})
-    capsys.readouterr()
+def test_a_ladder_goes_on_as_it_is(climbed, tmp_path, capsys):
+    folder = Path(shutil.copytree(climbed, tmp_path / "ladder" / "up"))
     assert train.main(["--resume", str(folder), "--total-steps", "900", "--device", "cpu"]) == 2
     assert "a ladder goes on as it is" in capsys.readouterr().err
     assert train.main(["--resume", str(folder), "--device", "cpu"]) == 0

@@ -5,9 +5,8 @@ second every array that was returned is overwritten at once, and the actions tha
 both lives must be equal.
 """
 
-from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -16,33 +15,23 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
+from townlet.environment.gym.features import without_mask
+from townlet.environment.gym.gate import Gate
+from townlet.environment.gym.masks import Masks, method_of_all
+from townlet.environment.gym.moment import (
+    Bools,
+    Moment,
+    VectorEnvError,
+    call,
+    check_autoreset,
+    check_flags,
+    check_moment,
+    described,
+    returned_tuple,
+)
+
 ENDS = 8  # episodes after whose end a life has shown enough
 RELIED_ON = ("action_mask", "_action_mask", "final_obs")  # infos that must repeat and stay; others may hold times
-
-Bools = NDArray[np.bool_]
-
-
-class VectorEnvError(AssertionError):
-    """What a vector environment does wrong, in one line: where, what was expected, and what came."""
-
-    def __init__(self, where: str, expected: object, got: object) -> None:
-        super().__init__(f"{where}: expected {expected}, got {got}")
-
-
-class Moment(NamedTuple):
-    """What one call of `reset` or `step` returned; a reset has rewards of 0 and ends nothing."""
-
-    where: str
-    observation: Any
-    reward: NDArray[Any]  # [num_envs]
-    terminated: Bools  # [num_envs]
-    truncated: Bools  # [num_envs]
-    infos: dict[str, Any]
-
-    @property
-    def ended(self) -> Bools:
-        """Whose episode ended, in either way."""
-        return self.terminated | self.truncated
 
 
 def check_vector_env(env: VectorEnv[Any, Any, Any], seed: int = 0, steps: int = 1000) -> None:
@@ -75,6 +64,7 @@ class _Life:
         self.actions: list[Any] = []
         self._held: Moment | None = None  # the arrays themselves, as they were returned last
         self._allowed: NDArray[Any] | None = None  # [num_envs, num_actions], of the masks returned last
+        self._masks = _masks_beside_infos(env)
         env.action_space.seed(seed)
 
     def live(self, steps: int, actions: list[Any] | None = None) -> None:
@@ -108,10 +98,10 @@ class _Life:
         return action
 
     def _reset(self, where: str, mask: Bools | None, **arguments: Any) -> None:
-        returned = _tuple(where, self.env.reset(**arguments), 2)
+        returned = returned_tuple(where, call(where, self.env.reset, **arguments), 2)
         nothing = np.zeros(self.env.num_envs, dtype=np.bool_)
         moment = Moment(where, returned[0], np.zeros(self.env.num_envs), nothing, nothing, returned[1])
-        _check_moment(self.env, moment, ~nothing if mask is None else mask)
+        check_moment(self.env, moment, ~nothing if mask is None else mask)
         if mask is not None:
             pairs = (iterate(self.env.observation_space, one) for one in (self.moments[-1].observation, returned[0]))
             for index, (old, new) in enumerate(zip(*pairs, strict=True)):
@@ -121,10 +111,10 @@ class _Life:
         self._remember(moment)
 
     def _step(self, where: str, action: Any, resetting: Bools) -> None:
-        moment = Moment(where, *_tuple(where, self.env.step(action), 5))
-        _check_moment(self.env, moment, np.ones(self.env.num_envs, dtype=np.bool_))
-        _check_flags(self.env, moment)
-        _check_autoreset(self.env, moment, resetting)
+        moment = Moment(where, *returned_tuple(where, call(where, self.env.step, action), 5))
+        check_moment(self.env, moment, np.ones(self.env.num_envs, dtype=np.bool_))
+        check_flags(self.env, moment)
+        check_autoreset(self.env, moment, resetting)
         self._remember(moment)
 
     def _remember(self, moment: Moment) -> None:
@@ -132,6 +122,9 @@ class _Life:
         if (mask := moment.infos.get("action_mask")) is not None:
             had = mask if self._allowed is None else self._allowed
             self._allowed = np.where(moment.infos["_action_mask"][:, None], mask, had)
+        elif self._masks is not None:
+            allowed = self._masks.read(moment.observation, {})
+            self._allowed = allowed | ~allowed.any(axis=1, keepdims=True)  # whose episode is over may do nothing
         if self._held is not None and not self.overwrites:
             for name, one, held in zip(Moment._fields[1:], self.moments[-1][1:], self._held[1:], strict=True):
                 if not data_equivalence(one, held, exact=True):
@@ -141,6 +134,16 @@ class _Life:
         self._held = moment
         if self.overwrites:
             _overwrite(moment[1:])
+
+
+def _masks_beside_infos(env: VectorEnv[Any, Any, Any]) -> Masks | None:
+    """What reads the masks that stand in an observation, or that a method tells; None where there are none."""
+    if not isinstance(actions := env.single_action_space, gymnasium.spaces.Discrete):
+        return None
+    _, in_sight = without_mask(env.single_observation_space, int(actions.n))
+    method = method_of_all(env)
+    gate = Gate("env", env.num_envs)
+    return Masks(gate, int(actions.n), in_sight, method) if in_sight or method is not None else None
 
 
 # --- what is declared --------------------------------------------------------------------------------------------
@@ -161,85 +164,7 @@ def _check_declaration(env: VectorEnv[Any, Any, Any]) -> None:
         expected = batch_space(single, env.num_envs)
         # Sub-environments may differ in bounds: Gymnasium's observation_mode="different".
         if type(batched) is not type(expected) or (batched.shape, batched.dtype) != (expected.shape, expected.dtype):
-            raise VectorEnvError(
-                name, f"{env.num_envs} times single_{name}, {_described(expected)}", _described(batched)
-            )
-
-
-# --- one moment --------------------------------------------------------------------------------------------------
-
-
-def _tuple(where: str, returned: Any, length: int) -> tuple[Any, ...]:
-    if not isinstance(returned, tuple) or len(returned) != length:
-        got = f"{len(returned)} values" if isinstance(returned, tuple) else type(returned).__name__
-        raise VectorEnvError(where, f"a tuple of {length}", got)
-    return returned
-
-
-def _check_moment(env: VectorEnv[Any, Any, Any], moment: Moment, who: Bools) -> None:
-    """The observation and the infos of a step or of a reset of `who`."""
-    if not env.observation_space.contains(moment.observation):
-        got = _described(moment.observation)
-        raise VectorEnvError(moment.where, f"an observation of {_described(env.observation_space)}", got)
-    if not isinstance(moment.infos, dict):
-        raise VectorEnvError(moment.where, "infos as a dict", type(moment.infos).__name__)
-    for name, mask in moment.infos.items():
-        if name.startswith("_") and name[1:] in moment.infos:
-            _check_array(moment.where, f"infos[{name!r}]", mask, (env.num_envs,), lambda kind: kind == np.bool_, "bool")
-    if "action_mask" in moment.infos:
-        _check_action_mask(env, moment, who)
-
-
-def _check_action_mask(env: VectorEnv[Any, Any, Any], moment: Moment, who: Bools) -> None:
-    where, mask, have = moment.where, moment.infos["action_mask"], moment.infos.get("_action_mask")
-    if not isinstance(env.single_action_space, gymnasium.spaces.Discrete):
-        raise VectorEnvError(where, f"no action_mask for {_described(env.single_action_space)}", "one")
-    shape = (env.num_envs, int(env.single_action_space.n))
-    _check_array(where, "infos['action_mask']", mask, shape, lambda kind: kind in (np.bool_, np.int8), "bool or int8")
-    if have is None or not have[who].all():
-        lacking = "no _action_mask" if have is None else f"none of sub-environments {np.flatnonzero(who & ~have)}"
-        raise VectorEnvError(where, "the action_mask of each sub-environment", lacking)
-    stuck = np.flatnonzero(have & ~mask.any(axis=1)).tolist()
-    if stuck or not np.isin(mask, (0, 1)).all():
-        got = f"nothing allowed in {stuck}" if stuck else np.unique(mask).tolist()
-        raise VectorEnvError(where, "an action_mask of 0 and 1 with an allowed action in each row", got)
-
-
-def _check_flags(env: VectorEnv[Any, Any, Any], moment: Moment) -> None:
-    where, shape = moment.where, (env.num_envs,)
-    _check_array(where, "rewards", moment.reward, shape, lambda kind: np.issubdtype(kind, np.floating), "floating")
-    for name in ("terminated", "truncated"):
-        _check_array(where, name, getattr(moment, name), shape, lambda kind: kind == np.bool_, "bool")
-    if not np.isfinite(moment.reward).all():
-        raise VectorEnvError(where, "finite rewards", moment.reward.tolist())
-    if np.shares_memory(moment.terminated, moment.truncated):
-        raise VectorEnvError(where, "terminated and truncated apart", "one array for both")
-
-
-def _check_autoreset(env: VectorEnv[Any, Any, Any], moment: Moment, resetting: Bools) -> None:
-    """That the step ended and began what its mode says, by what can be seen in it."""
-    where, mode = moment.where, env.metadata["autoreset_mode"]
-    for index in np.flatnonzero(resetting):
-        if moment.reward[index] != 0 or moment.ended[index]:
-            got = f"reward {moment.reward[index]:g}" + (", an end" if moment.ended[index] else "")
-            raise VectorEnvError(where, f"a reset of sub-environment {index}, reward 0 and no end", got)
-    if mode is AutoresetMode.SAME_STEP:
-        _check_final(env, moment)
-    elif "final_obs" in moment.infos:
-        raise VectorEnvError(where, f"no final_obs in mode {mode.value}", "one")
-
-
-def _check_final(env: VectorEnv[Any, Any, Any], moment: Moment) -> None:
-    where, infos, ended = moment.where, moment.infos, moment.ended
-    for name in ("final_obs", "final_info"):
-        has, there = infos.get(f"_{name}", np.zeros_like(ended)), name in infos and f"_{name}" in infos
-        if not np.array_equal(has, ended) or (ended.any() and not there):
-            got = np.flatnonzero(has).tolist() if there else f"none, or no _{name}"
-            raise VectorEnvError(where, f"{name} of the ended sub-environments {np.flatnonzero(ended).tolist()}", got)
-    for index in np.flatnonzero(ended):
-        if not env.single_observation_space.contains(infos["final_obs"][index]):
-            got = _described(infos["final_obs"][index])
-            raise VectorEnvError(where, f"final_obs[{index}] of {_described(env.single_observation_space)}", got)
+            raise VectorEnvError(name, f"{env.num_envs} times single_{name}, {described(expected)}", described(batched))
 
 
 # --- all ends of a life ------------------------------------------------------------------------------------------
@@ -263,24 +188,6 @@ def _check_ends(life: _Life) -> None:
 
 
 # --- values ------------------------------------------------------------------------------------------------------
-
-
-def _check_array(
-    where: str, name: str, value: Any, shape: tuple[int, ...], fits: Callable[[Any], bool], kind: str
-) -> None:
-    if not isinstance(value, np.ndarray) or value.shape != shape or not fits(value.dtype):
-        raise VectorEnvError(where, f"{name} as an array {list(shape)} {kind}", _described(value))
-
-
-def _described(value: Any) -> str:
-    if isinstance(value, gymnasium.spaces.Box):
-        return f"Box {list(value.shape)} {value.dtype} of {value.low.min():g} to {value.high.max():g}"
-    if isinstance(value, gymnasium.Space):
-        return " ".join(str(value).split())
-    if not isinstance(value, np.ndarray):
-        return type(value).__name__
-    span = f" of {value.min():g} to {value.max():g}" if value.size and value.dtype != object else ""
-    return f"an array {list(value.shape)} {value.dtype}{span}"
 
 
 def _differing(one: Any, other: Any) -> str:

@@ -7,7 +7,7 @@ import pytest
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from townlet.bench.probe.command import add_probe_arguments, main_probe
 from townlet.config import load_level
-from townlet.run import checkpoint
+from townlet.run.saving import checkpoint
 from townlet.run.training_run import resolved_config
 from townlet.screen.command_line import Parser
 

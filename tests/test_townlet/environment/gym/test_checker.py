@@ -10,7 +10,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from townlet.environment.gym.adaptors import TownletVectorEnv
-from townlet.environment.gym.checker import VectorEnvError, check_vector_env
+from townlet.environment.gym.checker import check_vector_env
+from townlet.environment.gym.moment import VectorEnvError
 
 MODES = list(AutoresetMode)
 NEXT, SAME, DISABLED = MODES

@@ -166,14 +166,6 @@ def test_an_agent_that_can_do_nothing_stops_the_run_in_one_line(spoilt, tmp_path
     assert "action_mask" in err and "agent 0" in err and err.count("\n") == 1
 
 
-def test_an_episode_without_end_is_told_and_not_waited_for(spoilt, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("townlet.population.evaluation.MOST_STEPS", 40)
-    spoilt("Endless-v0")
-    arguments = ["--gym", "Endless-v0", *SMALL, "--set", "max_steps=null", "--total-steps", "32"]
-    assert train.main([*arguments, "--runs-dir", str(tmp_path)]) == 1
-    assert "within 40 steps" in capsys.readouterr().err
-
-
 def test_mistakes_in_a_task_file_are_told_with_their_lines(tmp_path):
     path = tmp_path / "task.yaml"
     path.write_text("id: a\nname: a\ndescription: a\ngym: 3\nmax_steps: 0\ngrid: {width: 3}\n")

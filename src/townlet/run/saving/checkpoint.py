@@ -1,8 +1,7 @@
 """Checkpoints: everything that a run is, in one atomic step, and nothing in them that could run code.
 
 A save writes a hidden folder beside the others, flushes it, and renames it into place. Whatever happens in between,
-the folders named `step_NNNNNNNNN` are whole. Where the same step is saved again, the former folder waits under a
-second hidden name until the new one is in place; `load_latest` and the next save know both names.
+the folders named `step_NNNNNNNNN` are whole. Their names, and which of them stay, are in `checkpoint_folder`.
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ import hashlib
 import json
 import math
 import os
-import re
-import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -27,14 +24,11 @@ import torch
 from torch import Tensor
 
 import townlet
-from townlet.run.run_directory import sync_folder, write_atomically
+from townlet.run.run_directory import sync_folder
+from townlet.run.saving.checkpoint_folder import folder_names, newest_first, prune, steps_in, tidy, write_pointers
 
 FORMAT_VERSION = 1
 MODEL, STATE, MANIFEST = "model.safetensors", "state.pt", "manifest.json"
-_STEP = r"(\d{9}|[1-9]\d{9,})"  # what f"{step:09}" gives
-_WHOLE = re.compile(rf"step_{_STEP}", re.ASCII)
-_FORMER = re.compile(rf"\.step_{_STEP}\.old", re.ASCII)
-_LEFTOVER = re.compile(rf"\.(step_{_STEP}|latest\.json|best\.json)\.tmp", re.ASCII)
 _NO_FACTS: Mapping[str, object] = MappingProxyType({})
 
 
@@ -72,22 +66,23 @@ def save(
         raise ValueError(f"expected keep >= 1 and step >= 0, got keep={keep} and step={step}")
     plain_state = _plain(dict(state), "state")
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.items()}  # untied
-    target, temporary, former = _folder_names(directory, step)
+    target, temporary, former = folder_names(directory, step)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _tidy(directory)
+        tidy(directory)
         score = _score(target) if best_score is None or not math.isfinite(best_score) else float(best_score)
         _write_folder(temporary, tensors, plain_state, {"step": step, "score": score, "facts": dict(facts)})
         if target.exists():
             os.rename(target, former)
         os.rename(temporary, target)
         sync_folder(directory)
-        best = _write_pointers(directory, step)
-        _prune(directory, step, keep, best)
-        _tidy(directory)
+        known = {saved: _score(folder_names(directory, saved)[0]) for saved in steps_in(directory)}
+        best = write_pointers(directory, step, {saved: score for saved, score in known.items() if score is not None})
+        prune(directory, step, keep, best)
+        tidy(directory)
     except OSError as error:
         with contextlib.suppress(OSError):
-            _tidy(directory)
+            tidy(directory)
         raise CheckpointError(f"cannot save {target}: {error.strerror or error}") from error
     return target
 
@@ -114,17 +109,15 @@ def load_latest(directory: Path, report: Callable[[str], None]) -> Checkpoint:
     """
     directory = Path(directory)
     try:
-        entries = _entries(directory)
+        paths = newest_first(directory)
     except OSError as error:
         raise CheckpointError(f"{directory}: expected a readable folder, got {error.strerror}") from error
-    former = [(int(match[1]), 0, entry) for entry in entries if (match := _FORMER.fullmatch(entry.name))]
-    whole = [(int(match[1]), 1, entry) for entry in entries if (match := _WHOLE.fullmatch(entry.name))]
-    for _, _, path in sorted(former + whole, reverse=True):
+    for path in paths:
         try:
             return load(path)
         except CheckpointError as error:
             report(f"damaged checkpoint passed over: {error}")
-    got = f"{len(former + whole)} damaged ones" if former + whole else "none"
+    got = f"{len(paths)} damaged ones" if paths else "none"
     raise CheckpointError(f"{directory}: expected a whole checkpoint, got {got}")
 
 
@@ -177,48 +170,6 @@ def _write_file(path: Path, fill: Callable[[_HashedFile], object]) -> dict[str, 
         hashed.flush()
         os.fsync(file.fileno())
     return hashed.describe()
-
-
-def _write_pointers(directory: Path, step: int) -> int | None:
-    """Write latest.json and best.json, and return the best step. Of equal scores, the earlier is the best."""
-    known = {saved: _score(_folder_names(directory, saved)[0]) for saved in _steps(directory)}
-    scores = {saved: score for saved, score in known.items() if score is not None}
-    best = max(scores, key=lambda saved: (scores[saved], -saved), default=None)
-    pointers: dict[str, dict[str, object]] = {"latest.json": {"checkpoint": f"step_{step:09}", "step": step}}
-    if best is not None:
-        pointers["best.json"] = {"checkpoint": f"step_{best:09}", "step": best, "score": scores[best]}
-    for name, content in pointers.items():
-        write_atomically(directory / name, json.dumps(content).encode())
-    return best
-
-
-def _prune(directory: Path, step: int, keep: int, best: int | None) -> None:
-    """Take out of sight what is neither new nor best. Later steps than this one were damaged, and are left alone."""
-    for saved in [earlier for earlier in _steps(directory) if earlier <= step][:-keep]:
-        if saved == best:
-            continue
-        folder, temporary, _ = _folder_names(directory, saved)
-        os.rename(folder, temporary)  # a crash within the removal then leaves no half checkpoint
-
-
-def _tidy(directory: Path) -> None:
-    """Remove what interrupted saves left, and put a former checkpoint back where its successor never arrived."""
-    for entry in _entries(directory):
-        if match := _FORMER.fullmatch(entry.name):
-            target = _folder_names(directory, int(match[1]))[0]
-            if target.exists():
-                _remove(entry)
-            else:
-                os.rename(entry, target)
-        elif _LEFTOVER.fullmatch(entry.name):
-            _remove(entry)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -286,20 +237,6 @@ def _score(folder: Path) -> float | None:
 def _digest(manifest: Mapping[str, object]) -> str:
     content = {key: value for key, value in manifest.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _folder_names(directory: Path, step: int) -> tuple[Path, Path, Path]:
-    """Return the names of a checkpoint in place, while it is written or removed, and while it is replaced."""
-    name = f"step_{step:09}"
-    return directory / name, directory / f".{name}.tmp", directory / f".{name}.old"
-
-
-def _steps(directory: Path) -> list[int]:
-    return sorted(int(match[1]) for entry in _entries(directory) if (match := _WHOLE.fullmatch(entry.name)))
-
-
-def _entries(directory: Path) -> list[Path]:
-    return list(directory.iterdir()) if directory.is_dir() else []
 
 
 def _one_line(error: BaseException) -> str:

@@ -16,8 +16,9 @@ import pytest
 import torch
 
 import townlet
-from townlet.run import checkpoint, run_directory
-from townlet.run.checkpoint import Checkpoint, CheckpointError, load, load_latest, save
+from townlet.run import run_directory
+from townlet.run.saving import checkpoint
+from townlet.run.saving.checkpoint import Checkpoint, CheckpointError, load, load_latest, save
 
 FILES = ("model.safetensors", "state.pt", "manifest.json")
 
@@ -247,7 +248,7 @@ def test_an_error_at_any_call_is_one_line_and_harms_nothing(tmp_path, step, once
 KILLED_SAVER = """
 import os, pathlib, random, select, signal, sys, time
 import torch
-from townlet.run.checkpoint import load_latest, save
+from townlet.run.saving.checkpoint import load_latest, save
 
 def save_for_ever(directory, step, out):
     while True:

@@ -1,0 +1,47 @@
+"""A memory of the last sights themselves, kept as a spectrum: which number was seen how many steps ago can be read."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from townlet.agent.memory.beside import Written
+
+
+class Spectral(Written):
+    """A bank of accumulators that turn at fixed speeds, fed by each number of the observation.
+
+    For each number u that is observed and each k from 0 to n / 2,
+
+        h_k <- keep * exp(2 pi i k / n) * h_k + u
+
+    which is a sliding Fourier transform (Jacobsen & Lyons, 2003) that forgets by `keep` and not at the end of a window.
+    The value of any lag below n is a linear function of h, exactly so where keep is 1 and nothing is older. A head
+    learns such a reading as a regression; nothing that is learned lies before the memory, so no window cuts a gradient.
+    What is read is h / sqrt(n), real and imaginary parts apart. `lags` is n, even.
+    """
+
+    turn: Tensor  # [lags / 2 + 1] complex64: what an accumulator is multiplied by at each step
+
+    def __init__(self, obs_dim: int, lags: int, keep: float) -> None:
+        super().__init__()
+        assert lags % 2 == 0
+        self.obs_dim, self.scale = obs_dim, 1.0 / math.sqrt(lags)
+        speeds = torch.arange(lags // 2 + 1, dtype=torch.float64) * (2.0 * math.pi / lags)
+        self.register_buffer(
+            "turn", torch.polar(torch.full_like(speeds, keep), speeds).to(torch.complex64), persistent=False
+        )
+        self.size = self.width = 2 * obs_dim * len(speeds)
+
+    def shown(self, features: Tensor) -> tuple[Tensor]:
+        """Return what each step adds to every accumulator, [batch, time, obs_dim, 1]."""
+        return (features.unsqueeze(-1),)
+
+    def write(self, held: Tensor, *sight: Tensor) -> Tensor:
+        """Turn what is held and add what is seen, see `Written`."""
+        turned = torch.view_as_complex(held.view(len(held), self.obs_dim, -1, 2)) * self.turn
+        return torch.view_as_real(turned + sight[0]).flatten(1)
+
+    def read(self, held: Tensor, features: Tensor) -> Tensor:
+        """Read all of it, see `Written`."""
+        return held * self.scale

@@ -1,0 +1,53 @@
+"""How long episodes last and what they are worth, while a population lives them."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from townlet.environment.types import StepResult
+
+
+class EpisodeTracker:
+    """Returns and lengths of episodes, gathered on the device and read once an interval."""
+
+    def __init__(self, num_agents: int, device: torch.device) -> None:
+        self.returns = torch.zeros(num_agents, device=device)  # of the running episodes
+        self.lengths = torch.zeros(num_agents, device=device)
+        self.sums = torch.zeros(4, dtype=torch.float64, device=device)  # of ended ones: count, return, length, survived
+
+    def record(self, result: StepResult) -> None:
+        """Add one step of all agents."""
+        self.returns += result.reward  # 0 for a tick that was a reset
+        self.lengths += result.lived
+        ended = result.ended
+        values = torch.stack([torch.ones_like(self.returns), self.returns, self.lengths, result.truncated.float()])
+        self.sums += (values * ended).sum(dim=1)
+        self.returns.masked_fill_(ended, 0.0)
+        self.lengths.masked_fill_(ended, 0.0)
+
+    def read(self) -> dict[str, float]:
+        """Means over the episodes that ended since the last call; nothing if there were none."""
+        count, returns, lengths, survived = self.sums.tolist()
+        self.sums.zero_()
+        if not count:
+            return {}
+        return {
+            "rollout/ep_rew_mean": returns / count,
+            "rollout/ep_len_mean": lengths / count,
+            "rollout/survival_rate": survived / count,
+        }
+
+    def cut(self) -> None:
+        """Forget the running episodes."""
+        self.returns.zero_()
+        self.lengths.zero_()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return sums and running episodes."""
+        return {"returns": self.returns, "lengths": self.lengths, "sums": self.sums}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state_dict` returned."""
+        for name in ("returns", "lengths", "sums"):
+            getattr(self, name).copy_(state[name])

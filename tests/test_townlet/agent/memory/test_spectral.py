@@ -1,0 +1,81 @@
+"""The last sights, kept as a spectrum."""
+
+import math
+
+import pytest
+import torch
+
+from support.learning import network_of
+from townlet.agent.memory.spectral import Spectral
+from townlet.config import load_level
+
+F, T = False, True
+
+
+def read(values, lags=2, keep=1.0, memory=None, reset=None):
+    """What each step reads of one number, in the order Re h_0, Im h_0, Re h_1, ...; and the memory after the last."""
+    spectral = Spectral(1, lags, keep)
+    hidden = spectral.initial_hidden(1, torch.zeros(1)) if memory is None else (torch.tensor([[memory]]),)
+    flags = None if reset is None else torch.tensor([reset])
+    found, (after,) = spectral(torch.tensor(values).view(1, -1, 1), hidden, flags)
+    return found[0], after[0, 0]
+
+
+def test_accumulators_turn_keep_a_share_and_add_what_is_seen_by_hand():
+    """With two lags h_0 turns not at all and h_1 by half a turn; each is told over the root of two."""
+    found, after = read([1.0, 2.0, 3.0], keep=0.5)
+    sums, differences = [1.0, 2.5, 4.25], [1.0, 1.5, 2.25]  # s / 2 + u; u - d / 2
+    expected = torch.tensor([[s, 0.0, d, 0.0] for s, d in zip(sums, differences, strict=True)])
+    torch.testing.assert_close(found, expected / math.sqrt(2.0))
+    torch.testing.assert_close(after, expected[-1])
+
+
+def test_a_quarter_turn_is_counterclockwise_by_hand():
+    """With four lags h_1 turns by a quarter: 1, then i + 2, then -1 + 2 i + 3."""
+    found, _ = read([1.0, 2.0, 3.0], lags=4)
+    torch.testing.assert_close(found[:, 2:4], torch.tensor([[1.0, 0.0], [2.0, 1.0], [2.0, 2.0]]) / 2.0)
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.9])
+def test_the_value_of_any_lag_is_a_linear_reading(keep):
+    """The inverse transform at a lag gives what was seen then, times keep ** lag, as long as nothing is older."""
+    lags, seen = 8, [3.0, -1.0, 4.0, 1.0, -5.0, 9.0, 2.0, -6.0]
+    found, _ = read(seen, lags, keep)
+    h = torch.view_as_complex(found[-1].view(-1, 2).contiguous()) * math.sqrt(lags)
+    twice = torch.tensor([1.0, 2.0, 2.0, 2.0, 1.0])  # but for the first and the last, h_k stands for h_(n - k) too
+    for lag in range(lags):
+        turned = torch.polar(torch.ones(5), torch.arange(5) * (-2.0 * math.pi * lag / lags))
+        value = float((twice * (h * turned).real).sum() / lags)
+        assert value == pytest.approx(seen[-1 - lag] * keep**lag, abs=1e-4)
+
+
+def test_a_reset_forgets_what_was_seen_before_it_and_nothing_after():
+    found, _ = read([7.0, 1.0, 2.0], keep=0.5, memory=[9.0, 9.0, 9.0, 9.0], reset=[F, T, F])
+    torch.testing.assert_close(found[1:], read([1.0, 2.0], keep=0.5)[0])
+
+
+def test_a_window_equals_single_steps_and_rows_stay_apart():
+    spectral, stream = Spectral(3, 6, 0.9), torch.Generator().manual_seed(0)
+    features, reset = torch.randn(4, 9, 3, generator=stream), torch.rand(4, 9, generator=stream) < 0.2
+    hidden = (torch.randn(1, 4, spectral.size, generator=stream),)
+    whole, (after,) = spectral(features, hidden, reset)
+    alone, _ = spectral(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
+    torch.testing.assert_close(alone[0], whole[2])
+    for step in range(9):
+        one, hidden = spectral(features[:, step : step + 1], hidden, reset[:, step : step + 1])
+        torch.testing.assert_close(one[:, 0], whole[:, step])
+    torch.testing.assert_close(hidden[0], after)
+
+
+def test_a_network_tells_the_same_sight_after_another_past_apart_at_any_lag_below_those_kept():
+    network = network_of(load_level("2", {"network.spectral": {"lags": 16, "keep": 1.0}, "network.sightings": False}))
+    hidden = network.initial_hidden(2)
+    assert [part.shape[2] for part in hidden] == [32, 32, 2 * 50 * 9]
+    features, previous = torch.rand(1, 16, 50).expand(2, -1, -1).clone(), torch.zeros(2, 16, dtype=torch.int64)
+    features[1, 0, 0] += 1.0  # fifteen steps before the last
+    blank = tuple(torch.zeros_like(part) for part in hidden)
+    _, after = network(features, hidden, previous)
+    last = features[:, -1:]
+    only_spectral = (*blank[:2], after[2])  # nothing of the cell's
+    q, _ = network(last, only_spectral, previous[:, -1:])
+    assert not torch.allclose(q[0], q[1], atol=1e-5)
