@@ -30,6 +30,12 @@ class Ended(Exception):
     """Takes the place of the end of this process."""
 
 
+@pytest.fixture(autouse=True)
+def nobodys(monkeypatch):
+    """Whatever commands were called in this process before, it is none's."""
+    monkeypatch.setattr(process, "_owned", False)
+
+
 @pytest.fixture
 def ours(monkeypatch):
     """This process is a command's, and its end raises Ended."""
@@ -71,7 +77,6 @@ def test_a_command_is_known_by_how_python_was_started(words, line, ours):
 
 def test_in_a_process_of_somebody_else_nothing_is_heard(monkeypatch):
     former = [signal.getsignal(one) for one in SIGNALS]
-    monkeypatch.setattr(process, "_owned", False)  # whatever commands were called in this process before
     monkeypatch.setattr("sys.argv", ["notebook"])
     begin()
     assert [signal.getsignal(one) for one in SIGNALS] == former
