@@ -3,6 +3,7 @@
 PYTHON ?= python3
 ARGS ?=
 SLOW ?=
+COVERAGE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,8 +18,8 @@ help: ## list what make can do
 train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds flags
 	$(BIN)/python -m townlet.train --level 2 $(ARGS)
 
-test: $(VENV)/.installed-dev ## install, then run the quick tests with coverage; SLOW=1 adds the slow ones
-	$(BIN)/python -m pytest -m "not slow" -n auto --cov --cov-report=term $(ARGS)
+test: $(VENV)/.installed-dev ## install, then run the quick tests; SLOW=1 adds the slow ones, COVERAGE=1 says which lines they reach
+	$(BIN)/python -m pytest -m "not slow" -n auto $(if $(COVERAGE),--cov --cov-report=term) $(ARGS)
 ifeq ($(SLOW),1)
 	$(BIN)/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: no test is slow
 endif
