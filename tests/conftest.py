@@ -21,4 +21,4 @@ def plain_products():
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Runs draw no curves, which take them longer than learning for a moment does."""
-    monkeypatch.setattr("townlet.run.training_run.draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr("townlet.run.training_run.draw_run", lambda *_, **__: None)

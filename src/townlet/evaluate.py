@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from townlet.agent.networks import QNetwork, make_network
-from townlet.config import ConfigError, Level, Task, load_task
+from townlet.config import ConfigError, Task, load_task
 from townlet.environment.make import make_env
 from townlet.environment.types import WorldError
 from townlet.population.evaluation import RandomPolicy, evaluate, play, tell_cut
-from townlet.run.fit import misfit
+from townlet.run.fit import misfit, seen_maps
 from townlet.run.metrics import plain
 from townlet.run.run_directory import RunError, resolve_run
-from townlet.run.saving import checkpoint
+from townlet.run.saving import checkpoint, saved
 from townlet.screen.command_line import (
     DONE,
     FAILED,
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = resolve_run(options.run, options.runs_dir)
         learned, overrides = load_task(run / "config.yaml"), dict(options.set)
         world = load_world(learned, options.level or run / "config.yaml", overrides)
-        found = find_checkpoint(run / "checkpoints", options.checkpoint)
+        found = find_checkpoint(run, learned, options.checkpoint)
         network = trained_network(learned, found, options.device)
         seed = evaluation_seed(learned) if options.seed is None else options.seed
         result = evaluate(world, network, options.episodes, seed, options.device, options.forget_every)
@@ -107,12 +107,8 @@ def load_world(learned: Task, reference: str | Path, overrides: Mapping[str, Any
     world = load_task(reference, overrides | {"training.seed": learned.training.seed})
     if problem := misfit(learned, world):
         raise ConfigError([f"level {world.id}: the network of level {learned.id} does not fit: {problem}"])
-    if isinstance(learned, Level) and isinstance(world, Level) and learned.grid == world.grid:
-        # Maps of one seed and size come in one order; those of evaluation come after those of training.
-        trained, kept = learned.layout.training_maps or 0, world.layout.training_maps
-        if kept is not None and kept < trained:
-            expected = f"at least {trained}, since the first {trained} maps were trained on"
-            raise ConfigError([f"level {world.id}: layout.training_maps: expected {expected}, got {kept}"])
+    if problem := seen_maps(learned, world):
+        raise ConfigError([f"level {world.id}: {problem}"])
     return world
 
 
@@ -122,25 +118,19 @@ def evaluation_seed(task: Task) -> int:
 
 
 def trained_network(task: Task, found: checkpoint.Checkpoint, device: torch.device) -> QNetwork:
-    """Return a task's network with the weights of a checkpoint of it."""
+    """Return a task's network with the weights of a checkpoint of it. Raises CheckpointError where they do not fit."""
     with closing(make_env(task, 1, device, compile=False)) as env:
         network = make_network(task.network, env.observation_layout, env.num_actions).to(device)
-    network.load_state_dict(found.model)
+    saved.load_network(network, found)
     return network
 
 
-def find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
-    """Read the checkpoint called `latest`, `best` or by its name. Raises CheckpointError."""
-    if name == "latest":
-        return checkpoint.load_latest(directory, lambda text: print(text, file=sys.stderr))
-    if name == "best":
-        try:
-            name = str(json.loads((directory / "best.json").read_text())["checkpoint"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise checkpoint.CheckpointError(
-                f"{directory / 'best.json'}: expected a best checkpoint, got {error}"
-            ) from error
-    return checkpoint.load(directory / Path(name).name)
+def find_checkpoint(run: Path, learned: Task, name: str) -> checkpoint.Checkpoint:
+    """Read the checkpoint of a run that is called `latest`, `best` or by its name; what is passed over is told.
+
+    Raises CheckpointError.
+    """
+    return saved.find(run, learned, name, lambda text: print(text, file=sys.stderr))
 
 
 def describe(task: Task, result: dict[str, Any], random: float) -> str:

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
 from townlet.run.climb import climb, describe_climb
 from townlet.run.ladder import Ladder, find_ladder, load_levels
-from townlet.run.plan import Wishes, describe, make_plan
-from townlet.run.run_directory import RunDirectory, RunError, resolve_run
+from townlet.run.meta import read_meta
+from townlet.run.plan import Pacing, Wishes, describe, make_plan
+from townlet.run.run_directory import CONFIG_NAME, RunDirectory, RunError, resolve_run
 from townlet.run.saving import checkpoint
+from townlet.run.saving.changes import refuse_changes
+from townlet.run.saving.taught import load_taught
 from townlet.run.training_run import TrainingFailedError, TrainingRun, train_in, write_about
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, tells_of_memory
 from townlet.screen.process import run_as_process
@@ -48,23 +52,25 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     if options.curriculum or ladder:
         return _climb(options, ladder, stop)
     resumed = resolve_run(options.resume, options.runs_dir) if options.resume else None
-    task, wishes = _load(options, resumed), _wishes(options)
+    kept = (read_meta(resumed) or {}) if resumed else {}
+    task, wishes = _load(options, resumed), _wishes(options, kept)
     check_env(task)
     plan = make_plan(task, wishes)
+    teacher = _teacher(options, resumed, kept)
+    taught = load_taught(teacher, task, partial(print, file=sys.stderr)) if teacher else None
     if options.dry_run:
         print(describe(task, plan, options.device, resumed))
         return DONE
-    taught = _taught(options.load) if options.load else None
-    run = RunDirectory.open(resumed) if resumed else _new_run(task, options)
+    run = RunDirectory.open(resumed) if resumed else _new_run(task, options, wishes)
 
     def begin(training: TrainingRun) -> None:
-        if resumed:
-            training.resume()
+        if resumed and training.resume():
             if (step := training.population.env_steps) >= plan.total_steps:
                 done = f"step {step:,} of {plan.total_steps:,}"
                 training.tell(f"nothing is left to train: {done}; --total-steps asks for more")
         elif taught:
             training.load_weights(taught)
+        run.note(checkpoint_every=wishes.checkpoint_every)
 
     training = train_in(run, task, plan, wishes, stop, begin)
     say_what_next(run.path, run.path, stop.wanted)
@@ -73,17 +79,19 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
 
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
     """Train in the levels of a ladder: a new one, or that at `path`."""
-    wishes, mastery = _wishes(options), options.mastery or MASTERY
+    wishes, mastery = _wishes(options, {}), options.mastery or MASTERY
+    pace, asked = Pacing(options.checkpoint_every, options.evaluate_every), _overrides(options, of_ladder=True)
     if path is None:
-        levels = load_levels(options.curriculum, _overrides(options, budget=False), print)
+        levels = load_levels(options.curriculum, asked, print)
         if options.dry_run:
-            print(describe_climb(levels, wishes, options.total_steps, mastery))
+            print(describe_climb(levels, wishes, options.total_steps, mastery, pace))
             return DONE
-        ladder = Ladder.create(options.runs_dir, options.run_name, levels, mastery, options.total_steps)
-    elif _overrides(options):
+        ladder = Ladder.create(options.runs_dir, options.run_name, levels, mastery, options.total_steps, pace)
+    elif asked or options.total_steps:
         raise ConfigError([f"--resume {path}: a ladder goes on as it is, without other settings"])
     else:
         ladder = Ladder.open(path)
+        ladder.keep_pace(pace)
         if ladder.rung() is None:
             print("nothing is left to train: every level of the ladder is done")
     missing = climb(ladder, wishes, stop)
@@ -92,36 +100,44 @@ def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) ->
 
 
 def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
+    asked = _overrides(options)
     if resumed:
-        return load_task(resumed / "config.yaml", _overrides(options), print)
+        config = resumed / CONFIG_NAME
+        task = load_task(config, asked, print)
+        refuse_changes(load_task(config), task, resumed)
+        return task
     if options.gym is not None:
-        return load_gym_task(options.gym, options.level, _overrides(options), print)
-    return load_task(options.level or "2", _overrides(options), print)
+        return load_gym_task(options.gym, options.level, asked, print)
+    return load_task(options.level or "2", asked, print)
 
 
-def _taught(path: Path) -> checkpoint.Checkpoint:
-    if not (path / checkpoint.MANIFEST).is_file():
-        got = f"a folder without {checkpoint.MANIFEST}" if path.is_dir() else "nothing there"
-        raise ConfigError([f"--load {path}: expected a checkpoint, as RUN/checkpoints/step_001000000, got {got}"])
-    return checkpoint.load(path)
+def _teacher(options: argparse.Namespace, resumed: Path | None, kept: Mapping[str, Any]) -> Path | None:
+    """The checkpoint that a run begins with the weights of: asked for, or of a run that saved none of its own yet."""
+    if resumed is None:
+        return options.load
+    begun = checkpoint.checkpoints_in(resumed / "checkpoints")
+    return Path(kept["load"]) if isinstance(kept.get("load"), str) and not begun else None
 
 
-def _overrides(options: argparse.Namespace, budget: bool = True) -> dict[str, Any]:
-    flags = {
-        "training.seed": options.seed,
-        "training.num_agents": options.num_agents,
-        "training.total_steps": options.total_steps if budget else None,
-    }
-    return dict(options.set) | {key: value for key, value in flags.items() if value is not None}
+def _overrides(options: argparse.Namespace, of_ladder: bool = False) -> dict[str, Any]:
+    """What is asked for by dotted keys; flags come last, and win. A ladder paces each of its levels by itself."""
+    flags = {"training.seed": options.seed, "training.num_agents": options.num_agents}
+    if not of_ladder:
+        flags |= {"training.total_steps": options.total_steps, "evaluation.every": options.evaluate_every}
+    flags = {key: value for key, value in flags.items() if value is not None}
+    return {key: value for key, value in options.set if key not in flags} | flags
 
 
-def _wishes(options: argparse.Namespace) -> Wishes:
-    return Wishes(options.device, options.plain, options.checkpoint_every, options.evaluate_every)
+def _wishes(options: argparse.Namespace, kept: Mapping[str, Any]) -> Wishes:
+    """What is asked for now, or was when the run began."""
+    every = kept.get("checkpoint_every")
+    before = every if type(every) is int and every > 0 else None
+    return Wishes(options.device, options.plain, options.checkpoint_every or before)
 
 
-def _new_run(task: Task, options: argparse.Namespace) -> RunDirectory:
+def _new_run(task: Task, options: argparse.Namespace, wishes: Wishes) -> RunDirectory:
     run = RunDirectory.create(options.runs_dir, f"{task.id}_{task.name}", task.training.seed, options.run_name)
-    write_about(run, task, options.device)
+    write_about(run, task, wishes, load=options.load and str(options.load.resolve()))
     return run
 
 

@@ -18,6 +18,7 @@ from townlet.population.evaluation import GreedyPolicy
 from townlet.run.curves import save
 from townlet.run.run_directory import RunError, resolve_run
 from townlet.run.saving import checkpoint
+from townlet.run.saving.saved import fitting
 from townlet.screen.command_line import (
     DONE,
     FAILED,
@@ -56,8 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         curiosity = make_curiosity(level, env)
         if not isinstance(curiosity, RandomNetworkDistillation):
             raise RunError(f"{run}: expected a curious run, got one with training.curiosity null")
-        found = find_checkpoint(run / "checkpoints", options.checkpoint)
-        curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})
+        found = find_checkpoint(run, level, options.checkpoint)
+        with fitting(found):
+            curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})
         new = novelty_map(env, trained_network(level, found, options.device), curiosity, options.map)
         draw_novelty(new, env, options.map, f"Level {level.id}, {found.path.name}: map {options.map}", options.out)
     except ConfigError as error:

@@ -182,7 +182,7 @@ def _load_agents(options: Namespace) -> dict[str, list[Agent]]:
     for label, reference in options.runs:
         run = resolve_run(reference, options.runs_dir)
         learned = load_task(run / "config.yaml")
-        found = find_checkpoint(run / "checkpoints", options.checkpoint)
+        found = find_checkpoint(run, learned, options.checkpoint)
         seeds = agents.setdefault(label or run.name, [])
         if seeds and seeds[0].learned.id != learned.id:
             expected = f"runs of one level, {seeds[0].learned.id}"

@@ -1,5 +1,6 @@
 """When a population learns, and from what: the newest windows, each once, or sampled ones."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ class FreshLearning:
         self.with_successors = curiosity.weight is not None  # curiosity alone asks for what each step led to
         self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
         self.stream = generator(training.seed, "replay", env.device)
-        self.past = RecentPast(min(env.num_agents, DRIFT_AGENTS), DRIFT_STEPS)
+        self.past = RecentPast(min(env.num_agents, DRIFT_AGENTS), DRIFT_STEPS, env.num_actions)
         self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
 
     def note(self, observation: Observation, memory: Memory) -> None:
@@ -62,6 +63,15 @@ class FreshLearning:
     def drift(self) -> float | None:
         """Drift of the acting memory, with which windows begin."""
         return self.past.drift(self.learner.network)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the drift is measured on; all else is of the learner, the buffer and the random stream."""
+        return {"past": self.past.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned; without a past, as in older states, from a blank one."""
+        if "past" in state:
+            self.past.load_state_dict(state["past"], self.stream.device)
 
     def due(self, steps: int) -> bool:
         """Whether a window of steps is full, after so many of the population."""
@@ -100,6 +110,13 @@ class ReplayLearning:
         return stored_drift(
             self.learner.network, self.buffer, generator(self.training.seed, "drift", self.stream.device)
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: all is of the learner, the buffer and the random stream."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """There is nothing to go on from."""
 
     def due(self, steps: int) -> bool:
         """Whether `train_every` steps of the population have passed, and enough episodes have been completed."""

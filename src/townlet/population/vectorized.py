@@ -148,6 +148,7 @@ class VectorizedPopulation:
             "episodes": self.episodes.state_dict(),
             "curriculum": self.curriculum.state_dict(),
             "curiosity": self.curiosity.state_dict(),
+            "learning": self._learning.state_dict(),
             "random": {name: stream.get_state() for name, stream in self._streams().items()},
         }
 
@@ -169,6 +170,7 @@ class VectorizedPopulation:
             observed = {name: part.to(self.device) for name, part in state["observation"].items()}
             self.observation = Observation(**observed)
             self.memory = Memory.of_state(state, self.device)
+            self._learning.load_state_dict(state.get("learning", {}))  # which older states do not have
         else:
             self.observation = self.env.reset()
             self.memory = initial_memory(self.network, self.num_agents, self.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from townlet.config import Score
+from townlet.config import Score, Task
 from townlet.run.metrics import MetricsStore
 from townlet.run.run_directory import write_atomically
 
@@ -44,6 +45,13 @@ def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapp
     for axes in (values, speed):
         axes.set_xlabel("environment steps, all agents")
     save(figure, path)
+
+
+def draw_run(task: Task, metrics: Path, path: Path) -> None:
+    """Draw the curves of a run of a task, by its file of metrics, as `draw_curves` does."""
+    title = f"Level {task.id}, {task.name}: seed {task.training.seed}"
+    with closing(MetricsStore(metrics, read_only=True)) as store:
+        draw_curves(store, path, title=title, yardsticks=task.yardsticks, score=task.score)
 
 
 def draw_comparison(

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
 from townlet.run.run_directory import RunError
@@ -16,6 +17,8 @@ def open_log(path: Path, report: Callable[[str], None]) -> logging.Logger:
     clutters a training run. The first time `report` is told.
     """
     try:
+        if path.is_fifo():  # would be waited for until somebody reads it
+            raise RunError(f"cannot write {path}: it is a pipe")
         handler = _QuietFileHandler(path, report)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from error
@@ -31,10 +34,18 @@ def close_log(log: logging.Logger) -> None:
         handler.close()
 
 
-class _QuietFileHandler(logging.FileHandler):
+class _QuietFileHandler(WatchedFileHandler):
+    """Begins the file anew where it was deleted or moved away."""
+
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         super().__init__(path, encoding="utf-8")
         self.path, self.report, self.told = path, report, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:  # the folder is gone
+            self.handleError(record)
 
     def handleError(self, record: logging.LogRecord | None) -> None:
         error = sys.exception()

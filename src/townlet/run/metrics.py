@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,9 +49,9 @@ class MetricsStore:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = Path(path)
         self.damaged: Path | None = None
+        self._copy: tempfile.TemporaryDirectory[str] | None = None  # that is read in place of the file
         if read_only:
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            self._connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT)
+            self._open_to_read()
             return
         try:
             self._connection = _open_database(self.path)
@@ -111,6 +114,20 @@ class MetricsStore:
     def close(self) -> None:
         """Close the file; its write-ahead log is folded into it."""
         self._connection.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def _open_to_read(self) -> None:
+        """SQLite keeps a file beside one with a write-ahead log even to read it: a folder may not be writable."""
+        path, mode, log = self.path.absolute(), "mode=ro", self.path.with_name(f"{self.path.name}-wal")
+        if not os.access(path.parent, os.W_OK):
+            if log.is_file() and log.stat().st_size:  # of a run that is going on, or was killed
+                self._copy = tempfile.TemporaryDirectory(prefix="townlet-")
+                path = Path(shutil.copy(path, self._copy.name))
+                shutil.copy(log, self._copy.name)
+            else:
+                mode = "immutable=1"
+        self._connection = sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=_BUSY_TIMEOUT)
 
     def _insert_scalars(self, step: int, values: Mapping[str, float], elapsed: float) -> None:
         rows = [(name, step, _finite(value), elapsed) for name, value in values.items()]
@@ -165,16 +182,22 @@ class MetricsWriter:
     def close(self) -> bool:
         """Write what waits, as far as the disk allows, and close both files; returns whether the store has it all."""
         self._flush_store()
+        self._close_store()
+        if self._board:
+            self._board.close()
+        return not self._pending
+
+    def _close_store(self) -> None:
         if self._store is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._store.close()
-        if self._board:
-            self._board.close()
         self._store = None
-        return not self._pending
 
     def _flush_store(self) -> None:
         try:
+            if self._store is not None and not self._path.exists():  # SQLite goes on writing where nobody finds it
+                self._close_store()
+                self._report(f"{self._path} was deleted or moved away: a new file is begun")
             if self._store is None:
                 self._store = MetricsStore(self._path)
                 if self._store.damaged:
@@ -184,10 +207,7 @@ class MetricsWriter:
                 self._pending.popleft()
             self._store_failed = False
         except (sqlite3.Error, OSError) as error:
-            if self._store is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    self._store.close()
-            self._store = None  # opened anew by the next write, which notices a file that was damaged or removed
+            self._close_store()  # opened anew by the next write, which notices a file that was damaged
             if not self._store_failed:
                 self._report(f"cannot write metrics to {self._path}: {error}; training goes on")
             self._store_failed = True

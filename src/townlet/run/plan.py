@@ -7,8 +7,19 @@ from typing import NamedTuple
 import torch
 
 from townlet.config import Task
+from townlet.screen.facts import RunHeader
 
 CHECKPOINTS_IN_A_RUN = 20
+
+
+class Pacing(NamedTuple):
+    """Environment steps between what a run does now and then, where somebody asked for some."""
+
+    checkpoint_every: int | None = None  # None: as `CHECKPOINTS_IN_A_RUN` says
+    evaluate_every: int | None = None  # None: as the task says
+
+
+NO_PACE = Pacing()
 
 
 class Wishes(NamedTuple):
@@ -17,7 +28,6 @@ class Wishes(NamedTuple):
     device: torch.device
     plain: bool = False  # lines in place of the dashboard
     checkpoint_every: int | None = None  # environment steps; None: as `CHECKPOINTS_IN_A_RUN` says
-    evaluate_every: int | None = None  # environment steps; None: as the task says
 
 
 @dataclass
@@ -34,7 +44,7 @@ def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
     """Pace a run by its task and what is asked for; it ends before that where it reaches the goal."""
     total = task.training.total_steps
     every = wishes.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    return Plan(total, every, wishes.evaluate_every or task.evaluation.every, goal)
+    return Plan(total, every, task.evaluation.every, goal)
 
 
 def passes(step: int, every: int, stride: int) -> bool:
@@ -55,3 +65,20 @@ def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None 
         "learning": f"{training.mode.kind}, windows of {training.seq_len}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def header(task: Task, plan: Plan, device: torch.device, parameters: int, run: Path) -> RunHeader:
+    """Return what is shown of a run throughout; `parameters` are those of its network."""
+    score = task.score
+    return RunHeader(
+        level=f"{task.id} {task.name}",
+        device=str(device),
+        num_agents=task.training.num_agents,
+        seed=task.training.seed,
+        total_steps=plan.total_steps,
+        max_episode_steps=score.limit,
+        parameters=parameters,
+        run_path=str(run),
+        yardsticks=task.yardsticks,
+        score=(score.word, score.rollout, f"eval/{score.key}"),
+    )

@@ -43,6 +43,8 @@ class RunDirectory:
         self.metrics_path = path / "metrics.sqlite"
         self.curves_path = path / "curves.png"
         self._lock = lock
+        self._place = _place(path)
+        self._written: dict[Path, str] = {}  # by this process: what nobody else can write again
 
     @classmethod
     def create(cls, runs_dir: Path, level_slug: str, seed: int, run_name: str | None = None) -> RunDirectory:
@@ -94,6 +96,32 @@ class RunDirectory:
         """Change facts of meta.json, or add some; raises RunError."""
         self.write_meta({**(read_meta(self.path) or {}), **facts})
 
+    def gone(self) -> Path | None:
+        """Return what the run cannot be without and is no longer there, None where all is in place."""
+        if _place(self.path) != self._place:
+            return self.path
+        return next((path for path in (self.path / LOCK, *self._written) if not path.exists()), None)
+
+    def write_again(self) -> None:
+        """Lay the folder anew, lock it and write config.yaml and meta.json.
+
+        Raises RunError where another run's folder lies there now, and where it cannot be made.
+        """
+        moved = _place(self.path) != self._place
+        if moved and is_run(self.path):
+            raise RunError(f"{self.path} is the folder of another run now")
+        try:
+            for folder in (self.checkpoints, self.evaluation):
+                folder.mkdir(parents=True, exist_ok=True)
+            if moved or not (self.path / LOCK).exists():
+                self._lock.release()
+                self._lock = _lock(self.path)
+        except OSError as error:
+            raise RunError(f"cannot make {self.path} again: {error.strerror}") from error
+        for path, text in self._written.items():
+            self._write(path, text)
+        self._place = _place(self.path)
+
     def close(self) -> None:
         """Release the lock; closing twice is harmless."""
         self._lock.release()
@@ -107,6 +135,7 @@ class RunDirectory:
     def _write(self, path: Path, text: str) -> None:
         try:
             write_atomically(path, text.encode())
+            self._written[path] = text
         except OSError as error:
             raise RunError(f"cannot write {path}: {error.strerror}") from error
 
@@ -204,6 +233,14 @@ def _make_first_free(parent: Path, names: list[str]) -> Path:
             return parent / name
     (parent / names[-1]).mkdir()
     return parent / names[-1]
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """What tells a folder from any other that has its name later; None where there is none."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
 
 
 def _lock(path: Path) -> FileLock:

@@ -1,7 +1,7 @@
 """One training run: build or resume, train, evaluate, save, and lose nothing on the way."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from typing import NoReturn
 
@@ -16,19 +16,19 @@ from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import examiner
 from townlet.run.board import quiet_writer_threads
-from townlet.run.curves import draw_curves
+from townlet.run.curves import draw_run
 from townlet.run.examiner import Examiner
 from townlet.run.log import close_log, open_log
 from townlet.run.meta import describe_machine
-from townlet.run.metrics import MetricsStore, MetricsWriter, evaluation_scalars
+from townlet.run.metrics import MetricsWriter, evaluation_scalars
 from townlet.run.pace import Pace
-from townlet.run.plan import Plan, Wishes, passes
-from townlet.run.run_directory import RunDirectory
+from townlet.run.plan import Plan, Wishes, header, passes
+from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint, saved
 from townlet.run.side_effects import SideEffects, reason_of
 from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
-from townlet.screen.terminal import Reporter, RunHeader, Snapshot, make_reporter
+from townlet.screen.terminal import Reporter, Snapshot, make_reporter
 from townlet.screen.unfailing import Unfailing
 from townlet.screen.what_next import stopped_and_saved
 
@@ -55,11 +55,12 @@ class TrainingRun:
         self.population = VectorizedPopulation(task, self._make_env())
         self.examiner = Examiner(task, plan, self.population, device)
         self.elapsed_before, self.started = 0.0, time.monotonic()
-        self.learned: dict[str, torch.Tensor] = {}
+        self.learned: Mapping[str, torch.Tensor | float] = {}  # metrics of the newest update
         self.pace = Pace()
         self.saved_at = -1
         self.resumed_at: int | None = None
         self.score: float | None = None  # of the newest evaluation
+        self.owes_evaluation = False  # whether the process that saved what is gone on from ended before it evaluated it
         self.refused = False  # whether the newest checkpoint was, and that was told
         self.told_uncaptured = False
 
@@ -82,13 +83,28 @@ class TrainingRun:
         """Seconds of training, over all processes that held this run."""
         return self.elapsed_before + time.monotonic() - self.started
 
-    def resume(self) -> None:
-        """Go on from the newest whole checkpoint. Raises CheckpointError where there is none, or it does not fit."""
-        found = checkpoint.load_latest(self.run.checkpoints, self.tell)
-        saved.go_on_from(found, self.population)
-        self.elapsed_before, self.saved_at, self.resumed_at = found.state["elapsed"], found.step, found.step
-        self.score = found.manifest.get("score")
+    def resume(self) -> bool:
+        """Go on from the newest whole checkpoint, or begin anew where none was saved yet; return whether there was one.
+
+        Raises CheckpointError where all are damaged or of another run, or the newest does not fit.
+        """
+        begun = bool(checkpoint.checkpoints_in(self.run.checkpoints))
+        if begun:
+            facts = saved.facts_of(self.task, self.run.id)
+            self._go_on_from(checkpoint.load_latest(self.run.checkpoints, self.tell, facts))
+        else:
+            self.resumed_at = -1  # what was recorded before is recorded again
+            self.tell(f"no checkpoint was saved yet: begins anew from {self.run.config_path}")
         self.run.write_config(resolved_config(self.task))  # flags may have changed it, the total steps above all
+        self.run.note()
+        return begun
+
+    def _go_on_from(self, found: checkpoint.Checkpoint) -> None:
+        self.elapsed_before, self.learned, self.score = saved.go_on_from(found, self.population)
+        self.saved_at = self.resumed_at = found.step
+        due = passes(found.step, self.plan.evaluate_every, self.population.num_agents)
+        self.owes_evaluation = found.manifest.get("score") is None and (due or found.step >= self.plan.total_steps)
+        self.run.id = self.run.id or found.manifest["facts"].get("run")
         self.tell(f"goes on from {found.path.name}")
         if not self.population.env.resumes:
             self.tell("environments cannot be saved: every agent begins a new episode, with a blank memory", "yellow")
@@ -119,28 +135,33 @@ class TrainingRun:
         """Train to the plan's end or until stopped; the last state is saved and evaluated.
 
         Raises TrainingDivergedError (nothing is saved then), CheckpointError if the last save fails, and
-        TrainingFailedError where something else was raised.
+        TrainingFailedError where something else was raised. Raises RunError where the folder is gone for good.
         """
         self.metrics = MetricsWriter(self.run.metrics_path, report=self.tell, resume_step=self.resumed_at)
         try:
-            self.reporter.start(self._header())
+            parameters = count_parameters(self.population.network)
+            self.reporter.start(header(self.task, self.plan, self.device, parameters, self.run.path))
             self._live()
         finally:
             self.stop.unsaved = False
             with self.aside.attempt("write the metrics"):
                 if not self.metrics.close():
                     self.aside.missing.add("write the metrics")
-        self._draw()
+        with self.aside.attempt(f"draw {self.run.curves_path}"):
+            draw_run(self.task, self.run.metrics_path, self.run.curves_path)
+        if gone := self.run.gone():
+            raise RunError(f"{gone} was deleted or moved away while the run ended")
 
     def _live(self) -> None:
         """Train, and save the last state, whatever ends it."""
         try:
             self._loop()
+            self._look_after_folder()
             if self.population.env_steps != self.saved_at:
                 self._save(None if self.stop.wanted else self._evaluate())
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"step {self.population.env_steps:,}: {error}") from error
-        except checkpoint.CheckpointError:
+        except (checkpoint.CheckpointError, RunError):
             raise
         except (Exception, SystemExit) as error:  # of an environment, or for want of memory
             self._give_up(error)
@@ -162,26 +183,34 @@ class TrainingRun:
         size = population.num_agents
         record_every = max(size, plan.total_steps // REPORTS_IN_A_RUN)
         self.pace.begin(population)
+        if self.owes_evaluation:
+            self._save_or_go_on(self._evaluate())
         while population.env_steps < plan.total_steps and not self.stop.wanted and not self.mastered:
             self.stop.unsaved = True
             self.learned = population.step() or self.learned
             step = population.env_steps
-            if passes(step, record_every, size):
-                self._record()
-            elif time.monotonic() - self.pace.shown_at >= SECONDS_BETWEEN_REPORTS:
-                self._show({})
+            recorded = passes(step, record_every, size)
+            if recorded or time.monotonic() - self.pace.shown_at >= SECONDS_BETWEEN_REPORTS:
+                self._look_after_folder()
+                self._record() if recorded else self._show({})
             if passes(step, plan.evaluate_every, size) and step < plan.total_steps:
                 self._save_or_go_on(self._evaluate())
             elif passes(step, plan.checkpoint_every, size) and step < plan.total_steps:
                 self._save_or_go_on(None)
 
     def _record(self) -> None:
-        learned = {name: float(value) for name, value in self.learned.items()}
-        metrics = self.population.read_metrics() | learned | {"time/fps": self.pace.rate_since_record(self.population)}
+        metrics = (
+            self.population.read_metrics()
+            | self._learned()
+            | {"time/fps": self.pace.rate_since_record(self.population)}
+        )
         with self.aside.attempt("write the metrics"):
             self.metrics.write_scalars(self.population.env_steps, metrics, self.elapsed)
         self._show(metrics)
         self._tell_uncaptured()
+
+    def _learned(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self.learned.items()}
 
     def _tell_uncaptured(self) -> None:
         failure = self.population.learner.capture_failure
@@ -203,6 +232,7 @@ class TrainingRun:
             report = self.examiner.examine(lambda: self.stop.wanted)
         if report is None:
             return None
+        self._look_after_folder()
         with self.aside.attempt("write the metrics"):
             self.metrics.write_scalars(step, report.memory, self.elapsed)
             self.metrics.write_evaluation(step, report.result, self.elapsed)
@@ -217,7 +247,9 @@ class TrainingRun:
     def _save(self, score: float | None) -> None:
         if score is None and self.population.env_steps == self.saved_at:
             return
-        path = saved.save(self.run.checkpoints, self.task, self.population, self.elapsed, score)
+        standing = saved.Standing(self.elapsed, self._learned(), self.score)
+        facts = saved.facts_of(self.task, self.run.id)
+        path = saved.save(self.run.checkpoints, facts, self.population, standing, score)
         self.saved_at = self.population.env_steps
         self.stop.all_is_saved(stopped_and_saved(self.run.path), FAILED if self.aside.missing else DONE)
         self.log.info(f"saved {path.name}")
@@ -232,35 +264,20 @@ class TrainingRun:
                 self.tell(f"{error}; training goes on", "red")
             self.refused = True
 
-    def _draw(self) -> None:
-        task = self.task
-        title = f"Level {task.id}, {task.name}: seed {task.training.seed}"
-        with (
-            self.aside.attempt(f"draw {self.run.curves_path}"),
-            closing(MetricsStore(self.run.metrics_path, read_only=True)) as store,
-        ):
-            draw_curves(store, self.run.curves_path, title=title, yardsticks=task.yardsticks, score=task.score)
-
-    def _header(self) -> RunHeader:
-        task, score = self.task, self.task.score
-        return RunHeader(
-            level=f"{task.id} {task.name}",
-            device=str(self.device),
-            num_agents=self.population.num_agents,
-            seed=task.training.seed,
-            total_steps=self.plan.total_steps,
-            max_episode_steps=score.limit,
-            parameters=count_parameters(self.population.network),
-            run_path=str(self.run.path),
-            yardsticks=task.yardsticks,
-            score=(score.word, score.rollout, f"eval/{score.key}"),
-        )
+    def _look_after_folder(self) -> None:
+        """Write the run's folder again where it was deleted or moved away. Raises RunError where that fails."""
+        if gone := self.run.gone():
+            self.run.write_again()  # before the log is
+            self.tell(f"{gone} was deleted or moved away: what the run needs is written again", "red")
+            self.saved_at = -1
+            self._save_or_go_on(None)
 
 
-def write_about(run: RunDirectory, task: Task, device: torch.device) -> None:
-    """Write what a run is, and the machine that it runs on, into its folder. Raises RunError."""
+def write_about(run: RunDirectory, task: Task, wishes: Wishes, **facts: object) -> None:
+    """Write what a run is, how it is paced, and the machine that it runs on, into its folder. Raises RunError."""
     run.write_config(resolved_config(task))
-    run.write_meta(describe_machine(level=task.id, seed=task.training.seed, device=str(device)))
+    about = {"level": task.id, "seed": task.training.seed, "device": str(wishes.device)}
+    run.write_meta(describe_machine(**about, checkpoint_every=wishes.checkpoint_every, **facts))
 
 
 def train_in(

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 
 
 def say_what_next(path: Path, newest: Path, stopped: bool) -> None:
@@ -13,14 +14,14 @@ def say_what_next(path: Path, newest: Path, stopped: bool) -> None:
         print(stopped_and_saved(path))
         return
     print(f"Look at its curves:     {newest / 'curves.png'}")
-    print(f"Evaluate it again:      {python} -m townlet.evaluate {newest} --episodes 512")
+    print(f"Evaluate it again:      {python} -m townlet.evaluate {quote(str(newest))} --episodes 512")
     if newest == path:
-        print(f"Train it for longer:    {python} -m townlet.train --resume {path} --total-steps N")
+        print(f"Train it for longer:    {python} -m townlet.train --resume {quote(str(path))} --total-steps N")
 
 
 def stopped_and_saved(path: Path) -> str:
     """How to go on with a run, or a ladder, that was stopped."""
-    return f"It was stopped and saved. Go on with it:  {_python()} -m townlet.train --resume {path}"
+    return f"It was stopped and saved. Go on with it:  {_python()} -m townlet.train --resume {quote(str(path))}"
 
 
 def _python() -> str:
@@ -28,4 +29,4 @@ def _python() -> str:
     here, found = Path(sys.executable), shutil.which("python")
     if found and Path(found).absolute().parent == here.parent:
         return "python"
-    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
+    return quote(str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here))

@@ -440,7 +440,7 @@ def test_every_key_of_a_level_is_in_the_table_of_changes() -> None:
 def test_a_key_matters(
     aspect: str, key: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_run, "draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr(training_run, "draw_run", lambda *_, **__: None)
     base, changes = CHANGES[aspect][key]
     pattern = re.sub(r"<\w+>", "", key).replace(".", r"\.").replace("*", r"\w+")
     assert any(re.match(rf"{pattern}(\.\w+)?$", path) or path == key.rpartition(".")[0] for path in changes)

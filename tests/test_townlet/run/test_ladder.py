@@ -53,8 +53,13 @@ def last_weights(run: Path) -> dict[str, torch.Tensor]:
 def climbed(tmp_path_factory):
     """A ladder climbed to its top, to be read."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training_run, "draw_curves", lambda *_, **__: None)
+        patched.setattr(training_run, "draw_run", lambda *_, **__: None)
         return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    monkeypatch.setattr(training_run, "draw_run", lambda *_, **__: None)
 
 
 # --- before the first step ----------------------------------------------------------------------------------------

@@ -79,4 +79,4 @@ def _find(reference: str, name: str, runs_dir: Path) -> tuple[Path, str]:
 
 def _load(run: Path, name: str, device: torch.device) -> tuple[Level, QNetwork]:
     level = load_level(run / "config.yaml")
-    return level, trained_network(level, find_checkpoint(run / "checkpoints", name), device)
+    return level, trained_network(level, find_checkpoint(run, level, name), device)
