@@ -97,8 +97,8 @@ def _value(text: str, rng: random.Random) -> str:
 
 
 def _drop_line(text: str, rng: random.Random) -> str:
-    lines = text.splitlines(keepends=True)
-    lines.pop(rng.randrange(len(lines)) if lines else 0)
+    lines = text.splitlines(keepends=True) or [""]
+    lines.pop(rng.randrange(len(lines)))
     return "".join(lines)
 
 
