@@ -16,3 +16,9 @@ def plain_products():
     """Commands change for their process how matrices are multiplied; no test hands that on to the next."""
     yield
     torch.set_float32_matmul_precision("highest")
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Runs draw no curves, which take them longer than learning for a moment does."""
+    monkeypatch.setattr("townlet.run.training_run.draw_run", lambda *_, **__: None)

@@ -82,7 +82,7 @@ def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) ->
     wishes, mastery = _wishes(options, {}), options.mastery or MASTERY
     pace, asked = Pacing(options.checkpoint_every, options.evaluate_every), _overrides(options, of_ladder=True)
     if path is None:
-        levels = load_levels(options.curriculum, asked)
+        levels = load_levels(options.curriculum, asked, print)
         if options.dry_run:
             print(describe_climb(levels, wishes, options.total_steps, mastery, pace))
             return DONE
@@ -103,12 +103,12 @@ def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
     asked = _overrides(options)
     if resumed:
         config = resumed / CONFIG_NAME
-        task = load_task(config, asked)
+        task = load_task(config, asked, print)
         refuse_changes(load_task(config), task, resumed)
         return task
     if options.gym is not None:
-        return load_gym_task(options.gym, options.level, asked)
-    return load_task(options.level or "2", asked)
+        return load_gym_task(options.gym, options.level, asked, print)
+    return load_task(options.level or "2", asked, print)
 
 
 def _teacher(options: argparse.Namespace, resumed: Path | None, kept: Mapping[str, Any]) -> Path | None:

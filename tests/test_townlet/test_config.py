@@ -249,11 +249,6 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "training: {double_q: true}",
         ["2: training.double_q: expected false without a target network (target_every, target_rate), got true"],
     ),
-    "minibatches that do not divide the agents": (
-        "2",
-        "training: {num_agents: 10, mode: {minibatches: 4}}",
-        ["2: training.mode.minibatches: expected a divisor of num_agents, 10, got 4"],
-    ),
     "a tape too short for a window and its burn-in": (
         "2-reference",
         "training: {num_agents: 10, mode: {capacity: 139, burn_in: 4}}",  # 8 + 4 + 2 for each of 10 agents
@@ -324,7 +319,6 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
             "8: layout: expected at most 4032 maps in all, for 2 placed on 64 cells, got 5000 + 512",
             "9: affordances.Job.hours: expected an hour below 12, then another of at most 12, got [8, 13]",
             "11: training.double_q: expected false without a target network (target_every, target_rate), got true",
-            "11: training.mode.minibatches: expected a divisor of num_agents, 6, got 4",
             "12: training.exploration.action_weights.INTERACT: expected one of UP, LEFT, got 'INTERACT'",
             "12: training.exploration.action_weights.WAIT: expected one of UP, LEFT, got 'WAIT'",
         ],

@@ -1,7 +1,10 @@
 """The command that people run: a real training, small; its folder, its messages, and what it survives."""
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -9,6 +12,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -16,18 +20,24 @@ import torch
 from townlet import evaluate, train
 from townlet.agent.learner import QLearner
 from townlet.config import load_level
+from townlet.environment.vectorized_env import STEPS_THAT_REPAY_COMPILING
 from townlet.population import vectorized
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.run import training_run
+from townlet.run.curves import draw_run
 from townlet.run.saving import checkpoint
 
 SMALL = [
     "--level", "2", "--num-agents", "8", "--device", "cpu", "--plain",
-    "--set", "training.mode.minibatches=2", "--set", "evaluation.episodes=8", "--set", "max_steps=60",
+    "--set", "training.mode.minibatches=2", "--set", "evaluation.episodes=8", "--set", "max_steps=24",
 ]  # fmt: skip
+# Half a minute of steps, and one step short of what compiling the world would repay.
+LONG = str(8 * (STEPS_THAT_REPAY_COMPILING - 1))
 
 
 NAMES = ("--level", "--gym", "--curriculum", "--resume", "--load", "--run-name", "--runs-dir")
-LONG = "79000"  # a minute of steps, and one step short of what compiling the world would repay
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def run_train(runs: Path, *arguments: str) -> Path:
@@ -44,12 +54,27 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys):
-    run = run_train(tmp_path, "--total-steps", "800", "--evaluate-every", "400")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of 160 steps with seed 5, and checkpoints of each half of it, to be read: `run` is a copy of it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training_run, "draw_run", lambda *_, **__: None)
+        folder = tmp_path_factory.mktemp("trained")
+        return run_train(folder, "--total-steps", "160", "--seed", "5", "--checkpoint-every", "80")
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return Path(shutil.copytree(trained, tmp_path / "2_partial_observability" / "run"))
+
+
+def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(training_run, "draw_run", draw_run)
+    run = run_train(tmp_path, "--total-steps", "320", "--evaluate-every", "160")
     out = capsys.readouterr().out
     assert "greedy survival" in out and f"The run lies in {run}" in out and "--resume" in out
     for name in ("config.yaml", "meta.json", "metrics.sqlite", "curves.png", "train.log", "checkpoints/latest.json",
-                 "checkpoints/best.json", "evaluation/step_000000800.json"):  # fmt: skip
+                 "checkpoints/best.json", "evaluation/step_000000320.json"):  # fmt: skip
         assert (run / name).is_file(), name
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert load_level(run / "config.yaml").training.num_agents == 8
@@ -82,60 +107,67 @@ def test_a_run_leaves_no_file_open(tmp_path):
     assert not [path for path in held if path.startswith(str(run))]
 
 
-def test_config_of_a_run_is_that_run_again(tmp_path):
-    first = run_train(tmp_path / "a", "--total-steps", "400", "--seed", "5")
-    again = ["--level", str(first / "config.yaml"), "--runs-dir", str(tmp_path / "b"), "--run-name", "run", "--plain"]
+def test_config_of_a_run_is_that_run_again(trained, tmp_path):
+    again = ["--level", str(trained / "config.yaml"), "--runs-dir", str(tmp_path), "--run-name", "run", "--plain"]
     assert train.main([*again, "--device", "cpu"]) == 0
-    assert equal(weights(first, 400), weights(tmp_path / "b" / "2_partial_observability" / "run", 400))
+    assert equal(weights(trained, 160), weights(tmp_path / "2_partial_observability" / "run", 160))
 
 
-def test_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
-    one, two, other = (
-        run_train(tmp_path / name, "--total-steps", "320", "--seed", seed)
-        for name, seed in (("one", "1"), ("two", "1"), ("other", "2"))
-    )
-    assert equal(weights(one, 320), weights(two, 320))
-    assert not equal(weights(one, 320), weights(other, 320))
+def test_same_seed_gives_the_same_weights_and_another_seed_others(trained, tmp_path):
+    again, other = (run_train(tmp_path / seed, "--total-steps", "160", "--seed", seed) for seed in ("5", "2"))
+    assert equal(weights(trained, 160), weights(again, 160))
+    assert not equal(weights(trained, 160), weights(other, 160))
 
 
-@pytest.mark.parametrize("stop_at", [184, 320])  # in the middle of a window of 8 steps of 8 agents, and at its end
-def test_stopped_and_resumed_equals_uninterrupted(tmp_path, stop_at):
-    whole = run_train(tmp_path / "whole", "--total-steps", "640")
-    parts = run_train(tmp_path / "parts", "--total-steps", str(stop_at))
-    command = [sys.executable, "-m", "townlet.train", "--resume", str(parts), "--total-steps", "640", "--plain"]
-    subprocess.run([*command, "--device", "cpu"], check=True, capture_output=True, timeout=120)  # a new process
-    assert equal(weights(whole, 640), weights(parts, 640))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing interrupts, to 384 steps: six windows of 8 steps of 8 agents, two episodes of each."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training_run, "draw_run", lambda *_, **__: None)
+        return run_train(tmp_path_factory.mktemp("whole"), "--total-steps", "384")
+
+
+def resume_here(*arguments):
+    assert train.main([*arguments, "--device", "cpu"]) == 0
+
+
+def resume_in_a_new_process(*arguments):
+    command = [sys.executable, "-m", "townlet.train", *arguments, "--device", "cpu"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+
+@pytest.mark.parametrize(  # in the middle of a window, and at its end
+    ("stop_at", "resume"), [(88, resume_in_a_new_process), (128, resume_here)]
+)
+def test_stopped_and_resumed_equals_uninterrupted(whole, tmp_path, stop_at, resume):
+    parts = run_train(tmp_path, "--total-steps", str(stop_at))
+    resume("--resume", str(parts), "--total-steps", "384", "--plain")
+    assert equal(weights(whole, 384), weights(parts, 384))
     rows = [
         sqlite3.connect(run / "metrics.sqlite")
-        .execute("select step, value from scalars where name = 'rollout/ep_len_mean' and step > 320 order by step")
+        .execute("select step, value from scalars where name = 'rollout/ep_len_mean' and step > 128 order by step")
         .fetchall()
         for run in (whole, parts)
     ]
     assert rows[0] and rows[0] == rows[1]
 
 
-def test_resume_passes_over_a_damaged_checkpoint_and_names_it(tmp_path, capsys):
-    run = run_train(tmp_path, "--total-steps", "640", "--checkpoint-every", "320")
-    newest = run / "checkpoints" / "step_000000640" / "state.pt"
+def test_resume_passes_over_a_damaged_checkpoint_and_names_it(run, capsys):
+    newest = run / "checkpoints" / "step_000000160" / "state.pt"
     newest.write_bytes(newest.read_bytes()[:1000])
-    capsys.readouterr()
-    assert train.main(["--resume", str(run), "--total-steps", "960", "--plain", "--device", "cpu"]) == 0
-    assert "step_000000640" in capsys.readouterr().out
-    assert (run / "checkpoints" / "step_000000960").is_dir()
+    assert train.main(["--resume", str(run), "--total-steps", "240", "--plain", "--device", "cpu"]) == 0
+    assert "step_000000160" in capsys.readouterr().out
+    assert (run / "checkpoints" / "step_000000240").is_dir()
 
 
-def test_resume_of_a_run_that_is_done_says_so(tmp_path, capsys):
-    run = run_train(tmp_path, "--total-steps", "160")
-    capsys.readouterr()
+def test_resume_of_a_run_that_is_done_says_so(run, capsys):
     assert train.main(["--resume", str(run), "--total-steps", "80", "--plain", "--device", "cpu"]) == 0
     assert "nothing is left to train: step 160 of 80; --total-steps asks for more" in capsys.readouterr().out
 
 
-def test_resume_without_any_whole_checkpoint_is_one_line(tmp_path, capsys):
-    run = run_train(tmp_path, "--total-steps", "160")
+def test_resume_without_any_whole_checkpoint_is_one_line(run, capsys):
     for folder in (run / "checkpoints").glob("step_*"):
         (folder / "manifest.json").write_text("{")
-    capsys.readouterr()
     assert train.main(["--resume", str(run), "--plain", "--device", "cpu"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -153,7 +185,7 @@ def wait_for_checkpoint(run: Path) -> None:
 
 
 def test_ctrl_c_saves_and_stops_and_the_run_can_go_on(tmp_path):
-    process = start(tmp_path, "--total-steps", LONG, "--checkpoint-every", "400", "--set", "training.seed=3")
+    process = start(tmp_path, "--total-steps", LONG, "--checkpoint-every", "80", "--set", "training.seed=3")
     run = tmp_path / "2_partial_observability" / "run"
     wait_for_checkpoint(run)
     process.send_signal(signal.SIGINT)
@@ -164,27 +196,39 @@ def test_ctrl_c_saves_and_stops_and_the_run_can_go_on(tmp_path):
     assert train.main(["--resume", str(run), "--total-steps", str(saved.step + 80), "--plain", "--device", "cpu"]) == 0
 
 
-def test_killed_at_any_moment_the_run_resumes(tmp_path):
-    process = start(tmp_path, "--total-steps", LONG, "--checkpoint-every", "16")  # nearly always saving
-    run = tmp_path / "2_partial_observability" / "run"
-    wait_for_checkpoint(run)
-    time.sleep(0.5)
-    process.kill()
-    process.wait(timeout=60)
-    found = checkpoint.load_latest(run / "checkpoints", pytest.fail)
-    assert train.main(["--resume", str(run), "--total-steps", str(found.step + 80), "--plain", "--device", "cpu"]) == 0
+class Killed(NamedTuple):
+    """A run whose process was killed at any moment, while it was nearly always saving."""
+
+    path: Path
+    process: int
+    refused: int  # the exit code of a resume while the process held the run
+    said: str  # what that resume said
 
 
-def test_a_run_is_held_by_one_process(tmp_path, capsys):
-    process = start(tmp_path, "--total-steps", LONG, "--checkpoint-every", "400")
-    run = tmp_path / "2_partial_observability" / "run"
-    wait_for_checkpoint(run)
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    folder, err = tmp_path_factory.mktemp("killed"), io.StringIO()
+    process = start(folder, "--total-steps", LONG, "--checkpoint-every", "16")
+    path = folder / "2_partial_observability" / "run"
     try:
-        assert train.main(["--resume", str(run), "--plain", "--device", "cpu"]) == 1
-        assert str(process.pid) in capsys.readouterr().err
+        wait_for_checkpoint(path)
+        with contextlib.redirect_stderr(err):
+            refused = train.main(["--resume", str(path), "--plain", "--device", "cpu"])
+        time.sleep(0.2)
     finally:
         process.kill()
         process.wait(timeout=60)
+    return Killed(path, process.pid, refused, err.getvalue())
+
+
+def test_a_run_is_held_by_one_process(killed):
+    assert killed.refused == 1 and str(killed.process) in killed.said
+
+
+def test_killed_at_any_moment_the_run_resumes(killed):
+    run = killed.path
+    found = checkpoint.load_latest(run / "checkpoints", pytest.fail)
+    assert train.main(["--resume", str(run), "--total-steps", str(found.step + 80), "--plain", "--device", "cpu"]) == 0
 
 
 def test_a_save_that_fails_is_told_and_training_goes_on(tmp_path, capsys, monkeypatch):
@@ -197,16 +241,15 @@ def test_a_save_that_fails_is_told_and_training_goes_on(tmp_path, capsys, monkey
         return real(*arguments, **named)
 
     monkeypatch.setattr(checkpoint, "save", full_at_first)
-    run = run_train(tmp_path, "--total-steps", "480", "--checkpoint-every", "160")
+    run = run_train(tmp_path, "--total-steps", "240", "--checkpoint-every", "80")
     assert "No space left on device; training goes on" in capsys.readouterr().out
     assert [folder.name for folder in sorted((run / "checkpoints").glob("step_*"))] == [
-        "step_000000320",
-        "step_000000480",
+        "step_000000160",
+        "step_000000240",
     ]
 
 
-def test_nan_stops_the_run_at_once_and_leaves_the_last_checkpoint(tmp_path, capsys):
-    run = run_train(tmp_path, "--total-steps", "160")
+def test_nan_stops_the_run_at_once_and_leaves_the_last_checkpoint(run, capsys):
     before = weights(run, 160)
     arguments = ["--resume", str(run), "--total-steps", "640", "--plain", "--device", "cpu"]
     # The largest float32 overflows in the squared error: a divergence, without touching the code.
@@ -216,10 +259,9 @@ def test_nan_stops_the_run_at_once_and_leaves_the_last_checkpoint(tmp_path, caps
     assert equal(before, weights(run, 160)) and not (run / "checkpoints" / "step_000000640").exists()
 
 
-def test_nan_of_captured_updates_leaves_the_last_checkpoint_too(tmp_path, capsys, monkeypatch):
+def test_nan_of_captured_updates_leaves_the_last_checkpoint_too(run, capsys, monkeypatch):
     """They say nothing by themselves: the next read of the metrics does, or the next checkpoint."""
     monkeypatch.setattr(vectorized, "QLearner", partial(QLearner, capture=True))
-    run = run_train(tmp_path, "--total-steps", "160")
     before = weights(run, 160)
     arguments = ["--resume", str(run), "--total-steps", "640", "--plain", "--device", "cpu"]
     for settled in (VectorizedPopulation.read_metrics, lambda population: {}):  # the second: no metrics are ever read
@@ -233,7 +275,7 @@ def test_nan_of_captured_updates_leaves_the_last_checkpoint_too(tmp_path, capsys
 
 def test_updates_that_cannot_be_captured_are_told_of_once(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(QLearner, "capture_failure", "out of memory")
-    run_train(tmp_path, "--total-steps", "160")
+    run_train(tmp_path, "--total-steps", "64")
     told = "updates run without a CUDA graph, several times slower: out of memory"
     assert capsys.readouterr().out.count(told) == 1
 
@@ -295,43 +337,30 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(tmp_path, capsys):
     assert "1,000" in out and "partial_observability" in out and not list(tmp_path.iterdir())
 
 
-def test_load_begins_with_the_weights_alone(tmp_path):
-    taught = run_train(tmp_path / "a", "--total-steps", "320")
-    run = run_train(
-        tmp_path / "b", "--total-steps", "8", "--load", str(taught / "checkpoints" / "step_000000320")
-    )  # one step: too few for an update
-    assert equal(weights(taught, 320), weights(run, 8))
+def test_load_begins_with_the_weights_alone(trained, tmp_path):
+    taught = str(trained / "checkpoints" / "step_000000160")
+    run = run_train(tmp_path, "--total-steps", "8", "--load", taught)  # one step: too few for an update
+    assert equal(weights(trained, 160), weights(run, 8))
 
 
-def test_load_of_another_network_is_one_line(tmp_path, capsys):
-    taught = run_train(tmp_path / "a", "--total-steps", "64")
-    capsys.readouterr()
-    other = [
-        "--total-steps",
-        "64",
-        "--set",
-        "network.hidden=48",
-        "--load",
-        str(taught / "checkpoints" / "step_000000064"),
-    ]
-    assert train.main([*SMALL, "--runs-dir", str(tmp_path / "b"), *other]) == 1
+def test_load_of_another_network_is_one_line(run, tmp_path, capsys):
+    other = ["--set", "network.hidden=48", "--load", str(run / "checkpoints" / "step_000000160")]
+    assert train.main([*SMALL, "--runs-dir", str(tmp_path / "b"), "--total-steps", "64", *other]) == 1
     err = capsys.readouterr().err  # the four gates of the LSTM stand below each other
     assert err.count("\n") == 1 and err.endswith(": expected weights of this level's network, cell.weight_ih_l0 "
                                                  "[192, 64], got [128, 64]\n")  # fmt: skip
 
 
-def test_evaluate_prints_one_json_object_that_says_the_same_again(tmp_path, capsys):
-    run = run_train(tmp_path, "--total-steps", "320")
-    capsys.readouterr()
+def test_evaluate_prints_one_json_object_that_says_the_same_again(trained, tmp_path, capsys):
     said = []
     for _ in range(2):
-        assert evaluate.main([str(run), "--episodes", "16", "--json", "--device", "cpu"]) == 0
+        assert evaluate.main([str(trained), "--episodes", "16", "--json", "--device", "cpu"]) == 0
         said.append(json.loads(capsys.readouterr().out))
     assert said[0] == said[1]
     assert set(said[0]) >= {"episodes", "mean_ep_length", "std_ep_length", "mean_reward", "std_reward", "deaths",
                             "checkpoint", "level"}  # fmt: skip
-    assert (said[0]["episodes"], said[0]["checkpoint"], said[0]["level"]) == (16, "step_000000320", "2")
-    assert evaluate.main([str(run), "--episodes", "16", "--checkpoint", "best"]) == 0
+    assert (said[0]["episodes"], said[0]["checkpoint"], said[0]["level"]) == (16, "step_000000160", "2")
+    assert evaluate.main([str(trained), "--episodes", "16", "--checkpoint", "best"]) == 0
     assert "random actions" in capsys.readouterr().out
     assert evaluate.main(["no-such-run", "--runs-dir", str(tmp_path)]) == 1
     assert capsys.readouterr().err.count("\n") == 1

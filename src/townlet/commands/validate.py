@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong = False
     for reference in parser.parse_args(arguments).level:
         try:
-            task = load_task(reference)
+            task = load_task(reference, tell=print)
             about = summary(task) if isinstance(task, Level) else f"Gymnasium's {task.gym}"
             print(f"{reference}: level {task.id}, {task.name}, is right: {about}")
         except ConfigError as error:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -78,22 +79,22 @@ def draw_places(level: Level, maps: str) -> Tensor:
         where = [level.affordances[name].place or (0, 0) for name in level.placed_affordances]
         cells = torch.tensor([[y * grid.width + x for x, y in where]], dtype=torch.int64)
     else:
-        cells = _pool_of_maps(level)  # [training_maps + evaluation_maps, num_placed]
+        wanted = (layout.training_maps or 0) + (layout.evaluation_maps or 0)
+        cells = _pool_of_maps(level.training.seed, wanted, grid.width * grid.height, len(placed))
         cells = cells[: layout.training_maps] if maps == "training" else cells[layout.training_maps :]
     places = torch.full((len(cells), len(names)), -1, dtype=torch.int64)
     places[:, placed] = cells
     return places
 
 
-def _pool_of_maps(level: Level) -> Tensor:
-    """Distinct maps in the order in which they were drawn."""
-    layout, num_cells = level.layout, level.grid.width * level.grid.height
-    wanted = (layout.training_maps or 0) + (layout.evaluation_maps or 0)
-    stream = generator(level.training.seed, "maps")
+@lru_cache(maxsize=8)  # drawn for the training maps, and again for those of each evaluation
+def _pool_of_maps(seed: int, wanted: int, num_cells: int, num_placed: int) -> Tensor:
+    """Distinct maps in the order in which they were drawn, [wanted, num_placed] int64, not to be written to."""
+    stream = generator(seed, "maps")
     found: dict[tuple[int, ...], None] = {}
     while len(found) < wanted:
         shuffled = torch.rand(wanted, num_cells, generator=stream).argsort(dim=1)
-        found.update(dict.fromkeys(map(tuple, shuffled[:, : len(level.placed_affordances)].tolist())))
+        found.update(dict.fromkeys(map(tuple, shuffled[:, :num_placed].tolist())))
     return torch.tensor(list(found)[:wanted], dtype=torch.int64)
 
 
@@ -150,10 +151,10 @@ def _cells(level: Level, affordance_at: Tensor, bits: int) -> Tensor:
     size = level.observation.window or 0
     height, width, reach = level.grid.height, level.grid.width, size // 2
     occupied = (affordance_at < len(level.affordances)).view(-1, height, width)
-    padded = torch.nn.functional.pad(occupied, (reach, reach, reach, reach))
     number = torch.int32 if bits + size * size < 32 else torch.int64
+    padded = torch.nn.functional.pad(occupied.to(number), (reach, reach, reach, reach))
     cells = affordance_at.view(-1, height, width).to(number)
     for index in range(size * size):
         row, column = divmod(index, size)
-        cells |= padded[:, row : row + height, column : column + width].to(number) << (bits + index)
+        cells.add_(padded[:, row : row + height, column : column + width], alpha=1 << (bits + index))
     return cells

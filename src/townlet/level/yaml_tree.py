@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import yaml
@@ -121,6 +122,13 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = IMPLICIT
 
 
+@lru_cache(maxsize=128)  # a level is sought among all that are shipped, each time anew
+def _compose(text: str, source: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    loader.name = source
+    return loader.get_single_node()
+
+
 class YamlReader:
     """Reads texts to nodes, and gathers what it refuses in `mistakes`."""
 
@@ -135,9 +143,7 @@ class YamlReader:
     def read_text(self, text: str, place: Place, key: Key = ()) -> Node | None:
         """Read one document; None, and a mistake, where it is not YAML. Raises ConfigError where it is too large."""
         try:
-            loader = _Loader(text)
-            loader.name = place.source
-            root = loader.get_single_node()
+            root = _compose(text, place.source)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             message = " ".join(part for part in (error.problem, error.context) if part)

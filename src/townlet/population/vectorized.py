@@ -41,7 +41,7 @@ class VectorizedPopulation:
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
         self.curriculum = make_curriculum(task, env)
         self.curiosity = make_curiosity(task, env)
-        self._learning = make_learning(task.training, env, self.learner, self.curiosity)
+        self._learning = make_learning(task, env, self.learner, self.curiosity)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from townlet.config import Level, Task
 from townlet.environment.make import make_env
+from townlet.environment.observation import lay_out
 from townlet.environment.tables import draw_places
 from townlet.environment.types import ObservationLayout
 
@@ -68,7 +69,7 @@ def _face(task: Task) -> _Face:
     names = {"meters": task.present_meters, "underfoot": places, "offsets": places, "actions": tuple(task.actions)}
     if task.observation.position == "one_hot":
         names["position"] = (f"cells of {grid.width}x{grid.height}",)
-    widths = _widths(ObservationLayout.of(task), len(task.actions))
+    widths = _widths(lay_out(task), len(task.actions))
     return _Face(widths, {part: names[part] for part in widths if part in names})
 
 

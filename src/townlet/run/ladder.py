@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import torch
 from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import ConfigError, Level, level_problems, load_level, resolved_config
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.fit import seen_maps
 from townlet.run.meta import META_NAME
@@ -47,13 +47,15 @@ class Rung(NamedTuple):
     goal: float | None  # greedy survival at which it is mastered; None on the last rung, which lives all its steps
 
 
-def load_levels(references: Sequence[str], overrides: Mapping[str, Any]) -> list[Level]:
+def load_levels(
+    references: Sequence[str], overrides: Mapping[str, Any], tell: Callable[[str], object] | None = None
+) -> list[Level]:
     """Load the levels of a ladder, see that weights can be carried from each to the next, and that no map is known.
 
-    Where their networks differ, all take that of the last level, without what some level does not show.
-    Raises ConfigError.
+    Where their networks differ, all take that of the last level, without what some level does not show. `tell` is as
+    in `load_level`. Raises ConfigError.
     """
-    levels = [load_level(reference, overrides) for reference in references]
+    levels = [load_level(reference, overrides, tell) for reference in references]
     ids = [level.id for level in levels]
     if len(set(ids)) < len(ids) or len(ids) < 2:
         raise ConfigError([f"--curriculum: expected two levels or more, each once, got {', '.join(ids)}"])
@@ -72,7 +74,7 @@ def load_levels(references: Sequence[str], overrides: Mapping[str, Any]) -> list
         raise ConfigError([f"{line} (all levels of a ladder have the network of the last)" for line in said])
     for below, above in pairwise(levels):
         try:
-            carry_weights(_network(below), Interface.of(below), _network(above), Interface.of(above))
+            carry_weights(_network(below), _interface(below), _network(above), _interface(above))
         except CarryError as error:
             raise ConfigError([f"--curriculum: from level {below.id} to {above.id}: {error}"]) from error
     for below, above in combinations(levels, 2):
@@ -186,7 +188,7 @@ class Ladder:
         below = _network(level)
         saved.load_network(below, saved.find(path, level, "latest", lambda _: None))
         below.to(population.device)
-        carry_weights(below, Interface.of(level), population.network, Interface.of(self.levels[done]))
+        carry_weights(below, _interface(level), population.network, _interface(self.levels[done]))
         population.learner.copy_to_target()
 
     def keep_pace(self, asked: Pacing) -> None:
@@ -218,4 +220,8 @@ def find_ladder(reference: str, runs_dir: Path) -> Path | None:
 
 def _network(level: Level) -> QNetwork:
     with torch.random.fork_rng(devices=[]):
-        return make_network(level.network, ObservationLayout.of(level), len(level.actions))
+        return make_network(level.network, lay_out(level), len(level.actions))
+
+
+def _interface(level: Level) -> Interface:
+    return Interface.of(level, lay_out(level))

@@ -64,13 +64,16 @@ def test_other_autoreset_modes_are_refused() -> None:
 @pytest.mark.parametrize("name", ["DQN", "RecurrentPPO", "MaskablePPO"])
 def test_each_learner_trains(name: str, many: bool) -> None:
     env = adapted(4, "2") if many else gymnasium.make("Townlet/Level2-v0")
+    small: dict[str, Any] = {"policy_kwargs": {"net_arch": [8]}, "seed": 0}
+    rollouts = {**small, "n_steps": 16, "batch_size": 16, "n_epochs": 1}
     if name == "DQN":
-        learner = sb3.DQN("MlpPolicy", env, learning_starts=64, seed=0)
+        learner = sb3.DQN("MlpPolicy", env, learning_starts=32, buffer_size=1000, **small)
     elif name == "RecurrentPPO":
-        learner = contrib.RecurrentPPO("MlpLstmPolicy", env, n_steps=32, batch_size=32, seed=0)
+        rollouts["policy_kwargs"]["lstm_hidden_size"] = 8
+        learner = contrib.RecurrentPPO("MlpLstmPolicy", env, **rollouts)
     else:
-        learner = contrib.MaskablePPO("MlpPolicy", env, n_steps=32, batch_size=32, seed=0)
+        learner = contrib.MaskablePPO("MlpPolicy", env, **rollouts)
     before = {key: value.clone() for key, value in learner.policy.state_dict().items()}
-    learner.learn(256)
-    assert learner.num_timesteps == 256
+    learner.learn(64)
+    assert learner.num_timesteps == 64
     assert any(not value.equal(before[key]) for key, value in learner.policy.state_dict().items())

@@ -13,6 +13,7 @@ from support.rooms import after_step, room, stop, write_level
 from townlet import train
 from townlet.agent.carrying import Interface, carry_weights
 from townlet.config import ConfigError, load_level
+from townlet.environment.observation import lay_out
 from townlet.population.evaluation import Evaluator
 from townlet.run import ladder as ladders
 from townlet.run import training_run
@@ -27,14 +28,17 @@ SMALL = {
     "training.num_agents": "8", "training.mode.minibatches": "2", "evaluation.episodes": "4", "max_steps": "30",
     "layout.training_maps": "32", "layout.evaluation_maps": "16",
 }  # fmt: skip
+SELDOM = ["--checkpoint-every", "100_000"]  # where a level is evaluated or left, and nowhere else
 ALL = ["0", "0.5", "1", "2", "2.5", "3"]
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def climb(runs: Path, *arguments: str, levels: str = "1,2,3", settings: dict[str, str] | None = None) -> Path:
     """Climb a small ladder in this process; returns its folder."""
     chosen = {key: value for key, value in SMALL.items() if key != "network"} | (settings or {})
     flags = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
-    common = ["--plain", "--device", "cpu", "--runs-dir", str(runs), "--run-name", "up"]
+    common = ["--plain", "--device", "cpu", "--runs-dir", str(runs), "--run-name", "up", *SELDOM]
     assert train.main(["--curriculum", levels, *flags, *common, *arguments]) == 0
     return runs / "ladder" / "up"
 
@@ -45,6 +49,14 @@ def facts(folder: Path) -> dict:
 
 def last_weights(run: Path) -> dict[str, torch.Tensor]:
     return checkpoint.load_latest(run / "checkpoints", pytest.fail).model
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory):
+    """A ladder climbed to its top, to be read."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training_run, "draw_run", lambda *_, **__: None)
+        return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
 
 
 @pytest.fixture(autouse=True)
@@ -148,19 +160,25 @@ def test_what_mastered_levels_leave_is_lived_on_the_last(tmp_path):
 
 
 def evaluate_as(monkeypatch, survival):
-    whole = Evaluator.evaluate
-    monkeypatch.setattr(Evaluator, "evaluate", lambda *a, **k: whole(*a, **k) | {"mean_ep_length": survival})
+    """Let every evaluation find this survival, and all else as the first does."""
+    whole, found = Evaluator.evaluate, {}
+
+    def evaluate(*arguments, **options):
+        found.update(found or whole(*arguments, **options))
+        return found | {"mean_ep_length": survival}
+
+    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
 
 
 def test_a_level_is_left_at_mastery_or_when_its_steps_are_used_up(tmp_path, monkeypatch, capsys):
     """A greedy survival of 20 of 30 on all: enough for 0.6, not for 0.7."""
     evaluate_as(monkeypatch, 20.0)
-    steps = {"training.total_steps": "320", "evaluation.every": "160"}
+    steps = {"training.total_steps": "128", "evaluation.every": "64"}
     left = facts(climb(tmp_path / "low", "--mastery", "0.6", settings=steps))["outcomes"]
-    assert [(one["steps"], one["mastered"]) for one in left] == [(160, True), (160, True), (640, False)]
+    assert [(one["steps"], one["mastered"]) for one in left] == [(64, True), (64, True), (256, False)]
     assert [one["score"] for one in left] == [20.0] * 3
     left = facts(climb(tmp_path / "high", "--mastery", "0.7", settings=steps))["outcomes"]
-    assert [(one["steps"], one["mastered"]) for one in left] == [(320, False)] * 3
+    assert [(one["steps"], one["mastered"]) for one in left] == [(128, False)] * 3
     assert str(tmp_path / "high" / "ladder" / "up" / "3_temporal_mechanics") in capsys.readouterr().out
 
 
@@ -182,17 +200,17 @@ def test_each_level_begins_with_the_weights_of_the_one_below(tmp_path, monkeypat
     for (below, _), (above, weights), run in zip(begun, begun[1:], runs, strict=False):
         old, new = network_of(below), network_of(above)
         old.load_state_dict(last_weights(run))
-        carry_weights(old, Interface.of(below), new, Interface.of(above))
+        carry_weights(old, Interface.of(below, lay_out(below)), new, Interface.of(above, lay_out(above)))
         assert all(torch.equal(value, weights[name]) for name, value in new.state_dict().items())
 
 
-def test_each_level_is_an_ordinary_run_and_the_newest_is_the_latest(tmp_path):
-    folder = climb(tmp_path, settings={"training.total_steps": "80"})
-    assert resolve_run("latest", tmp_path) == folder / "3_temporal_mechanics"
-    for name in facts(folder)["rungs"]:
+def test_each_level_is_an_ordinary_run_and_the_newest_is_the_latest(climbed):
+    runs = climbed.parents[1]
+    assert resolve_run("latest", runs) == climbed / "3_temporal_mechanics"
+    for name in facts(climbed)["rungs"]:
         for part in ("config.yaml", "meta.json", "metrics.sqlite", "checkpoints/latest.json"):
-            assert (folder / name / part).is_file(), part
-    taken = ["--curriculum", "1,2", "--runs-dir", str(tmp_path), "--run-name", "up", "--device", "cpu", "--plain"]
+            assert (climbed / name / part).is_file(), part
+    taken = ["--curriculum", "1,2", "--runs-dir", str(runs), "--run-name", "up", "--device", "cpu", "--plain"]
     assert train.main(taken) == 1
 
 
@@ -209,7 +227,7 @@ def test_a_ladder_is_found_by_its_path_its_name_or_a_run_in_it(tmp_path):
 
 
 def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
-    steps = {"training.total_steps": "160"}
+    steps = {"training.total_steps": "128"}
     whole = climb(tmp_path / "whole", settings=steps)
     loop = TrainingRun._loop
 
@@ -218,7 +236,7 @@ def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkey
             step = run.population.step
 
             def once_more() -> dict[str, torch.Tensor]:
-                run.stop.wanted = run.population.env_steps >= 80
+                run.stop.wanted = run.population.env_steps >= 72
                 return step()
 
             monkeypatch.setattr(run.population, "step", once_more)
@@ -238,22 +256,22 @@ def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkey
 
 def test_a_level_mastered_but_not_yet_left_is_left_when_resumed(tmp_path, monkeypatch):
     """The process ends between the last checkpoint and the note in ladder.json."""
-    monkeypatch.setattr(ladders.Ladder, "leave", lambda *_: (_ for _ in ()).throw(RunError("power cut")))
-    monkeypatch.setattr(training_run, "REPORTS_IN_A_RUN", 1)
-    evaluate_as(monkeypatch, 30.0)
     flags = [word for key, value in SMALL.items() if key != "network" for word in ("--set", f"{key}={value}")]
-    steps = ["--set", "training.total_steps=320", "--set", "evaluation.every=160"]
+    steps = ["--set", "training.total_steps=128", "--set", "evaluation.every=64"]
     common = ["--runs-dir", str(tmp_path), "--device", "cpu", "--plain"]
-    assert train.main(["--curriculum", "1,2", "--run-name", "up", *flags, *steps, *common]) == 1
-    monkeypatch.undo()
-    assert train.main(["--resume", "up", *common]) == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(ladders.Ladder, "leave", lambda *_: (_ for _ in ()).throw(RunError("power cut")))
+        patched.setattr(training_run, "REPORTS_IN_A_RUN", 1)
+        evaluate_as(patched, 30.0)
+        assert train.main(["--curriculum", "1,2", "--run-name", "up", *flags, *steps, *common, *SELDOM]) == 1
+    assert train.main(["--resume", "up", *common, *SELDOM]) == 0
     outcomes = facts(tmp_path / "ladder" / "up")["outcomes"]
-    assert outcomes[0] == {"steps": 160, "score": 30.0, "mastered": True}
-    assert outcomes[1]["steps"] == 480
+    assert outcomes[0] == {"steps": 64, "score": 30.0, "mastered": True}
+    assert outcomes[1]["steps"] == 192
 
 
 def test_a_level_killed_before_its_first_checkpoint_begins_anew_with_the_weights_of_the_one_below(tmp_path, capsys):
-    folder = climb(tmp_path, settings={"training.total_steps": "160"}, levels="1,2")
+    folder = climb(tmp_path, settings={"training.total_steps": "64"}, levels="1,2")
     last = folder / "2_partial_observability"
     weights, told = last_weights(last), facts(folder)
     shutil.rmtree(last / "checkpoints")
@@ -264,7 +282,8 @@ def test_a_level_killed_before_its_first_checkpoint_begins_anew_with_the_weights
     assert all(torch.equal(value, last_weights(last)[name]) for name, value in weights.items())
 
 
-def test_a_ladder_keeps_its_pace_on_every_level(tmp_path):
+def test_a_ladder_keeps_its_pace_on_every_level(tmp_path, monkeypatch):
+    evaluate_as(monkeypatch, 5.0)  # no level is mastered
     steps = {"training.total_steps": "160", "evaluation.every": "40"}
     every = ["--checkpoint-every", "48", "--evaluate-every", "64"]
     with after_step(88, stop):
@@ -285,15 +304,13 @@ def test_levels_whose_evaluation_plays_on_maps_of_a_level_below_make_no_ladder(t
     folder = tmp_path / "levels"
     folder.mkdir()
     paths = [str(write_level(folder, room(id=name, layout__training_maps=maps))) for name, maps in (("a", 2), ("b", 1))]
-    with pytest.raises(
-        ConfigError, match=r"after level a, level b: layout\.training_maps: expected at least 2, since "
-    ):
+    with pytest.raises(ConfigError, match=r"after level a, level b: layout\.training_maps: expected at least 2"):
         load_levels(paths, {})
     assert [level.id for level in load_levels(paths[::-1], {})] == ["b", "a"]
 
 
 def test_a_checkpoint_of_another_run_teaches_nobody(tmp_path, capsys):
-    folder = climb(tmp_path, settings={"training.total_steps": "80"}, levels="1,2")
+    folder = climb(tmp_path, settings={"training.total_steps": "64"}, levels="1,2")
     first, told = folder / "1_full_observability", facts(folder)
     meta = json.loads((first / "meta.json").read_text())
     (first / "meta.json").write_text(json.dumps(meta | {"run": "another"}))
@@ -313,9 +330,8 @@ def test_a_ladder_file_that_was_made_up_is_one_line(tmp_path, capsys, outcomes):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_ladder_goes_on_as_it_is(tmp_path, capsys):
-    folder = climb(tmp_path, settings={"training.total_steps": "80"})
-    capsys.readouterr()
+def test_a_ladder_goes_on_as_it_is(climbed, tmp_path, capsys):
+    folder = Path(shutil.copytree(climbed, tmp_path / "ladder" / "up"))
     assert train.main(["--resume", str(folder), "--total-steps", "900", "--device", "cpu"]) == 2
     assert "a ladder goes on as it is" in capsys.readouterr().err
     assert train.main(["--resume", str(folder), "--device", "cpu"]) == 0

@@ -43,7 +43,7 @@ def saved_steps(run: Path) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr(training_run, "draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr(training_run, "draw_run", lambda *_, **__: None)
 
 
 def failing(error: BaseException, calls: int = 0, whole=None):
@@ -92,7 +92,7 @@ def test_one_that_fails_at_first_leaves_the_later_ones(tmp_path, monkeypatch, ca
 
 
 def test_a_picture_that_cannot_be_drawn_fails_the_command_when_all_is_saved(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(training_run, "draw_curves", failing(RuntimeError("no font")))
+    monkeypatch.setattr(training_run, "draw_run", failing(RuntimeError("no font")))
     code, run = train_small(tmp_path)
     assert code == 1 and saved_steps(run) == [80, 160]
     assert f"cannot draw {run / 'curves.png'}: RuntimeError: no font" in capsys.readouterr().out

@@ -30,6 +30,12 @@ class Ended(Exception):
     """Takes the place of the end of this process."""
 
 
+@pytest.fixture(autouse=True)
+def nobodys(monkeypatch):
+    """Whatever commands were called in this process before, it is none's."""
+    monkeypatch.setattr(process, "_owned", False)
+
+
 @pytest.fixture
 def ours(monkeypatch):
     """This process is a command's, and its end raises Ended."""

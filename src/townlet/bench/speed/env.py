@@ -91,7 +91,7 @@ def _tell_size(tell: Tell, agents: int, name: str) -> None:
 
 
 def _ours(level: Level, agents: int, device: torch.device, wanted: Sequence[str], notes: list[str]) -> dict[str, Step]:
-    torch._dynamo.reset()  # each size is compiled anew, and PyTorch compiles one function so many times only
+    torch.compiler.reset()  # each size is compiled anew, and PyTorch compiles one function so many times only
     steps: dict[str, Step] = {}
     for name in ("compiled", "eager"):
         if name in wanted:

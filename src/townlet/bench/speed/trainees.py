@@ -13,6 +13,7 @@ from townlet.environment.types import Environment
 from townlet.population.vectorized import VectorizedPopulation
 
 PEER_ENVS = 16
+PEER_ROLLOUT = 256  # steps of each, of RecurrentPPO
 Settings = Mapping[str, Any]  # of keys of a level
 
 STEPS_BETWEEN_LOOKS = 8  # of the population, between two looks at the clock
@@ -87,9 +88,9 @@ class PeerTrainee:
             from sb3_contrib import RecurrentPPO
 
             width = level.network.hidden if isinstance(level.network, Recurrent) else 256
-            options: dict[str, Any] = {"n_steps": 256, "batch_size": 512, "learning_rate": 3e-4, **shared}
+            options: dict[str, Any] = {"n_steps": PEER_ROLLOUT, "batch_size": 512, "learning_rate": 3e-4, **shared}
             self.model = RecurrentPPO("MlpLstmPolicy", policy_kwargs={"lstm_hidden_size": width}, **options)
-            self.stride = 256 * PEER_ENVS
+            self.stride = PEER_ROLLOUT * PEER_ENVS
 
     def advance(self) -> None:
         """Train for one rollout and what is learned from it."""

@@ -3,10 +3,13 @@
 import json
 
 import pytest
+import torch
 
 from support.benchmarks import SMALL
 from townlet.bench import __main__ as command
+from townlet.bench.memory import command as memory_command
 from townlet.bench.memory import plan
+from townlet.bench.memory.trials import run_trial
 from townlet.config import ConfigError
 
 PLAN = """
@@ -37,6 +40,21 @@ def bench(tmp_path, capsys):
     return run
 
 
+@pytest.fixture
+def here(monkeypatch):
+    """Run trials in this process, one after the other: see test_trials for those side by side."""
+
+    def run(trials, processes, look):
+        for trial in trials:
+            news = []
+            with torch.random.fork_rng():
+                record = run_trial(trial, news.append)
+            look(news)
+            yield trial, record
+
+    monkeypatch.setattr(memory_command, "run_side_by_side", run)
+
+
 def test_all_rows_are_run_kept_shown_and_drawn(bench, tmp_path):
     code, said = bench("--seeds", "1", "--markdown", str(tmp_path / "page.md"))
     assert code == 0, said
@@ -49,7 +67,7 @@ def test_all_rows_are_run_kept_shown_and_drawn(bench, tmp_path):
     assert "| balance-again | 1000 | recurrent |" in (tmp_path / "page.md").read_text()
 
 
-def test_a_second_call_runs_only_what_is_missing(bench, tmp_path):
+def test_a_second_call_runs_only_what_is_missing(bench, here, tmp_path):
     results = tmp_path / "results.json"
     bench("--seeds", "1", "--tasks", "balance")
     kept = json.loads(results.read_text())

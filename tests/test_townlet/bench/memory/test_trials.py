@@ -1,6 +1,7 @@
 """Trials: when they stop, what they keep, and that side by side they give what they give alone."""
 
 import os
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -72,27 +73,43 @@ def test_a_trial_tells_how_it_stands(returns):
     assert told == [("balance/recurrent/3", 64, 0.25), ("balance/recurrent/3", 128, 0.5)]
 
 
-def test_trials_side_by_side_give_what_each_gives_alone():
-    wanted = [make_trial(seed=seed, agent=agent) for seed in (0, 1) for agent in ("recurrent", "control")]
-    with torch.random.fork_rng():
-        alone = {trial.key: run_trial(trial, lambda standing: None) for trial in wanted}
-    together = {trial.key: record for trial, record in run_side_by_side(wanted, 2, lambda news: None)}
-    assert together.keys() == alone.keys()
-    for key, record in together.items():
-        assert [point["score"] for point in record["points"]] == [point["score"] for point in alone[key]["points"]]
-        assert record["parameters"] == alone[key]["parameters"]
+# --- side by side, in processes of their own ----------------------------------------------------------------------
+
+WANTED = [make_trial(seed=seed, agent=agent) for seed in (0, 1) for agent in ("recurrent", "control")]
 
 
-def test_a_trial_that_fails_is_one_line_and_the_others_go_on():
-    broken = make_trial(row="broken", network__layer_norm=False)
+class Together(NamedTuple):
+    """What came of trials side by side, the first of which cannot run, by row, agent and seed; and `os.environ`."""
+
+    outcomes: dict[str, Any]
+    environment_before: dict[str, str]
+    environment_after: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def together():
+    broken = make_trial(row="broken")
     broken = broken._replace(task=broken.task.model_copy(update={"gym": "NoSuchWorld-v0"}))
-    outcomes = {trial.row: outcome for trial, outcome in run_side_by_side([broken, make_trial()], 1, lambda news: None)}
-    assert outcomes["broken"].startswith("ConfigError: ") and "NoSuchWorld-v0" in outcomes["broken"]
-    assert "\n" not in outcomes["broken"]
-    assert outcomes["balance"]["points"]
-
-
-def test_the_environment_of_this_process_stays_as_it_was():
     before = dict(os.environ)
-    list(run_side_by_side([make_trial(budget=4)], 1, lambda news: None))
-    assert dict(os.environ) == before
+    outcomes = {trial.key: outcome for trial, outcome in run_side_by_side([broken, *WANTED], 2, lambda news: None)}
+    return Together(outcomes, before, dict(os.environ))
+
+
+def test_trials_side_by_side_give_what_each_gives_alone(together):
+    with torch.random.fork_rng():
+        alone = {trial.key: run_trial(trial, lambda standing: None) for trial in WANTED}
+    assert together.outcomes.keys() == alone.keys() | {"broken/recurrent/0"}
+    for key, record in alone.items():
+        side_by_side = together.outcomes[key]
+        assert [point["score"] for point in side_by_side["points"]] == [point["score"] for point in record["points"]]
+        assert side_by_side["parameters"] == record["parameters"]
+
+
+def test_a_trial_that_fails_is_one_line_and_the_others_go_on(together):
+    failed = together.outcomes["broken/recurrent/0"]
+    assert failed.startswith("ConfigError: ") and "NoSuchWorld-v0" in failed and "\n" not in failed
+    assert all(together.outcomes[trial.key]["points"] for trial in WANTED)
+
+
+def test_the_environment_of_this_process_stays_as_it_was(together):
+    assert together.environment_after == together.environment_before

@@ -7,15 +7,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import QNetwork, make_network
+from townlet.bench.speed import learner
 from townlet.bench.speed.arithmetic import Products, products_of, update_products
-from townlet.bench.speed.learner import make_subject
 from townlet.config import load_level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 
 
 def network_of(reference: str, **overrides: object) -> tuple[QNetwork, QLearner]:
     level = load_level(reference, {name.replace("__", "."): value for name, value in overrides.items()})
-    network = make_network(level.network, ObservationLayout.of(level), len(level.actions))
+    network = make_network(level.network, lay_out(level), len(level.actions))
     return network, QLearner(network, level.training)
 
 
@@ -26,18 +26,18 @@ def test_the_reference_network_by_hand():
     head = 256 * 128 + 128 * 5
     forward = seen + spatial + inputs + memory + head
     assert forward == 746_928
-    network, learner = network_of("2-reference")
+    network, trained = network_of("2-reference")
     assert products_of(network) == Products(forward, 2 * forward - seen)
-    assert update_products(learner, 16, 8) == 16 * 9 * (forward + 2 * forward - seen + forward)  # it has a target
-    assert update_products(learner, 16, 8, burn_in=4) == update_products(learner, 16, 8) + 16 * 4 * 2 * forward
+    assert update_products(trained, 16, 8) == 16 * 9 * (forward + 2 * forward - seen + forward)  # it has a target
+    assert update_products(trained, 16, 8, burn_in=4) == update_products(trained, 16, 8) + 16 * 4 * 2 * forward
 
 
 def test_the_network_of_level_2_by_hand():
     seen = (50 + 5) * 64  # the observation and the previous action
     forward = seen + 4 * 32 * (64 + 32) + (32 + 64 + 4 * 14) * 128 + 128 * (5 + 1)  # the head reads sightings
-    network, learner = network_of("2")
+    network, trained = network_of("2")
     assert products_of(network) == Products(forward, 2 * forward - seen)
-    assert update_products(learner, 64, 8) == 64 * 9 * (forward + 2 * forward - seen)  # it has no target
+    assert update_products(trained, 64, 8) == 64 * 9 * (forward + 2 * forward - seen)  # it has no target
 
 
 def test_a_gru_has_three_gates():
@@ -46,9 +46,10 @@ def test_a_gru_has_three_gates():
 
 
 @pytest.mark.parametrize("reference", ["2", "2-reference"])
-def test_pytorch_counts_as_many(reference):
+def test_pytorch_counts_as_many(reference, monkeypatch):
     """PyTorch counts products where an LSTM is made of them; the gradient of the first memory is what it saves."""
-    subject = make_subject(reference, {}, 16, torch.device("cpu"))
+    monkeypatch.setattr(learner, "LIVED_TICKS", 16)
+    subject = learner.make_subject(reference, {"max_steps": 12}, 16, torch.device("cpu"))
     with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
         subject.learner.update(subject.batch._replace(reset=None))
     hidden = subject.learner.network.cell.hidden_size

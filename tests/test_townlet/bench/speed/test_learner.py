@@ -8,6 +8,13 @@ import torch
 from support.benchmarks import run_quickly
 from townlet.bench.speed import learner
 
+SHORT_LIVES = {"max_steps": 12}  # so that there are soon as many episodes as `2-reference` waits for
+
+
+@pytest.fixture(autouse=True)
+def windows_are_soon_there(monkeypatch):
+    monkeypatch.setattr(learner, "LIVED_TICKS", 16)
+
 
 @pytest.fixture
 def bench(tmp_path, capsys, monkeypatch):
@@ -18,7 +25,7 @@ def bench(tmp_path, capsys, monkeypatch):
 
 
 def test_networks_are_measured_at_each_number_of_windows(bench):
-    code, said, kept = bench("--windows", "4,16", "--level", "2,2-reference")
+    code, said, kept = bench("--windows", "4,16", "--level", "2,2-reference", "--set", "max_steps=12")
     assert code == 0, said.err
     found = {(row["name"], row["size"]): row for row in kept["rows"]}
     names = ("2, 36.9k parameters", "2-reference, 635k parameters")
@@ -45,7 +52,7 @@ def test_pytorchs_own_product_is_measured_too_where_ours_is_another(precision, p
 
 @pytest.mark.parametrize("reference", ["2", "2-reference"])
 def test_windows_are_real_ones(reference):
-    subject = learner.make_subject(reference, {}, 8, torch.device("cpu"))
+    subject = learner.make_subject(reference, SHORT_LIVES, 8, torch.device("cpu"))
     batch = subject.batch
     assert batch.actions.shape == (8, 8) and batch.observations.shape == (8, 9, 50) and subject.timesteps == 64
     assert batch.hidden[0].abs().sum() > 0.0  # of agents that have lived
@@ -53,7 +60,7 @@ def test_windows_are_real_ones(reference):
 
 
 def test_updates_leave_the_weights_where_they_are():
-    subject = learner.make_subject("2", {}, 8, torch.device("cpu"))
+    subject = learner.make_subject("2", SHORT_LIVES, 8, torch.device("cpu"))
     before = {name: value.clone() for name, value in subject.learner.network.state_dict().items()}
     updates = subject.learner.updates
     for _ in range(20):

@@ -142,6 +142,7 @@ def test_peers_train_on_the_same_level(bench, monkeypatch):
         pytest.importorskip(package, reason="needs the bench extra: pip install '.[bench]'")
     for module in (train, trainees):
         monkeypatch.setattr(module, "PEER_ENVS", 2)
+    monkeypatch.setattr(trainees, "PEER_ROLLOUT", 16)
     code, said, kept = bench("--repeats", "1")
     assert code == 0, said.err
     rows = {row["name"]: row for row in kept["rows"]}
@@ -153,7 +154,9 @@ def test_peers_train_on_the_same_level(bench, monkeypatch):
 def test_peers_learn_as_often_as_they_do_alone(monkeypatch):
     for package in ("stable_baselines3", "sb3_contrib"):
         pytest.importorskip(package, reason="needs the bench extra: pip install '.[bench]'")
+    assert (trainees.PEER_ENVS, trainees.PEER_ROLLOUT) == (16, 256)
     monkeypatch.setattr(trainees, "PEER_ENVS", 2)
+    monkeypatch.setattr(trainees, "PEER_ROLLOUT", 16)
     level = load_level("2", SMALL)
     dqn = trainees.PeerTrainee("DQN", level, "2", SMALL, torch.device("cpu"))
     for _ in range(20):
@@ -164,7 +167,7 @@ def test_peers_learn_as_often_as_they_do_alone(monkeypatch):
     ppo = trainees.PeerTrainee("RecurrentPPO", level, "2", SMALL, torch.device("cpu"))
     assert ppo.model.policy.lstm_actor.hidden_size == 32  # as the level's own
     ppo.advance()
-    assert ppo.progress().steps == 512
+    assert ppo.progress().steps == 2 * 16
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ def test_peers_learn_as_often_as_they_do_alone(monkeypatch):
         (["--until", "-3"], "--until: expected a number above 0, got -3"),
         (["--until", "21"], "--until: expected at most 20, the limit of level 2, got 21"),
         (["--evaluate-every", "100"], "--evaluate-every: expected --until beside it, got none"),
-        (["--agents", "6"], "training.mode.minibatches"),
+        (["--set", "training.seq_len=0"], "training.seq_len"),
     ],
 )
 def test_wrong_use_is_one_line(bench, arguments, said):
