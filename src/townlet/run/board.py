@@ -51,7 +51,7 @@ class Board:
             if self._writer is not None:
                 write(self._writer)
                 self._failed = False
-        except Exception as error:  # a disk, or an installation that is broken in whatever way
+        except (Exception, SystemExit) as error:  # a disk, or an installation that is broken in whatever way
             self._writer = None
             self._opens_at = time.monotonic() + RETRY
             if not self._failed:
