@@ -40,7 +40,7 @@ def run_as_process(command: Callable[[], int], *, printing: bool = True) -> int:
     where a disk refused it and `printing` is what the command is for, the command has failed.
     """
     global _owned
-    _owned = True
+    former, _owned = _owned, True
 
     def on_signal() -> None:
         global _hurried
@@ -56,6 +56,8 @@ def run_as_process(command: Callable[[], int], *, printing: bool = True) -> int:
     except KeyboardInterrupt:
         say("townlet: stopped")
         code = FAILED
+    finally:
+        _owned = former
     if _hurried:
         os._exit(code)  # all is written: what Python takes apart on its way out takes it a second
     return code

@@ -30,12 +30,6 @@ class Ended(Exception):
     """Takes the place of the end of this process."""
 
 
-@pytest.fixture(autouse=True)
-def nobodys(monkeypatch):
-    """Whatever commands were called in this process before, it is none's."""
-    monkeypatch.setattr(process, "_owned", False)
-
-
 @pytest.fixture
 def ours(monkeypatch):
     """This process is a command's, and its end raises Ended."""
@@ -75,7 +69,8 @@ def test_a_command_is_known_by_how_python_was_started(words, line, ours):
     assert process._is_command(words, line) is ours
 
 
-def test_in_a_process_of_somebody_else_nothing_is_heard(monkeypatch):
+def test_in_a_process_of_somebody_else_nothing_is_heard(ours, monkeypatch):
+    monkeypatch.setattr(process, "_owned", False)
     former = [signal.getsignal(one) for one in SIGNALS]
     monkeypatch.setattr("sys.argv", ["notebook"])
     begin()
@@ -183,8 +178,9 @@ def test_nobody_needs_to_hear_what_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize("code", [DONE, FAILED, WRONG_USE])
-def test_the_exit_code_is_the_commands(ours, code):
+def test_the_exit_code_is_the_commands(code):
     assert run_as_process(lambda: code) == code
+    assert not process._owned  # else a signal would end whoever called it
 
 
 @pytest.mark.parametrize(("printing", "code"), [(True, FAILED), (False, DONE)])
