@@ -8,15 +8,22 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import cache
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 LIMIT = 120.0  # seconds that a command may take
 
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["torch", "townlet.train", "townlet.evaluate", "matplotlib.pyplot"])
-
 Prepare = Callable[..., None]
+
+
+@cache
+def server() -> ForkServerContext:
+    """What children are forked from. A process has one, which holds what it was told first: nobody asks before need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "townlet.train", "townlet.evaluate", "matplotlib.pyplot"])
+    return context
 
 
 class Broken(Exception):
@@ -28,7 +35,7 @@ class Child:
 
     def __init__(self, words: Sequence[str], output: Path, *prepare: tuple[Prepare, object]) -> None:
         self.words, self.output = list(words), output
-        self.process = _SERVER.Process(target=_run, args=(self.words, output, prepare))
+        self.process = server().Process(target=_run, args=(self.words, output, prepare))
         self.process.start()
         self.began = time.monotonic()
 

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from torture.child import _SERVER, Broken
+from torture.child import Broken, server
 from torture.runs import Reference
 
 FILES = 100  # of a trial
@@ -21,7 +21,7 @@ WORDS = (
 def levels(rng: random.Random, folder: Path, reference: Reference) -> str:
     """Change shipped levels and tasks, read each, and live a few ticks in those that are right."""
     output = folder / "broken"
-    process = _SERVER.Process(target=_read_many, args=(rng.randrange(2**32), folder, output))
+    process = server().Process(target=_read_many, args=(rng.randrange(2**32), folder, output))
     process.start()
     process.join(FILES * SECONDS)
     if process.is_alive():
