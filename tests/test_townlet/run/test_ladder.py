@@ -48,11 +48,9 @@ def last_weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def climbed(tmp_path_factory):
+def climbed(tmp_path_factory, no_pictures):
     """A ladder climbed to its top, to be read."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training_run, "draw_curves", lambda *_, **__: None)
-        return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
+    return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
 
 
 # --- before the first step ----------------------------------------------------------------------------------------
