@@ -1,6 +1,7 @@
 """Our levels in Gymnasium: the lives of VectorizedEnv in each autoreset mode, and Gymnasium's rules."""
 
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from townlet.level.file import shipped_levels
 
 MODES = ["NextStep", "SameStep", "Disabled"]
 IDS = [f"Townlet/Level{level[0].upper()}{level[1:]}-v0" for level in shipped_levels()]
-AGENTS, TICKS = 6, 260
+AGENTS, TICKS = 6, 150
 
 
 def vector(mode: str = "NextStep", num_envs: int = 3, max_steps: int = 500, **options: Any) -> TownletVectorEnv:
@@ -42,9 +43,18 @@ def away_from_bed(env: TownletVectorEnv, agent: int, **where: Any) -> None:
     put(env.world, agent, at=(0, 0), **where)
 
 
-def lives_in_world(level: str, overrides: dict[str, Any], plan: np.ndarray) -> list[list[tuple]]:
+def plan_of(level: str) -> np.ndarray:
+    """The actions of each agent, tick by tick, [AGENTS, TICKS]."""
+    return np.random.default_rng(0).integers(len(load_level(level).actions), size=(AGENTS, TICKS))
+
+
+@cache
+def lives_in_world(level: str, max_steps: int) -> list[list[tuple]]:
     """What VectorizedEnv shows to each agent: each first observation, and all that a step returns."""
-    world = VectorizedEnv(load_level(level, overrides), AGENTS, seed=5, compile=False)
+    world, plan = (
+        VectorizedEnv(load_level(level, {"max_steps": max_steps}), AGENTS, seed=5, compile=False),
+        plan_of(level),
+    )
     seen = world.reset()
     lives: list[list[tuple]] = [[row(seen.features[i], seen.action_mask[i])] for i in range(AGENTS)]
     for tick in range(TICKS):
@@ -57,9 +67,10 @@ def lives_in_world(level: str, overrides: dict[str, Any], plan: np.ndarray) -> l
     return lives
 
 
-def lives_in_mode(mode: str, level: str, overrides: dict[str, Any], plan: np.ndarray) -> list[list[tuple]]:
+def lives_in_mode(mode: str, level: str, max_steps: int) -> list[list[tuple]]:
     """The same, read from the vector environment as its autoreset mode says."""
-    env = TownletVectorEnv(level, AGENTS, overrides=overrides, autoreset_mode=mode)
+    env = TownletVectorEnv(level, AGENTS, overrides={"max_steps": max_steps}, autoreset_mode=mode)
+    plan = plan_of(level)
     features, infos = env.reset(seed=5)
     lives: list[list[tuple]] = [[row(features[i], infos["action_mask"][i])] for i in range(AGENTS)]
     lived, ended = np.zeros(AGENTS, dtype=int), np.zeros(AGENTS, dtype=bool)
@@ -90,11 +101,9 @@ def row(features: Any, mask: Any) -> tuple[bytes, list[bool]]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("level", "overrides"), [("2", {"max_steps": 110}), ("3", {"max_steps": 40})])
-def test_each_mode_lives_the_lives_of_the_vectorized_world_bit_for_bit(mode: str, level: str, overrides: dict) -> None:
-    actions = len(load_level(level).actions)
-    plan = np.random.default_rng(0).integers(actions, size=(AGENTS, TICKS))
-    expected, lives = lives_in_world(level, overrides, plan), lives_in_mode(mode, level, overrides, plan)
+@pytest.mark.parametrize(("level", "max_steps"), [("2", 110), ("3", 40)])
+def test_each_mode_lives_the_lives_of_the_vectorized_world_bit_for_bit(mode: str, level: str, max_steps: int) -> None:
+    expected, lives = lives_in_world(level, max_steps), lives_in_mode(mode, level, max_steps)
     ends = [one[3:] for life in expected for one in life if len(one) == 5 and (one[3] or one[4])]
     assert (False, True) in ends and (level == "3" or (True, False) in ends)
     for life, same in zip(expected, lives, strict=True):
@@ -102,8 +111,7 @@ def test_each_mode_lives_the_lives_of_the_vectorized_world_bit_for_bit(mode: str
 
 
 def test_single_one_lives_as_agent_0_of_the_vectorized_world() -> None:
-    plan = np.random.default_rng(1).integers(5, size=(AGENTS, TICKS))
-    life = lives_in_world("2", {"max_steps": 110}, plan)[0]
+    plan, life = plan_of("2"), lives_in_world("2", 110)[0]
     env = TownletEnv("2", overrides={"max_steps": 110})
     features, info = env.reset(seed=5)
     same: list[tuple] = [row(features, info["action_mask"])]
@@ -246,7 +254,7 @@ def test_device_maps_and_compile_are_those_of_the_world(monkeypatch: pytest.Monk
 
     def world(level: Level, *arguments: Any) -> VectorizedEnv:
         given.append((arguments[0], *arguments[1:2], *arguments[3:]))
-        return VectorizedEnv(level, arguments[0])
+        return VectorizedEnv(level, arguments[0], compile=False)
 
     monkeypatch.setattr(gymnasium_adaptors, "VectorizedEnv", world)
     options: dict[str, Any] = {"device": "cuda:1", "compile": "auto", "maps": "evaluation"}
