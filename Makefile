@@ -3,13 +3,14 @@
 PYTHON ?= python3
 ARGS ?=
 SLOW ?=
+COVERAGE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants bench-gpu lint clean
+.PHONY: help train test mutants torture map bench-gpu lint clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -17,14 +18,20 @@ help: ## list what make can do
 train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds flags
 	$(BIN)/python -m townlet.train --level 2 $(ARGS)
 
-test: $(VENV)/.installed-dev ## install, then run the quick tests with coverage; SLOW=1 adds the slow ones
-	$(BIN)/python -m pytest -m "not slow" -n auto --cov --cov-report=term $(ARGS)
+test: $(VENV)/.installed-dev ## install, then run the quick tests; SLOW=1 adds the slow ones, COVERAGE=1 says which lines they reach
+	$(BIN)/python -m pytest -m "not slow" -n auto $(if $(COVERAGE),--cov --cov-report=term) $(ARGS)
 ifeq ($(SLOW),1)
 	$(BIN)/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: no test is slow
 endif
 
 mutants: $(VENV)/.installed-dev ## install, then make each known mistake in a copy and see a test fail; ARGS="--only NAME"
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
+
+torture: $(VENV)/.installed-dev ## install, then kill, starve and damage trainings for an hour; ARGS="--minutes 2"
+	PYTHONPATH=tests $(BIN)/python -m torture $(ARGS)
+
+map: $(VENV)/.installed-dev ## install, then draw the rooms of the source into docs/architecture
+	$(BIN)/python tests/house_map.py
 
 bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
 	$(BIN)/python -m townlet.bench gpu $(ARGS)

@@ -22,5 +22,5 @@ def plain_products():
 def no_pictures():
     """To the end of a module runs draw no curves, which take longer than learning for a moment does."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("townlet.run.training_run.draw_curves", lambda *_, **__: None)
+        patched.setattr("townlet.run.training_run.draw_run", lambda *_, **__: None)
         yield

@@ -3,11 +3,11 @@
 Importing it registers the levels with Gymnasium, as Townlet/Level2-v0 and so on.
 """
 
-from gymnasium.envs.registration import register
-
-from townlet.level.file import ConfigError, shipped_levels
+from townlet.screen.process import begin
 
 __version__ = "0.1.0"
+
+begin()
 
 
 def _register_levels() -> None:
@@ -15,13 +15,14 @@ def _register_levels() -> None:
 
     Entry points are strings: PyTorch is imported when a world is made. It happens here and not through Gymnasium's
     plugins, by which every `import gymnasium` of a machine would read our files, and none would in a source tree.
+    Files that cannot be read are left out: whoever reads the levels tells of them, an import is no place for that.
     """
-    try:
-        shipped = list(shipped_levels())
-    except ConfigError:  # whoever reads the levels tells it; an import is no place for that
-        shipped = []
+    from gymnasium.envs.registration import register  # takes its time, in which signals are heard already
+
+    from townlet.level.file import shipped_levels
+
     known: dict[str, dict[str, str]] = {"Level": {}}
-    known |= {f"Level{level[0].upper()}{level[1:]}": {"level": level} for level in shipped}
+    known |= {f"Level{level[0].upper()}{level[1:]}": {"level": level} for level in shipped_levels()}
     for name, options in known.items():
         register(
             f"Townlet/{name}-v0",

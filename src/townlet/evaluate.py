@@ -10,14 +10,28 @@ from typing import Any
 import torch
 
 from townlet.agent.networks import QNetwork, make_network
-from townlet.config import ConfigError, Level, Task, load_task
+from townlet.config import ConfigError, Task, load_task
 from townlet.environment.make import make_env
 from townlet.environment.types import WorldError
-from townlet.population.evaluation import RandomPolicy, evaluate, play
-from townlet.run import checkpoint
-from townlet.run.fit import misfit
+from townlet.population.evaluation import RandomPolicy, evaluate, play, tell_cut
+from townlet.run.fit import misfit, seen_maps
+from townlet.run.metrics import plain
 from townlet.run.run_directory import RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, whole
+from townlet.run.saving import checkpoint, saved
+from townlet.screen.command_line import (
+    DONE,
+    FAILED,
+    WRONG_USE,
+    Parser,
+    device_named,
+    named,
+    named_path,
+    positive,
+    setting,
+    tells_of_memory,
+    whole,
+)
+from townlet.screen.process import run_as_process
 from townlet.seeding import stream_seed
 
 OF_LEARNING = ("network", "training", "evaluation")  # keys of a task that say nothing of its world
@@ -26,13 +40,17 @@ OF_LEARNING = ("network", "training", "evaluation")  # keys of a task that say n
 def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet evaluate", description="Play greedy episodes on maps that training never saw.")
-    parser.add_argument("run", metavar="RUN", help="a run's folder or name, or latest")
-    parser.add_argument("--level", help="another level to play in: an id, a name or a file (default: the run's own)")
+    parser.add_argument("run", type=named, metavar="RUN", help="a run's folder or name, or latest")
+    parser.add_argument(
+        "--level", type=named, help="another level to play in: an id, a name or a file (default: the run's own)"
+    )
     parser.add_argument(
         "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level's world"
     )
     parser.add_argument("--episodes", type=positive, default=512, help="how many (default: 512)")
-    parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
+    parser.add_argument(
+        "--checkpoint", type=named, default="latest", help="latest, best, or a checkpoint's name (default: latest)"
+    )
     parser.add_argument(
         "--seed", type=whole, help="which maps and starts (default: those of the run's own evaluations)"
     )
@@ -41,10 +59,11 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     return parser
 
 
+@tells_of_memory("townlet evaluate")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
@@ -52,13 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = resolve_run(options.run, options.runs_dir)
         learned, overrides = load_task(run / "config.yaml"), dict(options.set)
         world = load_world(learned, options.level or run / "config.yaml", overrides)
-        found = find_checkpoint(run / "checkpoints", options.checkpoint)
+        found = find_checkpoint(run, learned, options.checkpoint)
         network = trained_network(learned, found, options.device)
         seed = evaluation_seed(learned) if options.seed is None else options.seed
         result = evaluate(world, network, options.episodes, seed, options.device, options.forget_every)
         result |= {"checkpoint": found.path.name, "level": world.id, "learned": learned.id, "set": overrides}
         if options.json:
-            print(json.dumps(result))
+            print(json.dumps(plain(result), allow_nan=False))
         else:
             random = play(world, RandomPolicy(seed, options.device), options.episodes, seed, options.device)
             print(describe(world, result, random[world.score.key]))
@@ -88,12 +107,8 @@ def load_world(learned: Task, reference: str | Path, overrides: Mapping[str, Any
     world = load_task(reference, overrides | {"training.seed": learned.training.seed})
     if problem := misfit(learned, world):
         raise ConfigError([f"level {world.id}: the network of level {learned.id} does not fit: {problem}"])
-    if isinstance(learned, Level) and isinstance(world, Level) and learned.grid == world.grid:
-        # Maps of one seed and size come in one order; those of evaluation come after those of training.
-        trained, kept = learned.layout.training_maps or 0, world.layout.training_maps
-        if kept is not None and kept < trained:
-            expected = f"at least {trained}, since the first {trained} maps were trained on"
-            raise ConfigError([f"level {world.id}: layout.training_maps: expected {expected}, got {kept}"])
+    if problem := seen_maps(learned, world):
+        raise ConfigError([f"level {world.id}: {problem}"])
     return world
 
 
@@ -103,25 +118,19 @@ def evaluation_seed(task: Task) -> int:
 
 
 def trained_network(task: Task, found: checkpoint.Checkpoint, device: torch.device) -> QNetwork:
-    """Return a task's network with the weights of a checkpoint of it."""
+    """Return a task's network with the weights of a checkpoint of it. Raises CheckpointError where they do not fit."""
     with closing(make_env(task, 1, device, compile=False)) as env:
         network = make_network(task.network, env.observation_layout, env.num_actions).to(device)
-    network.load_state_dict(found.model)
+    saved.load_network(network, found)
     return network
 
 
-def find_checkpoint(directory: Path, name: str) -> checkpoint.Checkpoint:
-    """Read the checkpoint called `latest`, `best` or by its name. Raises CheckpointError."""
-    if name == "latest":
-        return checkpoint.load_latest(directory, lambda text: print(text, file=sys.stderr))
-    if name == "best":
-        try:
-            name = str(json.loads((directory / "best.json").read_text())["checkpoint"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise checkpoint.CheckpointError(
-                f"{directory / 'best.json'}: expected a best checkpoint, got {error}"
-            ) from error
-    return checkpoint.load(directory / Path(name).name)
+def find_checkpoint(run: Path, learned: Task, name: str) -> checkpoint.Checkpoint:
+    """Read the checkpoint of a run that is called `latest`, `best` or by its name; what is passed over is told.
+
+    Raises CheckpointError.
+    """
+    return saved.find(run, learned, name, lambda text: print(text, file=sys.stderr))
 
 
 def describe(task: Task, result: dict[str, Any], random: float) -> str:
@@ -138,6 +147,7 @@ def describe(task: Task, result: dict[str, Any], random: float) -> str:
         f"{length:9} {result['mean_ep_length']:.1f}{limit} steps (standard deviation {result['std_ep_length']:.1f})",
         f"{reward:9} {result['mean_reward']:.2f} (standard deviation {result['std_reward']:.2f})",
         f"reached the limit  {result['survival_rate']:.1%}",
+        *([f"cut       {cut}"] if (cut := tell_cut(task, result)) else []),
         *([f"deaths    {deaths}"] if result["deaths"] else []),
         f"beside    random actions {random:.1f}" + "".join(f", {name} {value:g}" for name, value in known.items()),
     ]
@@ -145,4 +155,4 @@ def describe(task: Task, result: dict[str, Any], random: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_process(main))

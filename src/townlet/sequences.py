@@ -29,6 +29,9 @@ class SequenceBatch(NamedTuple):
     beside: Tensor | None = (
         None  # [batch, burn_in + seq_len + 1, width]: see `QNetwork.read_beside`; None: not read yet
     )
+    cut: Tensor | None = None  # [batch, burn_in + seq_len] bool: steps to learn from that did not lead to the next
+    cut_values: Tensor | None = None  # [batch, burn_in + seq_len]: worth of what they led to; both None: there are none
+    successors: Tensor | None = None  # [batch, seq_len, obs_dim]: seen after each step, before a reset; None: not read
 
     def rows(self, index: Tensor) -> "SequenceBatch":
         """Return the windows at `index` [some] int64."""
@@ -69,3 +72,11 @@ class SequenceBatch(NamedTuple):
             },
         }
         return TensorDict(content, batch_size=[batch, time], names=[None, "time"])
+
+
+class CutSteps(NamedTuple):
+    """Steps in the newest windows that a time limit cut off: what they led to is in none of these."""
+
+    alone: SequenceBatch  # [some, 1]: each as a window of its own, with its successor; some may be other steps
+    place: Tensor  # [some] int64: where they are in the newest windows, agent * seq_len + step
+    cut: Tensor  # [num_agents, seq_len] bool: which of the newest windows' steps were cut off and are among them

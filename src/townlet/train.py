@@ -1,88 +1,45 @@
 """`python -m townlet.train`: train a population in a level."""
 
 import argparse
-import os
-import shutil
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from townlet.agent.optimizers import TrainingDivergedError
-from townlet.config import ConfigError, Level, Task, load_gym_task, load_task, resolved_config
+from townlet.config import ConfigError, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.run import checkpoint
-from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
-from townlet.run.run_directory import RunDirectory, RunError, describe_machine, resolve_run
-from townlet.run.training_run import Plan, StopRequest, TrainingRun
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, device_named, positive, setting, share, whole
-from townlet.screen.terminal import make_reporter
+from townlet.run.climb import climb, describe_climb
+from townlet.run.ladder import Ladder, find_ladder, load_levels
+from townlet.run.meta import read_meta
+from townlet.run.plan import Pacing, Wishes, describe, make_plan
+from townlet.run.run_directory import CONFIG_NAME, RunDirectory, RunError, resolve_run
+from townlet.run.saving import checkpoint
+from townlet.run.saving.changes import refuse_changes
+from townlet.run.saving.taught import load_taught
+from townlet.run.training_run import TrainingFailedError, TrainingRun, train_in, write_about
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, tells_of_memory
+from townlet.screen.process import run_as_process
+from townlet.screen.signals import StopRequest, stop_on_signals
+from townlet.screen.train_flags import read_flags
+from townlet.screen.what_next import say_what_next
 
-CHECKPOINTS_IN_A_RUN = 20
 MASTERY = 0.9  # of the limit
 
 
-def make_parser() -> Parser:
-    """Describe the command line."""
-    parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
-    parser.add_argument("--level", help="a level's id, name or file (default: 2)")
-    parser.add_argument("--gym", metavar="ENV_ID", help="an environment of Gymnasium: id, or module:id")
-    parser.add_argument("--curriculum", metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder")
-    parser.add_argument(
-        "--mastery",
-        type=share,
-        help="greedy survival that ends a level of a ladder, as a share of its limit (default: 0.9)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=whole,
-        help="what all chance follows from: maps, first weights, exploring (default: as the level says)",
-    )
-    parser.add_argument("--num-agents", type=positive, help="agents in the town")
-    parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
-    parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
-    parser.add_argument(
-        "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level"
-    )
-    parser.add_argument("--run-name", help="name of the run's folder (default: time and seed)")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
-    parser.add_argument("--resume", metavar="latest|RUN", help="go on with a run")
-    parser.add_argument("--load", type=Path, metavar="CHECKPOINT", help="begin with the weights of a checkpoint folder")
-    parser.add_argument(
-        "--checkpoint-every", type=positive, metavar="STEPS", help="environment steps between checkpoints"
-    )
-    parser.add_argument(
-        "--evaluate-every", type=positive, metavar="STEPS", help="environment steps between evaluations"
-    )
-    parser.add_argument("--plain", action="store_true", help="plain lines in place of the dashboard")
-    parser.add_argument("--dry-run", action="store_true", help="read and check everything, print the plan, and stop")
-    return parser
-
-
+@tells_of_memory("townlet train")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
-    parser = make_parser()
-    options = parser.parse_args(arguments)
-    fixed = options.level or options.gym is not None or options.load
-    if options.resume and (fixed or options.run_name or options.curriculum or options.seed is not None):
-        flags = "--level, --gym, --curriculum, --load, --run-name and --seed"
-        parser.error(f"--resume goes on as it is: {flags} do not go with it")
-    if options.curriculum and fixed:
-        parser.error("--curriculum begins with its first level: --level, --gym and --load do not go with it")
-    if options.mastery and not options.curriculum:
-        parser.error("--mastery is of a ladder: it goes with --curriculum")
+    options = read_flags(arguments)
     try:
-        return _train(options)
+        with stop_on_signals() as stop:
+            return _train(options, stop)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, TrainingDivergedError, WorldError) as error:
+    except (RunError, checkpoint.CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError) as error:
         print(f"townlet train: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -90,204 +47,99 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _train(options: argparse.Namespace) -> int:
+def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     ladder = find_ladder(options.resume, options.runs_dir) if options.resume else None
     if options.curriculum or ladder:
-        return _climb(options, ladder)
+        return _climb(options, ladder, stop)
     resumed = resolve_run(options.resume, options.runs_dir) if options.resume else None
-    task = _load(options, resumed)
+    kept = (read_meta(resumed) or {}) if resumed else {}
+    task, wishes = _load(options, resumed), _wishes(options, kept)
     check_env(task)
-    plan = make_plan(task, options)
+    plan = make_plan(task, wishes)
+    teacher = _teacher(options, resumed, kept)
+    taught = load_taught(teacher, task, partial(print, file=sys.stderr)) if teacher else None
     if options.dry_run:
         print(describe(task, plan, options.device, resumed))
         return DONE
-    taught = _taught(options.load) if options.load else None
-    run = RunDirectory.open(resumed) if resumed else _new_run(task, options)
+    run = RunDirectory.open(resumed) if resumed else _new_run(task, options, wishes)
 
     def begin(training: TrainingRun) -> None:
-        if resumed:
-            training.resume()
+        if resumed and training.resume():
             if (step := training.population.env_steps) >= plan.total_steps:
                 done = f"step {step:,} of {plan.total_steps:,}"
                 training.tell(f"nothing is left to train: {done}; --total-steps asks for more")
         elif taught:
             training.load_weights(taught)
+        run.note(checkpoint_every=wishes.checkpoint_every)
 
-    with _stop_on_signals() as stop, _quiet_writer_threads():
-        _live(task, plan, run, options, stop, begin)
-    _say_what_next(run.path, run.path, stop)
-    return DONE
-
-
-def _live(
-    task: Task,
-    plan: Plan,
-    run: RunDirectory,
-    options: argparse.Namespace,
-    stop: StopRequest,
-    begin: Callable[[TrainingRun], None],
-) -> TrainingRun:
-    """Train in a run folder to the end, after `begin` has made the run what it begins as."""
-    with (
-        run,
-        make_reporter(options.plain) as reporter,
-        closing(TrainingRun(task, plan, run, reporter, options.device, stop)) as training,
-    ):
-        begin(training)
-        training.train()
-    return training
+    training = train_in(run, task, plan, wishes, stop, begin)
+    say_what_next(run.path, run.path, stop.wanted)
+    return FAILED if training.aside.missing else DONE
 
 
-def _climb(options: argparse.Namespace, path: Path | None) -> int:
-    """Train in the levels of a ladder, one after the other, from where it stands."""
+def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
+    """Train in the levels of a ladder: a new one, or that at `path`."""
+    wishes, mastery = _wishes(options, {}), options.mastery or MASTERY
+    pace, asked = Pacing(options.checkpoint_every, options.evaluate_every), _overrides(options, of_ladder=True)
     if path is None:
-        levels = load_levels(options.curriculum.split(","), _overrides(options, budget=False))
+        levels = load_levels(options.curriculum, asked, print)
         if options.dry_run:
-            print(_describe_ladder(levels, options))
+            print(describe_climb(levels, wishes, options.total_steps, mastery, pace))
             return DONE
-        mastery = options.mastery or MASTERY
-        ladder = Ladder.create(options.runs_dir, options.run_name, levels, mastery, options.total_steps)
-    elif _overrides(options):
+        ladder = Ladder.create(options.runs_dir, options.run_name, levels, mastery, options.total_steps, pace)
+    elif asked or options.total_steps:
         raise ConfigError([f"--resume {path}: a ladder goes on as it is, without other settings"])
     else:
         ladder = Ladder.open(path)
+        ladder.keep_pace(pace)
         if ladder.rung() is None:
             print("nothing is left to train: every level of the ladder is done")
-    with _stop_on_signals() as stop, _quiet_writer_threads():
-        while (rung := ladder.rung()) and not stop.wanted:
-            plan = make_plan(rung.level, options, rung.goal)
-            run = RunDirectory.open(rung.path)
-            run.write_config(resolved_config(rung.level))
-            run.write_meta(_facts(rung.level, options))
-
-            def begin(training: TrainingRun, begun: bool = rung.begun) -> None:
-                if begun:
-                    training.resume()
-                else:
-                    ladder.teach(training.population)
-
-            training = _live(rung.level, plan, run, options, stop, begin)
-            if not stop.wanted:
-                ladder.leave(Outcome(training.population.env_steps, training.score, training.mastered))
-    _say_what_next(ladder.path, ladder.newest(), stop)
-    return DONE
-
-
-def _describe_ladder(levels: Sequence[Level], options: argparse.Namespace) -> str:
-    total = options.total_steps or sum(level.training.total_steps for level in levels)
-    rungs = [with_budget(level, steps) for level, steps in zip(levels, share_out(levels, total), strict=True)]
-    plans = [describe(level, make_plan(level, options), options.device, None) for level in rungs]
-    rule = f"a level is left at {options.mastery or MASTERY:.0%} of its limit, or when its steps are used up"
-    return "\n\n".join([*plans, f"{'ladder':9} {total:,} steps in all; {rule}"])
+    missing = climb(ladder, wishes, stop)
+    say_what_next(ladder.path, ladder.newest(), stop.wanted)
+    return FAILED if missing else DONE
 
 
 def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
+    asked = _overrides(options)
     if resumed:
-        return load_task(resumed / "config.yaml", _overrides(options))
+        config = resumed / CONFIG_NAME
+        task = load_task(config, asked, print)
+        refuse_changes(load_task(config), task, resumed)
+        return task
     if options.gym is not None:
-        return load_gym_task(options.gym, options.level, _overrides(options))
-    return load_task(options.level or "2", _overrides(options))
+        return load_gym_task(options.gym, options.level, asked, print)
+    return load_task(options.level or "2", asked, print)
 
 
-def _taught(path: Path) -> checkpoint.Checkpoint:
-    if not (path / checkpoint.MANIFEST).is_file():
-        got = f"a folder without {checkpoint.MANIFEST}" if path.is_dir() else "nothing there"
-        raise ConfigError([f"--load {path}: expected a checkpoint, as RUN/checkpoints/step_001000000, got {got}"])
-    return checkpoint.load(path)
+def _teacher(options: argparse.Namespace, resumed: Path | None, kept: Mapping[str, Any]) -> Path | None:
+    """The checkpoint that a run begins with the weights of: asked for, or of a run that saved none of its own yet."""
+    if resumed is None:
+        return options.load
+    begun = checkpoint.checkpoints_in(resumed / "checkpoints")
+    return Path(kept["load"]) if isinstance(kept.get("load"), str) and not begun else None
 
 
-def _overrides(options: argparse.Namespace, budget: bool = True) -> dict[str, Any]:
-    flags = {
-        "training.seed": options.seed,
-        "training.num_agents": options.num_agents,
-        "training.total_steps": options.total_steps if budget else None,
-    }
-    return dict(options.set) | {key: value for key, value in flags.items() if value is not None}
+def _overrides(options: argparse.Namespace, of_ladder: bool = False) -> dict[str, Any]:
+    """What is asked for by dotted keys; flags come last, and win. A ladder paces each of its levels by itself."""
+    flags = {"training.seed": options.seed, "training.num_agents": options.num_agents}
+    if not of_ladder:
+        flags |= {"training.total_steps": options.total_steps, "evaluation.every": options.evaluate_every}
+    flags = {key: value for key, value in flags.items() if value is not None}
+    return {key: value for key, value in options.set if key not in flags} | flags
 
 
-def make_plan(task: Task, options: argparse.Namespace, goal: float | None = None) -> Plan:
-    """Pace a run by its task and the flags; it ends before that where it reaches the goal."""
-    total = task.training.total_steps
-    every = options.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    return Plan(total, every, options.evaluate_every or task.evaluation.every, goal)
+def _wishes(options: argparse.Namespace, kept: Mapping[str, Any]) -> Wishes:
+    """What is asked for now, or was when the run began."""
+    every = kept.get("checkpoint_every")
+    before = every if type(every) is int and every > 0 else None
+    return Wishes(options.device, options.plain, options.checkpoint_every or before)
 
 
-def _new_run(task: Task, options: argparse.Namespace) -> RunDirectory:
+def _new_run(task: Task, options: argparse.Namespace, wishes: Wishes) -> RunDirectory:
     run = RunDirectory.create(options.runs_dir, f"{task.id}_{task.name}", task.training.seed, options.run_name)
-    run.write_config(resolved_config(task))
-    run.write_meta(_facts(task, options))
+    write_about(run, task, wishes, load=options.load and str(options.load.resolve()))
     return run
 
 
-def _facts(task: Task, options: argparse.Namespace) -> dict[str, object]:
-    return describe_machine(level=task.id, seed=task.training.seed, device=str(options.device))
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[StopRequest]:
-    """The first Ctrl-C (or SIGTERM) asks the run to save and stop, the second stops it."""
-    stop = StopRequest()
-
-    def on_signal(signum: int, _frame: object) -> None:
-        if stop.wanted:
-            raise KeyboardInterrupt
-        stop.wanted = True
-        os.write(2, b"\nsaving and stopping; once more stops at once\n")
-
-    former = {signum: signal.signal(signum, on_signal) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for signum, handler in former.items():
-            signal.signal(signum, handler)
-
-
-@contextmanager
-def _quiet_writer_threads() -> Iterator[None]:
-    """TensorBoard writes in a thread of its own, whose failure to write is told in one line, not in a traceback too."""
-    former = threading.excepthook
-    threading.excepthook = lambda failure: None if issubclass(failure.exc_type, OSError) else former(failure)
-    try:
-        yield
-    finally:
-        threading.excepthook = former
-
-
-def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None) -> str:
-    """The plan of a run, for a person."""
-    training = task.training
-    lines = {
-        "level": f"{task.id} {task.name}: {task.description}",
-        "run": f"goes on with {resumed}" if resumed else "a new one",
-        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
-        "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
-        f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
-        "network": task.network.kind,
-        "learning": f"{training.mode.kind}, windows of {training.seq_len}",
-    }
-    return "\n".join(f"{name:9} {text}" for name, text in lines.items())
-
-
-def _say_what_next(path: Path, newest: Path, stop: StopRequest) -> None:
-    """Say where a run, or the newest one of a ladder, lies, and what can be done with it."""
-    python = _python()
-    print(f"\nThe run lies in {path}")
-    if stop.wanted:
-        print(f"It was stopped and saved. Go on with it:  {python} -m townlet.train --resume {path}")
-        return
-    print(f"Look at its curves:     {newest / 'curves.png'}")
-    print(f"Evaluate it again:      {python} -m townlet.evaluate {newest} --episodes 512")
-    if newest == path:
-        print(f"Train it for longer:    {python} -m townlet.train --resume {path} --total-steps N")
-
-
-def _python() -> str:
-    """What starts this Python in a shell: `make train` does not enter the virtual environment that it runs in."""
-    here, found = Path(sys.executable), shutil.which("python")
-    if found and Path(found).absolute().parent == here.parent:
-        return "python"
-    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_process(main, printing=False))

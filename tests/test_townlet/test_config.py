@@ -1,12 +1,13 @@
 """Levels: the shipped ones are right, and each mistake of meaning is told with its file, line and key."""
 
+import math
 from pathlib import Path
 
 import pytest
 import yaml
 
 from townlet.commands import cli
-from townlet.config import GymTask, Level, Training, load_level, load_task
+from townlet.config import GymTask, Level, Training, load_gym_task, load_level, load_task, resolved_config
 from townlet.level.file import find_level, shipped_levels
 
 PATHS = shipped_levels()
@@ -248,11 +249,6 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "training: {double_q: true}",
         ["2: training.double_q: expected false without a target network (target_every, target_rate), got true"],
     ),
-    "minibatches that do not divide the agents": (
-        "2",
-        "training: {num_agents: 10, mode: {minibatches: 4}}",
-        ["2: training.mode.minibatches: expected a divisor of num_agents, 10, got 4"],
-    ),
     "a tape too short for a window and its burn-in": (
         "2-reference",
         "training: {num_agents: 10, mode: {capacity: 139, burn_in: 4}}",  # 8 + 4 + 2 for each of 10 agents
@@ -323,7 +319,6 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
             "8: layout: expected at most 4032 maps in all, for 2 placed on 64 cells, got 5000 + 512",
             "9: affordances.Job.hours: expected an hour below 12, then another of at most 12, got [8, 13]",
             "11: training.double_q: expected false without a target network (target_every, target_rate), got true",
-            "11: training.mode.minibatches: expected a divisor of num_agents, 6, got 4",
             "12: training.exploration.action_weights.INTERACT: expected one of UP, LEFT, got 'INTERACT'",
             "12: training.exploration.action_weights.WAIT: expected one of UP, LEFT, got 'WAIT'",
         ],
@@ -409,3 +404,32 @@ def test_yardsticks_stay_with_the_world_that_they_were_measured_in(tmp_path):
     }
     assert yardsticks("", max_steps=100) == {} and yardsticks("", **{"training.seed": 7}) == known
     assert all(load_level(path).yardsticks for path in shipped_levels().values())
+
+
+@pytest.mark.parametrize("reference", [*PATHS, "memory-length"])
+def test_a_task_that_is_written_is_read_back_as_it_was(reference: str, tmp_path: Path) -> None:
+    task = load_task(reference)
+    (tmp_path / "config.yaml").write_text(resolved_config(task))
+    assert load_task(tmp_path / "config.yaml") == task
+
+
+@pytest.mark.parametrize("text", ["1e5", "1_000", "0x10", "null", "true", "2026-01-01"])
+def test_an_id_that_yaml_reads_as_something_else_stays_a_text(text: str, tmp_path: Path) -> None:
+    (tmp_path / "level.yaml").write_text(f"extends: {PATHS['0']}\nid: '{text}'\nname: '{text}'\n")
+    level = load_task(tmp_path / "level.yaml")
+    (tmp_path / "config.yaml").write_text(resolved_config(level))
+    assert (level.id, level.name) == (text, text) and load_task(tmp_path / "config.yaml") == level
+
+
+def test_options_of_an_environment_keep_their_types(tmp_path: Path) -> None:
+    options = {"a": "'1e5'", "b": "1e5", "c": "' 2'", "d": "'1:30'", "e": "['~', {'2': .inf}]", "f": "1.0"}
+    task = load_gym_task("module:Ünï😀-v0", overrides={f"gym_options.{name}": text for name, text in options.items()})
+    (tmp_path / "config.yaml").write_text(resolved_config(task))
+    again = load_task(tmp_path / "config.yaml")
+    assert isinstance(again, GymTask) and again.gym == "module:Ünï😀-v0"
+    expected = {"a": "1e5", "b": 1e5, "c": " 2", "d": "1:30", "e": ["~", {"2": math.inf}], "f": 1.0}
+    assert repr(again.gym_options) == repr(expected)
+
+
+def test_the_environment_that_is_named_wins_over_the_key() -> None:
+    assert load_gym_task("CartPole-v1", overrides={"gym": "Acrobot-v1", "id": "mine"}).gym == "CartPole-v1"

@@ -15,6 +15,7 @@ from townlet.config import load_level
 from townlet.environment.types import Difficulty
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.replay.cuts import each_cut, every_step, last_of_each
 
 pytestmark = [
     pytest.mark.gpu,
@@ -25,6 +26,8 @@ PRIORITY = {"exponent": 0.9, "importance": 0.6, "largest": 0.9}
 KINDS = {
     "fresh": ("2", {}),
     "fresh and curious": ("2", {"training.curiosity": CURIOSITY}),
+    "fresh and often cut off": ("2", {"max_steps": 5}),
+    "fresh and curious, cut off once a window": ("2", {"training.curiosity": CURIOSITY, "max_steps": 8}),
     "fresh by stages": ("2-adversarial", {}),
     "replay": ("2-reference", {}),
     "replay of priorities": ("2-reference", {"training.mode.priority": PRIORITY}),
@@ -126,11 +129,12 @@ def test_a_captured_step_of_a_compiled_world_is_a_plain_one():
 
 
 def batches(number):
-    """Windows of every kind: two sizes, with and without resets, with a burn-in."""
+    """Windows of every kind: two sizes, with and without resets, with a burn-in, with steps that were cut off."""
     reset = torch.zeros(4, 6, dtype=torch.bool)
     reset[1, 2] = reset[3, 0] = True
-    kinds = [{}, {"reset": reset}, {"batch": 3}, {"burn_in": 2}]
-    return [on_gpu(random_batch(seed=seed, **kinds[seed % 4])) for seed in range(number)]
+    cut = {"reset": reset, "cut": reset[:, 1:], "cut_values": torch.arange(20.0).view(4, 5)}
+    kinds = [{}, {"reset": reset}, {"batch": 3}, {"burn_in": 2}, cut]
+    return [on_gpu(random_batch(seed=seed, **kinds[seed % 5])) for seed in range(number)]
 
 
 def both(**training):
@@ -244,6 +248,21 @@ def test_a_run_goes_on_on_the_other_device(kind, tmp_path):
         assert then.learner.updates > first.learner.updates
         assert all(part.isfinite().all() for part in then.network.state_dict().values())
         first = then
+
+
+@pytest.mark.parametrize(
+    ("kind", "pick"),
+    [("fresh and often cut off", every_step), ("fresh and curious, cut off once a window", last_of_each)],
+)
+def test_what_cut_steps_led_to_is_worked_out_in_shapes_that_do_not_depend_on_them(kind, pick):
+    population = make_population(kind)
+    assert population._learning.pick is pick
+    for _ in range(12):
+        population.step()
+    buffer, newest = population.buffer, population.buffer.newest_sequences(8)
+    few, fixed = (population.learner.prepare(newest, buffer.cut_steps(8, one)) for one in (each_cut, pick))
+    assert few.cut.any() and torch.equal(few.cut, fixed.cut) and torch.equal(few.valid, fixed.valid)
+    assert_close(few.cut_values[few.cut], fixed.cut_values[few.cut])
 
 
 @pytest.mark.parametrize("kind", ["fresh", "replay"])

@@ -26,9 +26,9 @@ class Interface(NamedTuple):
     vocabulary: tuple[str, ...]
 
     @classmethod
-    def of(cls, level: Level) -> "Interface":
+    def of(cls, level: Level, layout: ObservationLayout) -> "Interface":
         """Name what agents observe in a level: part and meter, affordance, or place in the part."""
-        layout, places = ObservationLayout.of(level), tuple(level.affordances)
+        places = tuple(level.affordances)
         named: dict[str, tuple[str, ...]] = {
             "meters": level.present_meters,
             "underfoot": (*places, "nothing"),

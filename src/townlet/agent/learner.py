@@ -13,7 +13,7 @@ from townlet.agent.optimizers import DeviceAdam, HostAdam
 from townlet.capture import Captured
 from townlet.config import Training
 from townlet.masking import masked_max
-from townlet.sequences import Hidden, SequenceBatch
+from townlet.sequences import CutSteps, Hidden, SequenceBatch
 
 
 class Update(NamedTuple):
@@ -32,7 +32,7 @@ class QLearner:
     """
 
     def __init__(self, network: QNetwork, training: Training, capture: bool | None = None) -> None:
-        self.network, self.training = network, training
+        self.network, self.training, self.loss = network, training, losses.make_loss(training)
         device = next(network.parameters()).device
         has_target = training.target_every or training.target_rate
         # `to` lays the copied weights of a cell side by side again, as CUDA's kernels want them.
@@ -55,11 +55,24 @@ class QLearner:
         """Why gradient steps that should be captured are not; None where they are, or need not be."""
         return self._captured.failure if self._captured else None
 
-    def prepare(self, windows: SequenceBatch) -> SequenceBatch:
-        """Work out what no update changes, once for all updates from these windows."""
+    def prepare(self, windows: SequenceBatch, cut: CutSteps | None = None) -> SequenceBatch:
+        """Work out, once for all updates from these windows, what none of them changes.
+
+        Steps that a time limit `cut` off become steps to learn from: what they led to is valued by today's weights.
+        """
         hidden = self._memory_at_start(self.network, windows)
         read = self.network.read_beside(windows.observations, hidden, windows.reset)
-        return windows._replace(beside=read)
+        windows = windows._replace(beside=read)
+        return windows if cut is None else self._with_cut_steps(windows, cut)
+
+    @torch.no_grad()
+    def _with_cut_steps(self, windows: SequenceBatch, cut: CutSteps) -> SequenceBatch:
+        online = self._unroll(self.network, cut.alone)
+        target = online if self.target is None else self._unroll(self.target, cut.alone)
+        found = self._next_values(cut.alone, online, target).squeeze(1)  # [some]
+        values = torch.zeros_like(windows.rewards).flatten().index_copy(0, cut.place, found)
+        values = values.view_as(windows.rewards)  # [num_agents, seq_len]
+        return windows._replace(valid=windows.valid | cut.cut, cut=cut.cut, cut_values=values)
 
     def update(self, batch: SequenceBatch) -> Update:
         """Take one gradient step.
@@ -75,7 +88,7 @@ class QLearner:
     def _descend(self, batch: SequenceBatch) -> Update:
         error, q = self.td_error(batch)
         valid = batch.valid[:, batch.burn_in :]
-        loss = losses.masked_mean(losses.elementwise_loss(error, self.training.huber_delta), valid, batch.weights)
+        loss = losses.masked_mean(self.loss(error), valid, batch.weights)
         grad_norm = self._take_gradient(loss)
         self.optimizer.step_if_finite(loss.detach(), grad_norm)
         error, ones = error.detach(), torch.ones_like(batch.weights)
@@ -111,7 +124,21 @@ class QLearner:
         return returns - q, q
 
     def _returns(self, batch: SequenceBatch, online: Tensor, target: Tensor) -> Tensor:
-        """Targets of all steps, [batch, seq_len], from Q-values one index later under that observation's mask."""
+        """Targets of all steps, [batch, seq_len]."""
+        training, start = self.training, batch.burn_in
+        next_values = self._next_values(batch, online, target)
+        if batch.cut is not None and batch.cut_values is not None:
+            next_values = torch.where(batch.cut[:, start:], batch.cut_values[:, start:], next_values)
+        rewards = training.reward_scale * batch.rewards[:, start:]
+        steps = (rewards, next_values, batch.terminated[:, start:], continuing(batch))
+        if training.n_step > 1:
+            returns = losses.n_step_returns(*steps, training.gamma, training.n_step)
+        else:
+            returns = losses.lambda_returns(*steps, training.gamma, training.trace_decay)
+        return losses.rescale(returns) if training.value_rescaling else returns
+
+    def _next_values(self, batch: SequenceBatch, online: Tensor, target: Tensor) -> Tensor:
+        """What comes after each step is worth, [batch, seq_len], by Q one index later under that observation's mask."""
         training, start = self.training, batch.burn_in
         mask = batch.action_mask[:, start + 1 :]
         if training.double_q:
@@ -120,13 +147,7 @@ class QLearner:
             next_values = masked_max(target[:, 1:], mask)
         if training.value_rescaling:
             next_values = losses.unscale(next_values)
-        rewards = training.reward_scale * batch.rewards[:, start:]
-        steps = (rewards, next_values, batch.terminated[:, start:], continuing(batch))
-        if training.n_step > 1:
-            returns = losses.n_step_returns(*steps, training.gamma, training.n_step)
-        else:
-            returns = losses.lambda_returns(*steps, training.gamma, training.trace_decay)
-        return losses.rescale(returns) if training.value_rescaling else returns
+        return next_values
 
     def _unroll(self, network: QNetwork, batch: SequenceBatch) -> Tensor:
         """Q-values of one network over the window, from the memory at its start and a burn-in without gradient."""

@@ -4,9 +4,13 @@ Index t of `next_values` is the value of the state after step t; `valid` marks s
 whose successor step is in the window and in the same episode.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
+from townlet.config import Training
 from townlet.masking import masked_argmax
 
 
@@ -68,6 +72,11 @@ def unscale(values: Tensor) -> Tensor:
     root = (1.0 + 4.0 * RESCALING_EPSILON * (values.abs() + 1.0 + RESCALING_EPSILON)).sqrt()
     excess = 2.0 * values.abs() / (root + 1.0 + 2.0 * RESCALING_EPSILON)
     return values.sign() * excess * (excess + 2.0)
+
+
+def make_loss(training: Training) -> Callable[[Tensor], Tensor]:
+    """Choose the loss of each TD error that a task names."""
+    return partial(elementwise_loss, huber_delta=training.huber_delta)
 
 
 def elementwise_loss(error: Tensor, huber_delta: float | None) -> Tensor:

@@ -7,6 +7,7 @@ from townlet.bench.memory import command as memory
 from townlet.bench.scale import command as scale
 from townlet.bench.speed import env, gpu, learner, train
 from townlet.screen.command_line import run_word
+from townlet.screen.process import run_as_process
 
 USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
 
@@ -36,4 +37,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_process(main))

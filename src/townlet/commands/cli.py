@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
 from townlet.commands import check_env, compare, levels, novelty, schema, transfer, validate
 from townlet.config import ConfigError
 from townlet.screen.command_line import FAILED, WRONG_USE, run_word
+from townlet.screen.process import run_as_process
 
 USAGE = """usage: townlet COMMAND ...
 
@@ -40,8 +42,10 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    """Run a command; returns its exit code. Without `arguments` it is the one that this process was started as."""
+    if arguments is None:
+        return run_as_process(partial(main, sys.argv[1:]), printing=sys.argv[1:2] != ["train"])
+    words = list(arguments)
     try:
         return run_word(words, COMMANDS, USAGE, "townlet", "townlet --help")
     except ConfigError as error:

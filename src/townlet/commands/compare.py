@@ -15,7 +15,7 @@ from townlet.config import Score, Task, load_task
 from townlet.run.curves import draw_comparison
 from townlet.run.metrics import MetricsStore
 from townlet.run.run_directory import RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, Parser, cannot_write, labelled
+from townlet.screen.command_line import DONE, FAILED, Parser, cannot_write, labelled, named_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,13 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "runs", nargs="+", type=labelled, metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
+        "--out", type=named_path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
     )
     parser.add_argument("--title", default="", help="its title")
     parser.add_argument(
         "--by", nargs="+", choices=("steps", "seconds"), default=["steps", "seconds"], help="against what"
     )
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     stores: dict[str, list[MetricsStore]] = {}
     tasks: list[Task] = []
@@ -77,14 +77,14 @@ def _last_scores(stores: Mapping[str, Sequence[MetricsStore]], score: Score) -> 
     heads = ("runs", "seeds", f"greedy {score.word}", "95% interval", "each seed", "steps", "minutes")
     table = Table(*heads, box=None, padding=(0, 2, 0, 0), header_style="dim")
     for label, runs in stores.items():
-        last = [run.evaluations()[-1] for run in runs if run.evaluations()]
+        last = [found[-1] for run in runs if (found := run.scores(score.key))]
         if not last:
             continue
-        scores = [float(one[score.key]) for one in last]
+        scores = [one.score for one in last]
         mean, low, high = bootstrap_interval(scores)
         each = " ".join(f"{one:.4g}" for one in scores)
-        minutes = sum(one["elapsed"] for one in last) / len(last) / 60.0
-        steps = f"{max(one['step'] for one in last):,}"
+        minutes = sum(one.elapsed for one in last) / len(last) / 60.0
+        steps = f"{max(one.step for one in last):,}"
         interval = f"{low:.4g} to {high:.4g}" if len(last) > 1 else "-"  # one seed says nothing of others
         table.add_row(Text(label), str(len(last)), f"{mean:.4g}", interval, each, steps, f"{minutes:.1f}")
     return table

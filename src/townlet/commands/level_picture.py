@@ -2,27 +2,22 @@
 
 import string
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Column, Table
 from rich.text import Text
 
-from townlet.config import Adversarial, Affordance, FeedForward, Level, Recurrent, Stage
+from townlet.config import Adversarial, Affordance, FeedForward, Level, Potential, Recurrent, Stage
+from townlet.environment.observation import lay_out
 from townlet.environment.tables import draw_places
-from townlet.environment.types import ObservationLayout
 from townlet.screen.facts import format_count
 
 NARROW = 80  # columns: a map that leaves no room for gaps between its cells is drawn without
-SEEN = {  # what the parts of an observation hold
-    "window": "cells around the agent, row by row: 1 where something stands",
-    "position": "where the agent is",
-    "offsets": "how far each kind of place lies to the right and below",
+ALWAYS_SEEN = {
     "meters": "the meters, in the order above",
     "underfoot": "which kind of place the agent stands on, the last for none",
-    "clock": "sine and cosine of the time of day",
-    "progress": "how much of the interaction is done",
-    "age": "share of the longest life lived",
 }
 
 
@@ -42,7 +37,7 @@ def summary(level: Level) -> str:
     """Tell a level's size in one line."""
     counts = {"place": len(level.placed_affordances), "meter": len(level.present_meters), "action": len(level.actions)}
     told = [_count(count, word) for word, count in counts.items()]
-    seen = _count(ObservationLayout.of(level).obs_dim, "number")
+    seen = _count(lay_out(level).obs_dim, "number")
     return ", ".join([f"{level.grid.width}x{level.grid.height} {level.layout.kind}", *told, f"{seen} seen"])
 
 
@@ -61,7 +56,7 @@ def level_picture(level: Level, map_number: int = 0) -> Group:
         *_section(kind, draw_map(level, cells)),
         *_section("places", _places(level, signs)),
         *_section("meters", _meters(level)),
-        *_section(f"observation, {ObservationLayout.of(level).obs_dim} numbers", _observation(level)),
+        *_section(f"observation, {lay_out(level).obs_dim} numbers", _observation(level)),
         *_section("reward, the sum of", _rows(_reward(level))),
         *_section("agents", _rows(_agents(level))),
     )
@@ -171,14 +166,15 @@ def _consequences(level: Level, name: str) -> list[str]:
 
 def _sights(level: Level) -> list[str]:
     """What is seen beside the meters and the place underfoot, in few words."""
-    window, layout = level.observation.window, ObservationLayout.of(level)
+    window, layout = level.observation.window, lay_out(level)
     words = {"window": f"{window}x{window} cells", "offsets": "all places"}
     return [words.get(part, part) for part in layout.slices if part not in ("meters", "underfoot")] or ["-"]
 
 
 def _observation(level: Level) -> Table:
-    layout, seen = ObservationLayout.of(level), level.observation
-    words = SEEN | {"window": f"{seen.window}x{seen.window} {SEEN['window']}"}
+    layout, seen = lay_out(level), level.observation
+    words = ALWAYS_SEEN | {part: field.description or "" for part, field in type(seen).model_fields.items()}
+    words["window"] = f"{seen.window}x{seen.window} {words['window']}"
     words["position"] += ", one number a cell" if seen.position == "one_hot" else ": x and y in shares of the map"
     table = _table("part", "width", "what it holds")
     for part in layout.slices:
@@ -188,21 +184,17 @@ def _observation(level: Level) -> Table:
 
 def _reward(level: Level) -> dict[str, str]:
     """The reward's terms that are not 0, by name."""
-    terms, told = level.reward, dict[str, str]()
-    if terms.alive:
-        told["alive"] = f"{terms.alive:+g} for each tick lived"
-    if terms.death:
-        told["death"] = f"{terms.death:+g}"
-    if terms.milestones:
-        told["milestones"] = ", ".join(f"{one.value:+g} every {one.every} ticks" for one in terms.milestones)
-    if terms.wellbeing:
-        told["wellbeing"] = f"each tick, times the meter: {_changes(level, terms.wellbeing)}"
-    if terms.interaction:
-        told["interaction"] = f"times what an interaction changes: {_changes(level, terms.interaction)}"
-    if terms.potential:
-        weights = [_weight(name, one.weight, one.full) for name, one in terms.potential.meters.items()]
-        told["potential"] = f"{terms.potential.scale:g} times what meters are fuller, weighed: {', '.join(weights)}"
-    return told
+    words = {name: field.description or "" for name, field in type(level.reward).model_fields.items()}
+    return {name: _term(level, term, words[name]) for name, term in level.reward if term}
+
+
+def _term(level: Level, term: Any, words: str) -> str:
+    if isinstance(term, Potential):
+        weights = [_weight(name, one.weight, one.full) for name, one in term.meters.items()]
+        return f"{term.scale:g} {words}: {', '.join(weights)}"
+    if isinstance(term, tuple):
+        return ", ".join(f"{one.value:+g} every {one.every} ticks" for one in term)  # milestones
+    return f"{words}: {_changes(level, term)}" if isinstance(term, dict) else f"{term:+g} {words}"
 
 
 def _weight(name: str, weight: float, full: float) -> str:

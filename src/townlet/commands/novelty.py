@@ -15,10 +15,21 @@ from townlet.evaluate import find_checkpoint, trained_network
 from townlet.exploration.curiosity import make_curiosity
 from townlet.exploration.rnd import RandomNetworkDistillation
 from townlet.population.evaluation import GreedyPolicy
-from townlet.run import checkpoint
 from townlet.run.curves import save
 from townlet.run.run_directory import RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, whole
+from townlet.run.saving import checkpoint
+from townlet.run.saving.saved import fitting
+from townlet.screen.command_line import (
+    DONE,
+    FAILED,
+    WRONG_USE,
+    Parser,
+    cannot_write,
+    device_named,
+    named,
+    named_path,
+    whole,
+)
 
 LIVES, STEPS = 64, 100  # agents whose states are put into each cell, and the steps that they live before that
 
@@ -26,12 +37,16 @@ LIVES, STEPS = 64, 100  # agents whose states are put into each cell, and the st
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = Parser(prog="townlet novelty", description="Draw how new each cell of a town is to a curious agent.")
-    parser.add_argument("run", metavar="RUN", help="a run's folder or name, or latest")
-    parser.add_argument("--out", type=Path, default=Path("novelty.png"), help="the picture (default: novelty.png)")
+    parser.add_argument("run", type=named, metavar="RUN", help="a run's folder or name, or latest")
+    parser.add_argument(
+        "--out", type=named_path, default=Path("novelty.png"), help="the picture (default: novelty.png)"
+    )
     parser.add_argument("--map", type=whole, default=0, help="which of the level's training maps (default: 0)")
-    parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
+    parser.add_argument(
+        "--checkpoint", type=named, default="latest", help="latest, best, or a checkpoint's name (default: latest)"
+    )
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     try:
         run = resolve_run(options.run, options.runs_dir)
@@ -42,8 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         curiosity = make_curiosity(level, env)
         if not isinstance(curiosity, RandomNetworkDistillation):
             raise RunError(f"{run}: expected a curious run, got one with training.curiosity null")
-        found = find_checkpoint(run / "checkpoints", options.checkpoint)
-        curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})
+        found = find_checkpoint(run, level, options.checkpoint)
+        with fitting(found):
+            curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})
         new = novelty_map(env, trained_network(level, found, options.device), curiosity, options.map)
         draw_novelty(new, env, options.map, f"Level {level.id}, {found.path.name}: map {options.map}", options.out)
     except ConfigError as error:

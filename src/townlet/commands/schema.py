@@ -1,16 +1,15 @@
 """`townlet schema`: the JSON Schema of level files, for editors."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from townlet.level.schema import schema_text
-from townlet.screen.command_line import DONE, Parser, cannot_write
+from townlet.screen.command_line import DONE, Parser, cannot_write, named_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the JSON Schema of level files, for editors."""
     parser = Parser(prog="townlet schema", description="Print the JSON Schema of level files, for editors.")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write it there")
+    parser.add_argument("--out", type=named_path, metavar="FILE", help="write it there")
     options = parser.parse_args(arguments)
     if options.out is None:
         print(schema_text(), end="")

@@ -19,9 +19,22 @@ from townlet.environment.types import WorldError
 from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, trained_network
 from townlet.level.file import NOT_THE_WORLD, shipped_levels
 from townlet.population.evaluation import evaluate
-from townlet.run.checkpoint import CheckpointError
 from townlet.run.run_directory import RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, labelled, positive
+from townlet.run.saving.checkpoint import CheckpointError
+from townlet.screen.command_line import (
+    DONE,
+    FAILED,
+    WRONG_USE,
+    Parser,
+    cannot_write,
+    device_named,
+    labelled,
+    named,
+    named_list,
+    named_path,
+    positive,
+)
+from townlet.screen.process import run_as_process
 
 HOME = "*"  # marks the level that an agent learned in
 
@@ -102,13 +115,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "runs", nargs="+", type=labelled, metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing"
     )
-    parser.add_argument("--levels", help="ids, names or files with commas between (default: every shipped world)")
+    parser.add_argument(
+        "--levels", type=named_list, help="ids, names or files with commas between (default: every shipped world)"
+    )
     parser.add_argument("--episodes", type=positive, default=512, help="of each agent in each level (default: 512)")
-    parser.add_argument("--checkpoint", default="latest", help="latest, best, or a checkpoint's name (default: latest)")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write scores and intervals there")
+    parser.add_argument(
+        "--checkpoint", type=named, default="latest", help="latest, best, or a checkpoint's name (default: latest)"
+    )
+    parser.add_argument("--markdown", type=named_path, metavar="FILE", help="write the table there")
+    parser.add_argument("--json", type=named_path, metavar="FILE", help="write scores and intervals there")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     try:
         table = _measure(options)
@@ -129,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: Namespace) -> TransferTable:
-    names = options.levels.split(",") if options.levels else shipped_worlds()
+    names = options.levels or shipped_worlds()
     levels, agents, rows = [load_task(name) for name in names], _load_agents(options), dict[str, list[Cell]]()
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
@@ -143,10 +160,14 @@ def _measure(options: Namespace) -> TransferTable:
 
 
 def shipped_worlds() -> list[str]:
-    """Return the ids of the shipped levels, of those that share a world the first."""
+    """Return the ids of the shipped levels, of those that share a world the first; broken ones are told of."""
     found: dict[str, Level] = {}
     for name, path in shipped_levels().items():
-        level = load_level(path)
+        try:
+            level = load_level(path)
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+            continue
         if all(_world(level) != _world(other) for other in found.values()):
             found[name] = level
     return list(found)
@@ -161,7 +182,7 @@ def _load_agents(options: Namespace) -> dict[str, list[Agent]]:
     for label, reference in options.runs:
         run = resolve_run(reference, options.runs_dir)
         learned = load_task(run / "config.yaml")
-        found = find_checkpoint(run / "checkpoints", options.checkpoint)
+        found = find_checkpoint(run, learned, options.checkpoint)
         seeds = agents.setdefault(label or run.name, [])
         if seeds and seeds[0].learned.id != learned.id:
             expected = f"runs of one level, {seeds[0].learned.id}"
@@ -197,4 +218,4 @@ def _show(table: TransferTable) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_as_process(main))

@@ -1,13 +1,17 @@
 """Which environment a task has: the one place that knows."""
 
+from contextlib import closing
 from typing import Literal
 
 import torch
 
 from townlet.config import GymTask, Level, Task
+from townlet.environment.gym.making import registered
 from townlet.environment.gym.world import GymEnvironment
 from townlet.environment.types import Environment
 from townlet.environment.vectorized_env import VectorizedEnv, repays_compiling
+
+AGENTS_IN_A_TRIAL, STEPS_OF_A_TRIAL = 2, 10  # two: some environments can be made once alone
 
 
 def make_env(
@@ -32,9 +36,30 @@ def make_env(
 
 
 def check_env(task: Task) -> None:
-    """Raise ConfigError where a task's environment cannot be made; the town's always can."""
+    """Make a task's environment, live some steps in it, and close it; the town's needs no such trial.
+
+    Raises ConfigError where it cannot be made, and WorldError where it hands out what agents cannot live with.
+    """
     if isinstance(task, GymTask):
-        make_env(task, 1).close()
+        try_out(make_env(task, min(task.training.num_agents, AGENTS_IN_A_TRIAL)))
+
+
+def try_out(env: Environment) -> None:
+    """Live some steps in an environment by random actions, and close it. Raises WorldError."""
+    with closing(env):
+        observation, stream = env.reset(), torch.Generator().manual_seed(0)
+        for _ in range(STEPS_OF_A_TRIAL):
+            mask = observation.action_mask.cpu()
+            actions = torch.rand(mask.shape, generator=stream).masked_fill(~mask, -1.0).argmax(dim=1)
+            observation = env.step(actions.to(env.device)).observation
+
+
+def limit_of(task: Task) -> int | None:
+    """Return the steps after which an episode is cut off at the latest, None where nobody knows. Raises ConfigError."""
+    if not isinstance(task, GymTask) or task.max_steps:
+        return task.max_steps
+    limit = task.gym_options.get("max_episode_steps", registered(task.gym).max_episode_steps)
+    return limit if isinstance(limit, int) and limit > 0 else None
 
 
 def compiles_for(task: Task, steps: int) -> bool:

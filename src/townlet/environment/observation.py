@@ -1,73 +1,68 @@
 """What an agent sees of the town, and the mask of what it may do."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from townlet.config import Level
-from townlet.environment.rules import Underfoot, can_interact, can_move, look_up
+from townlet.environment.rules import Underfoot, can_act, look_up
 from townlet.environment.tables import Tables
-from townlet.environment.types import EnvState, Observation
+from townlet.environment.types import EnvState, Observation, ObservationLayout
 
-SIGNED = ("offsets", "clock")  # parts whose features lie in [-1, 1]; those of all others lie in [0, 1]
+
+class Part(NamedTuple):
+    """One part of an observation: a row of `PARTS`."""
+
+    width: Callable[[Level], int]  # how many numbers; 0 where the level has it not
+    encode: Callable[[Level, Tables, EnvState, Underfoot], Tensor]  # [num_agents, width] float32, where it has it
+    signed: bool = False  # whether they lie in [-1, 1], else in [0, 1]
+
+
+def lay_out(level: Level) -> ObservationLayout:
+    """Lay out the observation of a level, in the order in which `observe` writes it."""
+    slices, start = {}, 0
+    for name, part in PARTS.items():
+        if width := part.width(level):
+            slices[name] = slice(start, start + width)
+            start += width
+    return ObservationLayout(slices, level.observation.window, (level.grid.width, level.grid.height))
 
 
 def observe(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Observation:
     """Encode the state of all agents and mask what they may not do; `underfoot` is where that state has them."""
-    parts = [part for part in _features(level, tables, state, underfoot) if part is not None]
+    parts = [part.encode(level, tables, state, underfoot) for part in PARTS.values() if part.width(level)]
     return Observation(torch.cat(parts, dim=1), action_mask(level, tables, state, underfoot))
 
 
 def action_mask(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
     """What each agent may do, [num_agents, num_actions] bool: stay on the grid, use what is open and can be paid."""
-    columns = []
-    for action in level.actions:
-        if action == "WAIT":
-            columns.append(torch.ones_like(state.x, dtype=torch.bool))
-        elif action == "INTERACT":
-            columns.append(can_interact(level, tables, state.tick, state.meters, underfoot))
-        else:
-            columns.append(can_move(level, state, action))
-    # Column after column, as bytes: bools, and what is stored row by row, would be stored one by one. Stacked before
-    # they are bytes: bytes are stacked by a call of their own, which would part the step into several kernels.
-    return torch.stack([column.int() for column in columns]).to(torch.uint8).t().view(torch.bool)
+    columns = [can_act(level, tables, state, underfoot, action) for action in level.actions]
+    # Column after column, and integers until they are stacked: bools, and what is stored row by row, would be stored
+    # one by one. Compared, and not read as bools: no kernel for a GPU can be made of that.
+    return (torch.stack([column.int() for column in columns]) != 0).t()
 
 
-def _features(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> list[Tensor | None]:
-    """The parts of the observation, each [num_agents, width] float32, None where the level has it not."""
-    seen = level.observation
-    return [
-        _window(level, tables, underfoot.cell),
-        _position(level, state),
-        _offsets(level, tables, state) if seen.offsets else None,
-        state.meters.t(),
-        _one_hot(underfoot.affordance, len(level.affordances) + 1),
-        _clock(level, tables, state),
-        (state.progress / look_up(tables.ticks, underfoot.at)).unsqueeze(1) if seen.progress else None,
-        (state.tick / level.max_steps).unsqueeze(1) if seen.age else None,
-    ]
-
-
-def _one_hot(index: Tensor, width: int) -> Tensor:
-    return (index.unsqueeze(1) == torch.arange(width, dtype=index.dtype, device=index.device)).float()
-
-
-def _window(level: Level, tables: Tables, cell: Tensor) -> Tensor | None:
-    if level.observation.window is None:
-        return None
-    bit = tables.affordance_bits + torch.arange(level.observation.window**2, dtype=cell.dtype, device=cell.device)
+def _window(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
+    cell, size = underfoot.cell, level.observation.window or 0
+    bit = tables.affordance_bits + torch.arange(size**2, dtype=cell.dtype, device=cell.device)
     return ((cell.unsqueeze(1) >> bit) & 1).float()
 
 
-def _position(level: Level, state: EnvState) -> Tensor | None:
-    if level.observation.position is None:
-        return None
+def _position_width(level: Level) -> int:
+    one_hot = level.grid.width * level.grid.height
+    return {None: 0, "normalised": 2, "one_hot": one_hot}[level.observation.position]
+
+
+def _position(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
     if level.observation.position == "one_hot":
         return _one_hot(state.y * level.grid.width + state.x, level.grid.width * level.grid.height)
     x, y = state.x / max(level.grid.width - 1, 1), state.y / max(level.grid.height - 1, 1)
     return torch.stack([x, y], dim=1)
 
 
-def _offsets(level: Level, tables: Tables, state: EnvState) -> Tensor:
+def _offsets(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
     """How far each affordance lies to the right and below, in shares of the map; 0 and 0 where it is absent."""
     maps = state.map_index  # whole rows of the tables: single numbers would not be read side by side
     x, y = tables.place_x.view(tables.num_maps, -1)[maps], tables.place_y.view(tables.num_maps, -1)[maps]
@@ -77,7 +72,39 @@ def _offsets(level: Level, tables: Tables, state: EnvState) -> Tensor:
     return torch.cat([right * present, below * present], dim=1)
 
 
-def _clock(level: Level, tables: Tables, state: EnvState) -> Tensor | None:
-    if tables.clock is None or level.day_ticks is None:
-        return None
+def _meters(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
+    return state.meters.t()
+
+
+def _underfoot(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
+    return _one_hot(underfoot.affordance, len(level.affordances) + 1)
+
+
+def _clock(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
+    assert tables.clock is not None and level.day_ticks is not None
     return tables.clock[state.tick % level.day_ticks]
+
+
+def _progress(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
+    return (state.progress / look_up(tables.ticks, underfoot.at)).unsqueeze(1)
+
+
+def _age(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
+    return (state.tick / level.max_steps).unsqueeze(1)
+
+
+def _one_hot(index: Tensor, width: int) -> Tensor:
+    return (index.unsqueeze(1) == torch.arange(width, dtype=index.dtype, device=index.device)).float()
+
+
+# In the order in which they follow one another; what each holds is said in `level.parts.Observation`.
+PARTS = {
+    "window": Part(lambda level: (level.observation.window or 0) ** 2, _window),
+    "position": Part(_position_width, _position),
+    "offsets": Part(lambda level: 2 * len(level.affordances) * level.observation.offsets, _offsets, signed=True),
+    "meters": Part(lambda level: len(level.present_meters), _meters),
+    "underfoot": Part(lambda level: len(level.affordances) + 1, _underfoot),
+    "clock": Part(lambda level: 2 * level.observation.clock, _clock, signed=True),
+    "progress": Part(lambda level: int(level.observation.progress), _progress),
+    "age": Part(lambda level: int(level.observation.age), _age),
+}

@@ -62,6 +62,15 @@ def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficu
     return Tick(state, terminated, truncated, cause, found, before, after, meters, underfoot, completed)
 
 
+def can_act(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot, action: str) -> Tensor:
+    """Who may take an action, [num_agents] bool: stay on the grid, use what is open and can be paid, else anyone."""
+    if action in STEPS:
+        return can_move(level, state, action)
+    if action == "INTERACT":
+        return can_interact(level, tables, state.tick, state.meters, underfoot)
+    return torch.ones_like(state.x, dtype=torch.bool)
+
+
 def can_move(level: Level, state: EnvState, action: str) -> Tensor:
     """Where `action` stays on the grid, [num_agents] bool."""
     limits = {

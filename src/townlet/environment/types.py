@@ -7,8 +7,6 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from townlet.config import Level
-
 
 class WorldError(Exception):
     """An environment does what no agent can live with; one line: what was expected, what came, and for which agent."""
@@ -33,26 +31,6 @@ class ObservationLayout:
     def width(self, part: str) -> int:
         """Width of one part."""
         return self.slices[part].stop - self.slices[part].start
-
-    @classmethod
-    def of(cls, level: Level) -> "ObservationLayout":
-        """Lay out the observation of a level, in the order in which `observe` writes it."""
-        seen, grid, slices, start = level.observation, level.grid, {}, 0
-        widths = {
-            "window": (seen.window or 0) ** 2,
-            "position": {None: 0, "normalised": 2, "one_hot": grid.width * grid.height}[seen.position],
-            "offsets": 2 * len(level.affordances) if seen.offsets else 0,
-            "meters": len(level.present_meters),
-            "underfoot": len(level.affordances) + 1,
-            "clock": 2 if seen.clock else 0,
-            "progress": 1 if seen.progress else 0,
-            "age": 1 if seen.age else 0,
-        }
-        for name, width in widths.items():
-            if width:
-                slices[name] = slice(start, start + width)
-                start += width
-        return cls(slices, seen.window, (grid.width, grid.height))
 
 
 class Observation(NamedTuple):

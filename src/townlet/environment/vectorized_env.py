@@ -7,14 +7,14 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from townlet.capture import Captured, reason_of, write
+from townlet.capture import Captured, mapped, reason_of, write
 from townlet.config import Level
 from townlet.environment.fuse import fuse
-from townlet.environment.observation import observe
+from townlet.environment.observation import lay_out, observe
 from townlet.environment.rewards import reward
 from townlet.environment.rules import Tick, cause_of_death, look_underfoot, tick
 from townlet.environment.tables import Tables, make_tables
-from townlet.environment.types import Difficulty, EnvState, Observation, ObservationLayout, StepResult
+from townlet.environment.types import Difficulty, EnvState, Observation, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
 
 STEPS_THAT_REPAY_COMPILING = 7_000  # compiling takes 2 to 9 s and saves about 1.3 ms a step on a CPU
@@ -64,14 +64,14 @@ class VectorizedEnv:
         if maps not in ("training", "evaluation"):
             raise ValueError(f"maps: expected training or evaluation, got {maps!r}")
         self.level, self.num_agents, self.device, self.maps = level, num_agents, torch.device(device), maps
-        self.observation_layout = ObservationLayout.of(level)
+        self.observation_layout = lay_out(level)
         self.obs_dim, self.num_actions = self.observation_layout.obs_dim, len(level.actions)
         lethal = [level.meters[name].lethal for name in level.present_meters]
         self.causes = {index: name for index, name in enumerate(level.present_meters) if lethal[index]}
         self.tables = make_tables(level, maps, self.device)
         self._key = self._agent_keys(level.training.seed if seed is None else seed)
         self._counts = self._no_counts()
-        self.state = self._first_episodes()
+        self._state = self._first_episodes()
         self.compile_failure: str | None = None
         self._advance: Callable[..., Advanced] = advance
         if compile is True or (compile == "auto" and repays_compiling(level.training.total_steps // num_agents)):
@@ -79,6 +79,16 @@ class VectorizedEnv:
         self._step: Callable[..., Advanced] = partial(self._advance, level, self.tables)
         if compile is not False and self.device.type == "cuda":
             self.capture()
+
+    @property
+    def state(self) -> EnvState:
+        """The world between two ticks: a copy, since a captured step overwrites the state where it lies."""
+        copied: EnvState = mapped(Tensor.clone, self._state)
+        return copied
+
+    @state.setter
+    def state(self, state: EnvState) -> None:
+        self._state = state
 
     @property
     def compiled(self) -> bool:
@@ -119,7 +129,7 @@ class VectorizedEnv:
         if self.level.graded:
             shares = torch.ones(len(self.level.present_meters), self.num_agents, device=self.device)
             difficulty = Difficulty(shares, torch.zeros_like(still, dtype=torch.bool))
-        return self._key, self.state, self._counts, still, difficulty
+        return self._key, self._state, self._counts, still, difficulty
 
     def _agent_keys(self, seed: int) -> Tensor:
         agent = torch.arange(self.num_agents, dtype=torch.int32, device=self.device)
@@ -131,7 +141,7 @@ class VectorizedEnv:
 
     def reset(self) -> Observation:
         """Begin the first episode of every agent; any two resets are equal."""
-        self.state = self._first_episodes()
+        self._state = self._first_episodes()
         return self.observe()
 
     def _first_episodes(self) -> EnvState:
@@ -145,17 +155,17 @@ class VectorizedEnv:
         """
         if seed is not None:
             self._key = torch.where(who, self._agent_keys(seed), self._key)
-        episode = self.state.episode + 1 if seed is None else torch.zeros_like(self.state.episode)
+        episode = self._state.episode + 1 if seed is None else torch.zeros_like(self._state.episode)
         self.take(who, begin_episodes(self.level, self.tables, self._key, episode))
         return self.observe()
 
     def take(self, who: Tensor, state: EnvState) -> None:
         """Put the agents in `who` [num_agents] bool into their rows of `state`."""
-        self.state = EnvState(*(torch.where(who, new, old) for new, old in zip(state, self.state, strict=True)))
+        self._state = EnvState(*(torch.where(who, new, old) for new, old in zip(state, self._state, strict=True)))
 
     def observe(self) -> Observation:
         """What all agents see now."""
-        return observe(self.level, self.tables, self.state, look_underfoot(self.level, self.tables, self.state))
+        return observe(self.level, self.tables, self._state, look_underfoot(self.level, self.tables, self._state))
 
     def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
         """Advance all agents by `actions` [num_agents] int64, indices into `level.actions`.
@@ -167,8 +177,8 @@ class VectorizedEnv:
         if actions.shape != (self.num_agents,) or actions.dtype != torch.int64:
             got = f"{list(actions.shape)} {actions.dtype}"
             raise ValueError(f"actions: expected [{self.num_agents}] torch.int64, got {got}")
-        done = self._step(self._key, self.state, self._counts, actions, difficulty)
-        self.state, self._counts = done.state, done.counts
+        done = self._step(self._key, self._state, self._counts, actions, difficulty)
+        self._state, self._counts = done.state, done.counts
         return done.result
 
     def cause_of_death(self, final_features: Tensor) -> Tensor:
@@ -179,7 +189,7 @@ class VectorizedEnv:
     def read_metrics(self) -> dict[str, float]:
         """Means of the meters now; uses of affordances and deaths by meter since the last call."""
         means, uses, deaths = (
-            self.state.meters.mean(dim=1).tolist(),
+            self._state.meters.mean(dim=1).tolist(),
             self._counts.uses.tolist(),
             self._counts.deaths.tolist(),
         )
@@ -194,17 +204,17 @@ class VectorizedEnv:
         return metrics
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that the next step depends on."""
-        return {"state": self.state._asdict(), "counts": self._counts._asdict(), "key": self._key}
+        """Return everything that the next step depends on, copied: see `state`."""
+        live = {"state": self._state._asdict(), "counts": self._counts._asdict(), "key": self._key}
+        copied: dict[str, Any] = mapped(Tensor.clone, live)
+        return copied
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises ValueError for another number of agents."""
         if state["key"].shape != self._key.shape:
             raise ValueError(f"num_agents: expected {self.num_agents}, got a state of {len(state['key'])}")
-        own = partial(Tensor.to, device=self.device, copy=True)  # a captured step writes where the state lies
-        self.state = EnvState(**{name: own(value) for name, value in state["state"].items()})
-        self._counts = Counts(**{name: own(value) for name, value in state["counts"].items()})
-        self._key = own(state["key"])
+        state = mapped(partial(Tensor.to, device=self.device), dict(state))
+        self._state, self._counts, self._key = EnvState(**state["state"]), Counts(**state["counts"]), state["key"]
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""

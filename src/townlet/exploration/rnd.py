@@ -74,7 +74,8 @@ class RandomNetworkDistillation:
         """Learn to predict what the steps of a batch led to, where that is paid for; return metrics on the device."""
         steps = slice(batch.burn_in, None)
         counts = batch.valid[:, steps] & ~batch.terminated[:, steps]
-        error = self.novelty(batch.observations[:, batch.burn_in + 1 :])  # [batch, seq_len]
+        within = batch.observations[:, batch.burn_in + 1 :]
+        error = self.novelty(within if batch.successors is None else batch.successors)  # [batch, seq_len]
         loss = torch.where(counts, error, 0.0).sum() / counts.sum().clamp(min=1)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

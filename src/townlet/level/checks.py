@@ -5,10 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from townlet.level.errors import Key, Problem
-from townlet.level.parts import Adversarial, FeedForward, Fresh, Recurrent, Replay, Reward, SpatialEncoder
+from townlet.level.parts import Adversarial, FeedForward, Fresh, Milestone, Recurrent, Replay, Reward, SpatialEncoder
 from townlet.level.task import GymTask, Level, Task
 
 ANY = "*"  # in a pattern of keys: each key of a mapping, each item of a list
+BY_METER = [  # keys of the terms of a reward that name meters
+    ("potential", "meters"),
+    *((name,) for name, field in Reward.model_fields.items() if field.default_factory is dict),
+]
 NAMES: dict[Key, str] = {  # where the name of something stands -> the part of the level that defines it
     ("present_meters", ANY): "meters",
     ("drains", ANY, "meter"): "meters",
@@ -17,12 +21,7 @@ NAMES: dict[Key, str] = {  # where the name of something stands -> the part of t
     ("cascades", "groups", ANY, "pulls", ANY, "target"): "meters",
     ("affordances", ANY, "costs", ANY): "meters",
     ("affordances", ANY, "effects", ANY): "meters",
-    ("reward", "wellbeing", ANY): "present_meters",
-    ("reward", "interaction", ANY): "present_meters",
-    ("reward", "potential", "meters", ANY): "present_meters",
-    ("sparse_reward", "wellbeing", ANY): "present_meters",
-    ("sparse_reward", "interaction", ANY): "present_meters",
-    ("sparse_reward", "potential", "meters", ANY): "present_meters",
+    **{(reward, *term, ANY): "present_meters" for reward in ("reward", "sparse_reward") for term in BY_METER},
     ("training", "curriculum", "stages", ANY, "meters", ANY): "present_meters",
     ("placed_affordances", ANY): "affordances",
     ("training", "exploration", "action_weights", ANY): "actions",
@@ -110,14 +109,15 @@ def _reward_problems(level: Level) -> list[Problem]:
     return [
         Problem((key,), "at least one term that is not 0", "none")
         for key, terms in rewards.items()
-        if terms is not None and not _terms(terms)
+        if terms is not None and not any(_counts(term) for _, term in terms)
     ]
 
 
-def _terms(terms: Reward) -> bool:
-    """Whether any term is not 0."""
-    weights = [terms.alive, terms.death, *terms.wellbeing.values(), *terms.interaction.values()]
-    return any([*weights, *(milestone.value for milestone in terms.milestones), terms.potential])
+def _counts(term: object) -> bool:
+    """Whether a term of a reward is not 0."""
+    if isinstance(term, dict | tuple):
+        return any(map(_counts, term.values() if isinstance(term, dict) else term))
+    return bool(term.value if isinstance(term, Milestone) else term)
 
 
 def _curriculum_problems(level: Level) -> list[Problem]:
@@ -240,9 +240,7 @@ def _returns_problems(level: Task) -> list[Problem]:
 def _mode_problems(level: Task) -> list[Problem]:
     training, mode, key = level.training, level.training.mode, ("training", "mode")
     if isinstance(mode, Fresh):
-        expected = f"a divisor of num_agents, {training.num_agents}"
-        wrong = bool(training.num_agents % mode.minibatches)
-        return [Problem((*key, "minibatches"), expected, str(mode.minibatches))] if wrong else []
+        return []
     problems, stride = [], mode.stored_every
     least = (training.seq_len + mode.burn_in + 2) * training.num_agents
     if mode.capacity < least:

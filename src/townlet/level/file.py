@@ -35,6 +35,7 @@ __all__ = [
     "keys",
     "load",
     "shipped_levels",
+    "unreadable_levels",
 ]
 
 M = TypeVar("M", bound=BaseModel)
@@ -92,24 +93,32 @@ def configs_directory() -> Path:
 
 
 def shipped_levels() -> dict[str, Path]:
-    """Map the id of each shipped level to its file, in the order of the ladder. Raises ConfigError."""
-    return {rung.id: rung.path for rung in _rungs("levels")}
+    """Map the id of each shipped level to its file, in the order of the ladder; files without one are left out."""
+    return {rung.id: rung.path for rung in _rungs("levels")[0]}
+
+
+def unreadable_levels() -> list[str]:
+    """Return the mistakes in the files that `shipped_levels` leaves out, a line each."""
+    return _rungs("levels")[1]
 
 
 def find_level(reference: str) -> Path:
     """Return the file of a level or a task: by id ("2"), by name (its `name`, or its file's stem), or as a .yaml path.
 
-    A path is returned as it is. Raises ConfigError where nothing that is shipped has the id or name.
+    A path is returned as it is. Raises ConfigError where nothing that is shipped has the id or name; files that cannot
+    be read are told then, since it may be theirs.
     """
     if reference.endswith((".yaml", ".yml")):
         return Path(reference)
-    shipped = [*_rungs("levels"), *_rungs("tasks")]
+    (levels, wrong_levels), (tasks, wrong_tasks) = _rungs("levels"), _rungs("tasks")
+    shipped = [*levels, *tasks]
     names = {word: rung.path for rung in reversed(shipped) for word in (rung.name, rung.path.stem)}
     names.update({rung.id: rung.path for rung in reversed(shipped)})
     if reference not in names:
         ids = ", ".join(rung.id for rung in shipped)
         got = short(reference) + suggestion(reference, names)
-        raise ConfigError([f"level: expected one of {ids}, a name or a path to a .yaml file, got {got}"])
+        expected = f"level: expected one of {ids}, a name or a path to a .yaml file, got {got}"
+        raise ConfigError([expected, *wrong_levels, *wrong_tasks])
     return names[reference]
 
 
@@ -134,24 +143,32 @@ class _Rung(NamedTuple):
         return (float(number[0]) if number else math.inf, self.id)
 
 
-def _rungs(folder: str) -> list[_Rung]:
-    reader, rungs = _LevelReader(), dict[str, _Rung]()
+def _rungs(folder: str) -> tuple[list[_Rung], list[str]]:
+    """The files of a folder in the order of the ladder, and the mistakes in those that have no place in it."""
+    rungs, wrong = dict[str, _Rung](), list[str]()
     for path in sorted((configs_directory() / folder).glob("*.yaml")):
-        root = reader.read_own(path)
-        if root is None:
-            continue
+        try:
+            rung = _read_rung(path, rungs)
+            rungs[rung.id] = rung
+        except ConfigError as error:
+            wrong += error.errors
+    return sorted(rungs.values(), key=_Rung.height), wrong
+
+
+def _read_rung(path: Path, others: Mapping[str, _Rung]) -> _Rung:
+    reader = _LevelReader()
+    root = reader.read_own(path)
+    if root is not None and not reader.mistakes:
         values = plain(root)
+        rung = _Rung(str(values.get("id")), str(values.get("name", path.stem)), path)
         if values.get("id") is None:
             reader.refuse(root.place, ("id",), "the id of the level", "nothing")
-            continue
-        rung = _Rung(str(values["id"]), str(values.get("name", path.stem)), path)
-        if rung.id in rungs:
-            expected = f"an id that {rungs[rung.id].path.name} does not have"
+        elif rung.id in others:
+            expected = f"an id that {others[rung.id].path.name} does not have"
             reader.refuse(root.value["id"].place, ("id",), expected, short(rung.id))
-        rungs[rung.id] = rung
-    if reader.mistakes:
-        raise config_error(reader.mistakes)
-    return sorted(rungs.values(), key=_Rung.height)
+        else:
+            return rung
+    raise config_error(reader.mistakes)
 
 
 class _LevelReader(YamlReader):
@@ -187,6 +204,9 @@ class _LevelReader(YamlReader):
     def read_own(self, path: Path) -> Node | None:
         """The mapping that stands in one file, without what it extends; None, and a mistake, where there is none."""
         try:
+            if path.is_fifo():  # would be waited for until somebody writes into it
+                self.refuse(Place(str(path)), (), "a readable file", "a pipe")
+                return None
             content = path.read_bytes()
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from townlet.level.course import Adversarial, Curiosity, Static
-from townlet.level.part import Count, Name, Part, Positive, Rate, Ticks, Unit
+from townlet.level.part import MOST, Count, Name, Part, Positive, Rate, Ticks, Unit
+
+WINDOW = "cells around the agent, row by row: 1 where something stands"
 
 Action = Literal["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
 
@@ -87,12 +89,12 @@ class MultiTick(Part):
 class Observation(Part):
     """The parts of an observation besides the meters and the affordance underfoot, which are always there."""
 
-    window: Literal[3, 5, 7] | None = None
-    position: Literal["normalised", "one_hot"] | None = None
-    offsets: bool = False
-    clock: bool = False
-    progress: bool = False
-    age: bool = False
+    window: Annotated[Literal[3, 5, 7] | None, Field(description=WINDOW)] = None
+    position: Annotated[Literal["normalised", "one_hot"] | None, Field(description="where the agent is")] = None
+    offsets: Annotated[bool, Field(description="how far each kind of place lies to the right and below")] = False
+    clock: Annotated[bool, Field(description="sine and cosine of the time of day")] = False
+    progress: Annotated[bool, Field(description="how much of the interaction is done")] = False
+    age: Annotated[bool, Field(description="share of the longest life lived")] = False
 
 
 # --- rewards -----------------------------------------------------------------------------------------------------
@@ -120,14 +122,14 @@ class Potential(Part):
 
 
 class Reward(Part):
-    """Terms that are added up each tick; meters are named by key."""
+    """Terms that are added up each tick; a term that is a mapping names meters."""
 
-    alive: float = 0.0
-    death: float = 0.0
-    milestones: Annotated[tuple[Milestone, ...], Field(strict=False)] = ()
-    wellbeing: dict[Name, float] = Field(default_factory=dict)
-    interaction: dict[Name, float] = Field(default_factory=dict)
-    potential: Potential | None = None
+    alive: Annotated[float, Field(description="for each tick lived")] = 0.0
+    death: Annotated[float, Field(description="for dying")] = 0.0
+    milestones: Annotated[tuple[Milestone, ...], Field(strict=False, description="every so many ticks lived")] = ()
+    wellbeing: dict[Name, float] = Field(default_factory=dict, description="each tick, times the meter")
+    interaction: dict[Name, float] = Field(default_factory=dict, description="times what an interaction changes")
+    potential: Annotated[Potential | None, Field(description="times what meters are fuller, weighed")] = None
 
 
 # --- the agent ---------------------------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ class Recurrent(Part):
     cell: Literal["lstm", "gru"] = "lstm"
     hidden: Positive
     head: Positive
-    memory_span: Annotated[int, Field(ge=2)] | None = None
+    memory_span: Annotated[int, Field(ge=2, le=MOST)] | None = None
     sightings: bool = False
     frontier: bool = False
     spectral: SpectralMemory | None = None
@@ -195,7 +197,10 @@ class Recurrent(Part):
 
 
 class Fresh(Part):
-    """Learn from the newest windows of all agents, each once, in `minibatches` updates."""
+    """Learn from the newest windows of all agents, each once, in `minibatches` updates.
+
+    Where so many do not part the agents alike, in the most below that which do.
+    """
 
     kind: Literal["fresh"]
     minibatches: Positive

@@ -68,6 +68,11 @@ class Task(Part):
         """Side of the window that is observed, None without one."""
         raise NotImplementedError
 
+    @property
+    def steps_between_cuts(self) -> int:
+        """The least from one episode of an agent that a time limit cuts off to the next."""
+        raise NotImplementedError
+
     def action_weights(self, num_actions: int) -> list[float]:
         """How often each action is chosen at random, in proportion."""
         raise NotImplementedError
@@ -108,6 +113,11 @@ class Level(Task):
         """Side of the window that is observed, None without one."""
         return self.observation.window
 
+    @property
+    def steps_between_cuts(self) -> int:
+        """A whole episode of the greatest length."""
+        return self.max_steps
+
     def action_weights(self, num_actions: int) -> list[float]:
         """As the level says, by the actions' names."""
         return [self.training.exploration.action_weights.get(action, 1.0) for action in self.actions]
@@ -129,6 +139,11 @@ class GymTask(Task):
     def window(self) -> int | None:
         """None: an observation is one vector."""
         return None
+
+    @property
+    def steps_between_cuts(self) -> int:
+        """1: it may cut its episodes off as it likes."""
+        return 1
 
     def action_weights(self, num_actions: int) -> list[float]:
         """All alike: the actions have no names."""

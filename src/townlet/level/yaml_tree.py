@@ -109,13 +109,17 @@ _SCALARS: dict[str, tuple[re.Pattern[str], Callable[[str], object]]] = {
     f"{_TAG}float": (re.compile(rf"({_FLOAT})\Z"), _read_float),
     f"{_TAG}str": (re.compile(""), str),
 }
+# The same for PyYAML, which looks scalars up by their first character: None stands for any.
+IMPLICIT: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {
+    None: [(tag, pattern) for tag, (pattern, _) in _SCALARS.items()]
+}
 
 
 class _Loader(yaml.SafeLoader):
     pass
 
 
-_Loader.yaml_implicit_resolvers = {None: [(tag, pattern) for tag, (pattern, _) in _SCALARS.items()]}
+_Loader.yaml_implicit_resolvers = IMPLICIT
 
 
 @lru_cache(maxsize=128)  # a level is sought among all that are shipped, each time anew
@@ -176,7 +180,7 @@ class YamlReader:
             place, name = _place(key_node), key_node.value
             if not isinstance(key_node, yaml.ScalarNode):
                 self.refuse(place, key, "a name as a key", "a mapping or a list")
-            elif name == "<<":
+            elif name == "<<" and key_node.style is None:  # in quotes it is a name
                 self.refuse(place, key, "a name as a key", "'<<', which is not supported: see extends")
             elif self._scalar(key_node, key, place) is not REFUSED:
                 if name in entries:

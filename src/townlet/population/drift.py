@@ -1,6 +1,8 @@
 """How stale a memory is: Q from it against Q from an unroll of the whole episode by today's weights."""
 
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,8 +45,8 @@ def stored_drift(network: QNetwork, tape: ReplayTape, generator: torch.Generator
 class RecentPast:
     """What the first few agents have seen of late, to unroll their memory again where no tape holds the episode."""
 
-    def __init__(self, num_agents: int, steps: int) -> None:
-        self.num_agents = num_agents
+    def __init__(self, num_agents: int, steps: int, no_action: int) -> None:
+        self.num_agents, self.no_action = num_agents, no_action  # what stands for an action where there was none
         self._steps: deque[tuple[Tensor, Tensor]] = deque(maxlen=steps)
         self._hidden: Hidden = ()
 
@@ -56,12 +58,39 @@ class RecentPast:
 
     def drift(self, network: QNetwork) -> float | None:
         """Drift of the acting memory before the newest step, over agents whose episode's start was noted."""
+        if (past := self._running_episodes()) is None:
+            return None
+        features, previous = past
+        reset = previous == self.no_action
+        whole = reset.any(dim=1)
+        rows = tuple(part[:, : self.num_agents][:, whole] for part in self._hidden)
+        return q_distance(network, features[whole], previous[whole], reset[whole], rows)
+
+    def _running_episodes(self) -> tuple[Tensor, Tensor] | None:
+        """All that `drift` looks at: features [num_agents, steps, obs_dim] and previous actions [num_agents, steps].
+
+        They begin with the oldest start of an episode that is running now; None where no start was noted.
+        """
         if not self._steps:
             return None
         features, previous = (torch.stack(part, dim=1) for part in zip(*self._steps, strict=True))
-        reset = previous == network.num_actions  # only an episode's first step has no previous action
-        whole = reset.any(dim=1)
-        if not whole.any():
+        starts = previous == self.no_action  # only an episode's first step has no previous action
+        if not starts.any():
             return None
-        rows = tuple(part[:, : self.num_agents][:, whole] for part in self._hidden)
-        return q_distance(network, features[whole], previous[whole], reset[whole], rows)
+        since = starts.flip(1).int().argmax(dim=1)[starts.any(dim=1)]  # steps since the newest start, of who has one
+        kept = slice(-int(since.max()) - 1, None)
+        return features[:, kept], previous[:, kept]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `drift` looks at."""
+        features, previous = self._running_episodes() or (None, None)
+        hidden = [part[:, : self.num_agents] for part in self._hidden]
+        return {"features": features, "previous_actions": previous, "hidden": hidden}
+
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from what `state_dict` returned."""
+        self._steps.clear()
+        if state["features"] is not None:
+            parts = (state[name].to(device).unbind(dim=1) for name in ("features", "previous_actions"))
+            self._steps.extend(zip(*parts, strict=True))
+        self._hidden = tuple(part.to(device) for part in state["hidden"])

@@ -1,5 +1,6 @@
 """Greedy evaluation in episodes that training never saw."""
 
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, Literal, Protocol
 
@@ -9,13 +10,19 @@ from torch import Tensor
 from townlet.agent.acting import carry_on, initial_memory, q_values
 from townlet.agent.networks import QNetwork
 from townlet.config import Task
-from townlet.environment.make import compiles_for, make_env
+from townlet.environment.make import compiles_for, limit_of, make_env
 from townlet.environment.types import Environment, Observation, StepResult, WorldError
 from townlet.masking import masked_argmax
 from townlet.seeding import generator
 
 STEPS_BETWEEN_CHECKS = 25  # whether all episodes have ended is asked this seldom: it waits for the device
-MOST_STEPS = 1_000_000  # of an episode without a limit of its own
+MOST_STEPS = 3_000  # of an episode without a limit that is known: some seconds for 64 of them
+
+Stopped = Callable[[], bool]  # asked before each step whether to stop
+
+
+class EvaluationStoppedError(Exception):
+    """An evaluation was asked to stop before its end; it has no result."""
 
 
 class Policy(Protocol):
@@ -81,8 +88,9 @@ def evaluate(
 
     With `forget_every` memory is zeroed before steps 0, n, 2n and so on of all agents: 1 is to have none.
     Returns `episodes`, mean and standard deviation of length (`mean_ep_length`, `std_ep_length`) and of reward
-    (`mean_reward`, `std_reward`), `survival_rate` (ended by a time limit), and `deaths` by cause where the environment
-    tells causes. Nothing of a training run is touched. Raises WorldError for an episode without end.
+    (`mean_reward`, `std_reward`), `survival_rate` (ended by a time limit), `deaths` by cause where the environment
+    tells causes, and `cut`, how many episodes had no end within `most_steps` and count as far as they went. Nothing of
+    a training run is touched. Raises WorldError where a stranger's environment does what nobody can live with.
     """
     with closing(Evaluator(task, episodes, seed, torch.device(device))) as evaluator:
         return evaluator.evaluate(network, forget_every)
@@ -94,6 +102,19 @@ def play(task: Task, policy: Policy, episodes: int, seed: int, device: torch.dev
         return evaluator.play(policy)
 
 
+def most_steps(task: Task) -> int:
+    """Return the steps after which an evaluation cuts the episodes that still run."""
+    return limit_of(task) or MOST_STEPS
+
+
+def tell_cut(task: Task, result: Mapping[str, Any]) -> str:
+    """Say how many episodes of a result were cut, and where; nothing where none was."""
+    if not result["cut"]:
+        return ""
+    said = f"{result['cut']:,} of {result['episodes']:,} episodes cut at {most_steps(task):,} steps"
+    return said if limit_of(task) else f"{said} (--set max_steps=N for another limit)"
+
+
 class Evaluator:
     """Plays the same unseen episodes as often as it is asked: see `evaluate`.
 
@@ -102,19 +123,27 @@ class Evaluator:
 
     def __init__(self, task: Task, episodes: int, seed: int, device: torch.device, times: int = 1) -> None:
         self.task, self.episodes, self.seed, self.device = task, episodes, seed, device
-        self.limit = task.max_steps or MOST_STEPS
+        self.limit = most_steps(task)
         self.compile: bool | Literal["auto"] = "auto" if compiles_for(task, times * self.limit) else False
         self._env: Environment | None = None
+        self._refusals: list[WorldError] = []
 
-    def evaluate(self, network: QNetwork, forget_every: int | None = None) -> dict[str, Any]:
-        """Play greedily by a network; returns what `evaluate` does."""
-        return self.play(GreedyPolicy(network, self.episodes, self.device, forget_every))
+    def evaluate(
+        self, network: QNetwork, forget_every: int | None = None, stopped: Stopped | None = None
+    ) -> dict[str, Any]:
+        """Play greedily by a network; returns what `evaluate` does, and raises what `play` does."""
+        return self.play(GreedyPolicy(network, self.episodes, self.device, forget_every), stopped)
 
-    def play(self, policy: Policy) -> dict[str, Any]:
-        """Play by a policy; returns what `evaluate` does."""
+    def play(self, policy: Policy, stopped: Stopped | None = None) -> dict[str, Any]:
+        """Play by a policy; returns what `evaluate` does.
+
+        Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
+        """
         env = self._world()
         observation, first = env.reset(), _FirstEpisodes(env)
         for step in range(self.limit):
+            if stopped is not None and stopped():
+                raise EvaluationStoppedError
             actions = policy.act(observation)
             result = env.step(actions)
             policy.after(actions, result)
@@ -122,21 +151,28 @@ class Evaluator:
             observation = result.observation
             if step % STEPS_BETWEEN_CHECKS == 0 and first.all_ended():
                 break
-        if not first.all_ended():
-            expected = f"expected every episode to end within {self.limit:,} steps"
-            raise WorldError(f"evaluation: {expected}, got one that does not")
         return first.summary()
 
     def _world(self) -> Environment:
         if self._env is None or not self._env.resumes:  # the next reset of such a one would begin other episodes
-            self.close()
+            self._let_go()
             self._env = make_env(self.task, self.episodes, self.device, self.seed, self.compile, "evaluation")
         return self._env
 
+    def _let_go(self) -> None:
+        """Close the world; that one refuses to be closed costs no evaluation, and is told when all are done."""
+        env, self._env = self._env, None
+        try:
+            if env is not None:
+                env.close()
+        except WorldError as error:
+            self._refusals.append(error)
+
     def close(self) -> None:
-        """Close the world."""
-        if self._env is not None:
-            self._env.close()
+        """Close the world. Raises WorldError where it, or one before it, refused to be closed."""
+        self._let_go()
+        if self._refusals:
+            raise self._refusals.pop()
 
 
 class _FirstEpisodes:
@@ -169,4 +205,5 @@ class _FirstEpisodes:
             "std_reward": float(self.rewards.std(correction=0)),
             "survival_rate": float(self.survived.double().mean()),
             "deaths": {name: int((self.died_of == index).sum()) for index, name in self.env.causes.items()},
+            "cut": int(self.running.sum()),
         }

@@ -1,5 +1,6 @@
 """When a population learns, and from what: the newest windows, each once, or sampled ones."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,10 +8,11 @@ from torch import Tensor
 
 from townlet.agent.acting import Memory
 from townlet.agent.learner import QLearner
-from townlet.config import Fresh, Replay, Training
+from townlet.config import Fresh, Replay, Task, Training
 from townlet.environment.types import Environment, Observation
 from townlet.exploration.curiosity import AnyCuriosity
 from townlet.population.drift import RecentPast, stored_drift
+from townlet.replay.cuts import Pick, pick_for
 from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 from townlet.seeding import generator
 
@@ -18,11 +20,13 @@ DRIFT_AGENTS, DRIFT_STEPS = 16, 1000  # whose past is kept, and how much, to mea
 
 
 def make_learning(
-    training: Training, env: Environment, learner: QLearner, curiosity: AnyCuriosity
+    task: Task, env: Environment, learner: QLearner, curiosity: AnyCuriosity
 ) -> "FreshLearning | ReplayLearning":
     """Choose the way of learning that a task names, with a buffer of its own."""
+    training = task.training
     if isinstance(training.mode, Fresh):
-        return FreshLearning(training, training.mode, env, learner, curiosity)
+        pick = pick_for(env.device, training.seq_len, task.steps_between_cuts)
+        return FreshLearning(training, training.mode, env, learner, pick, curiosity)
     return ReplayLearning(training, training.mode, env, learner, curiosity)
 
 
@@ -36,15 +40,19 @@ def _make_buffer(
 
 
 class FreshLearning:
-    """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random."""
+    """Every `seq_len` steps, learn once from the newest windows of all agents, in minibatches of agents at random.
+
+    The steps among them that a time limit cut off are looked up by `pick`, see `ReplayTape.cut_steps`.
+    """
 
     def __init__(
-        self, training: Training, mode: Fresh, env: Environment, learner: QLearner, curiosity: AnyCuriosity
+        self, training: Training, mode: Fresh, env: Environment, learner: QLearner, pick: Pick, curiosity: AnyCuriosity
     ) -> None:
-        self.curiosity = curiosity
+        self.curiosity, self.pick, self.from_zero = curiosity, pick, training.initial_state == "zero"
+        self.with_successors = curiosity.weight is not None  # curiosity alone asks for what each step led to
         self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
         self.stream = generator(training.seed, "replay", env.device)
-        self.past = RecentPast(min(env.num_agents, DRIFT_AGENTS), DRIFT_STEPS)
+        self.past = RecentPast(min(env.num_agents, DRIFT_AGENTS), DRIFT_STEPS, env.num_actions)
         self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
 
     def note(self, observation: Observation, memory: Memory) -> None:
@@ -56,6 +64,15 @@ class FreshLearning:
         """Drift of the acting memory, with which windows begin."""
         return self.past.drift(self.learner.network)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the drift is measured on; all else is of the learner, the buffer and the random stream."""
+        return {"past": self.past.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned; without a past, as in older states, from a blank one."""
+        if "past" in state:
+            self.past.load_state_dict(state["past"], self.stream.device)
+
     def due(self, steps: int) -> bool:
         """Whether a window of steps is full, after so many of the population."""
         return steps % self.seq_len == 0
@@ -64,7 +81,8 @@ class FreshLearning:
         """Update once for each minibatch; return the last one's metrics."""
         metrics: dict[str, Tensor] = {}
         self.learner.set_learning_rate(env_steps)
-        windows = self.learner.prepare(self.buffer.newest_sequences(self.seq_len, self.curiosity.weight))
+        newest = self.buffer.newest_sequences(self.seq_len, self.curiosity.weight, self.with_successors)
+        windows = self.learner.prepare(newest, self.buffer.cut_steps(self.seq_len, self.pick, self.from_zero))
         order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
         for rows in order.chunk(self.mode.minibatches):
             batch = windows.rows(rows)
@@ -92,6 +110,13 @@ class ReplayLearning:
         return stored_drift(
             self.learner.network, self.buffer, generator(self.training.seed, "drift", self.stream.device)
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: all is of the learner, the buffer and the random stream."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """There is nothing to go on from."""
 
     def due(self, steps: int) -> bool:
         """Whether `train_every` steps of the population have passed, and enough episodes have been completed."""

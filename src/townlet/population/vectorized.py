@@ -25,7 +25,8 @@ class VectorizedPopulation:
     """N agents in an environment: `step` acts, steps, records and, when it is due, learns.
 
     Public: network, learner, buffer, hidden (the acting memory, a row an agent), num_agents. All randomness comes from
-    named streams of the task's seed. `network` takes the place of the one that the task names.
+    named streams of the task's seed. `network` takes the place of the one that the task names. `whole` is False where a
+    step was broken off by an error between what it changes: such a population is not worth keeping.
     """
 
     def __init__(self, task: Task, env: Environment, network: QNetwork | None = None) -> None:
@@ -40,11 +41,12 @@ class VectorizedPopulation:
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
         self.curriculum = make_curriculum(task, env)
         self.curiosity = make_curiosity(task, env)
-        self._learning = make_learning(task.training, env, self.learner, self.curiosity)
+        self._learning = make_learning(task, env, self.learner, self.curiosity)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, self.num_agents, self.device)
         self.steps = 0  # of the population; the environment's are num_agents times as many
+        self.whole = True
         self.episodes = EpisodeTracker(self.num_agents, self.device)
         self._watch = Stopwatch("act", "world", "store", "learn")
 
@@ -78,9 +80,11 @@ class VectorizedPopulation:
         self._watch.end("act")
         result = self.curriculum.step(self.env, actions)  # a step of the world, as hard as it is for each agent
         self._watch.end("world")
+        self.whole = False
         self._record(actions, result)
         self.curriculum.record(q, self.observation.action_mask, result)
         self._carry_on(actions, result, hidden)
+        self.whole = True
         self._watch.end("store")
         metrics = self._learning.learn(self.env_steps) if self._learning.due(self.steps) else {}
         self._watch.end("learn")
@@ -144,6 +148,7 @@ class VectorizedPopulation:
             "episodes": self.episodes.state_dict(),
             "curriculum": self.curriculum.state_dict(),
             "curiosity": self.curiosity.state_dict(),
+            "learning": self._learning.state_dict(),
             "random": {name: stream.get_state() for name, stream in self._streams().items()},
         }
 
@@ -165,6 +170,7 @@ class VectorizedPopulation:
             observed = {name: part.to(self.device) for name, part in state["observation"].items()}
             self.observation = Observation(**observed)
             self.memory = Memory.of_state(state, self.device)
+            self._learning.load_state_dict(state.get("learning", {}))  # which older states do not have
         else:
             self.observation = self.env.reset()
             self.memory = initial_memory(self.network, self.num_agents, self.device)

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from townlet.replay.cuts import Pick
 from townlet.replay.episodes import read_episode
 from townlet.replay.step_rings import StepRings
-from townlet.sequences import Hidden, SequenceBatch
+from townlet.sequences import CutSteps, Hidden, SequenceBatch
 
 
 class ReplayTape(StepRings):
@@ -153,21 +154,45 @@ class ReplayTape(StepRings):
         reset = (time == burn_in - reach) & (reach < burn_in)
         return self._read(rows, valid, reset, intrinsic_weight, burn_in)
 
-    def newest(self, seq_len: int, intrinsic_weight: float | Tensor | None = None) -> SequenceBatch:
+    def newest(
+        self, seq_len: int, intrinsic_weight: float | Tensor | None = None, with_successors: bool = False
+    ) -> SequenceBatch:
         """Read the last `seq_len` steps of every agent, [num_agents, seq_len]; memory is reset where an episode begins.
 
-        A reset is not valid, nor a truncated step, whose successor is in no window. Raises ValueError before that many.
+        A reset is not valid, nor a truncated step: its successor is in no window, see `cut_steps`. Raises ValueError
+        before that many.
         """
         stored = min(self.appended, len(self.recent))
         if not 1 <= seq_len <= stored:
             raise ValueError(f"seq_len: expected 1 to {stored}, the steps appended and kept, got {seq_len}")
-        slots = self._newest_slots(seq_len)
-        slots = torch.cat([slots, (slots[:, -1:] + 1) % self.slots], dim=1)
-        rows = self.base.unsqueeze(1) + slots
-        terminated, truncated, lived = (part[rows[:, :-1]] for part in (self.terminated, self.truncated, self.valid))
+        slots, base = self._newest_slots(seq_len), self.base.unsqueeze(1)
+        steps, after = base + slots, base + (slots + 1) % self.slots
+        terminated, truncated, lived = (part[steps] for part in (self.terminated, self.truncated, self.valid))
         reset = torch.cat([torch.zeros_like(lived[:, :1]), terminated | truncated | ~lived], dim=1)
         valid = (terminated | ~truncated) & lived
-        return self._read(rows, valid, reset, intrinsic_weight)
+        rows = torch.cat([steps, after[:, -1:]], dim=1)  # [num_agents, seq_len + 1]
+        batch = self._read(rows, valid, reset, intrinsic_weight)
+        return batch._replace(successors=self.features[after]) if with_successors else batch
+
+    def cut_steps(self, seq_len: int, pick: Pick, from_zero: bool = False) -> CutSteps | None:
+        """Read those of every agent's newest `seq_len` steps that a time limit cut off; None where `pick` picks none.
+
+        Each begins with the memory that was stored before it, or, `from_zero`, with what comes of the steps before it
+        in its newest window: those are a burn-in, and memory is reset where that window begins.
+        """
+        rows = self.base.unsqueeze(1) + self._newest_slots(seq_len)  # [num_agents, seq_len]
+        cut = self.truncated[rows] & ~self.terminated[rows] & self.valid[rows]
+        place = pick(cut)  # [some]
+        if not len(place):
+            return None
+        burn_in = seq_len - 1 if from_zero else 0
+        # Lengths as a tensor: a number would be copied to the device, and waited for.
+        alone = self.windows(rows.flatten()[place], torch.ones_like(place), 1, burn_in)
+        if alone.reset is not None:
+            time = torch.arange(burn_in + 2, device=self.device)
+            alone = alone._replace(reset=alone.reset | (time == burn_in - (place % seq_len).unsqueeze(1)))
+        picked = torch.zeros_like(cut).flatten().index_fill(0, place, True).view_as(cut)
+        return CutSteps(alone, place, cut & picked)
 
     def _newest_slots(self, seq_len: int) -> Tensor:
         """Slots of the last `seq_len` steps of every agent, [num_agents, seq_len]; see `newest`."""

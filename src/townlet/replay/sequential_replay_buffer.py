@@ -57,9 +57,11 @@ class SequentialReplayBuffer(ReplayTape):
         first, length, weights = self._draw(batch_size, seq_len)
         return self.windows(first, length, seq_len, burn_in, intrinsic_weight)._replace(weights=weights)
 
-    def newest_sequences(self, seq_len: int, intrinsic_weight: float | Tensor | None = None) -> SequenceBatch:
+    def newest_sequences(
+        self, seq_len: int, intrinsic_weight: float | Tensor | None = None, with_successors: bool = False
+    ) -> SequenceBatch:
         """Return the last `seq_len` steps of every agent, for learning from each once: see `ReplayTape.newest`."""
-        return self.newest(seq_len, intrinsic_weight)
+        return self.newest(seq_len, intrinsic_weight, with_successors)
 
     def update_priorities(self, batch: SequenceBatch, td_error: Tensor) -> None:
         """Rank sampled windows by their errors [batch, seq_len]; without priorities there is nothing to do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from townlet.config import Score
+from townlet.config import Score, Task
 from townlet.run.metrics import MetricsStore
 from townlet.run.run_directory import write_atomically
 
@@ -44,6 +45,13 @@ def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapp
     for axes in (values, speed):
         axes.set_xlabel("environment steps, all agents")
     save(figure, path)
+
+
+def draw_run(task: Task, metrics: Path, path: Path) -> None:
+    """Draw the curves of a run of a task, by its file of metrics, as `draw_curves` does."""
+    title = f"Level {task.id}, {task.name}: seed {task.training.seed}"
+    with closing(MetricsStore(metrics, read_only=True)) as store:
+        draw_curves(store, path, title=title, yardsticks=task.yardsticks, score=task.score)
 
 
 def draw_comparison(
@@ -85,7 +93,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _draw_seeds(axes: Axes, stores: Sequence[MetricsStore], field: str, key: str, color: str, label: str) -> None:
-    seeds = [[(one["step"], one[field], one[key]) for one in store.evaluations()] for store in stores]
+    seeds = [[(one.step, getattr(one, field), one.score) for one in store.scores(key)] for store in stores]
     for seed in seeds:
         axes.plot([x for _, x, _ in seed], [y for _, _, y in seed], color=color, linewidth=0.8, alpha=0.5)
     shared = sorted(set.intersection(*({step for step, _, _ in seed} for seed in seeds))) if seeds else []

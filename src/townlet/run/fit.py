@@ -1,10 +1,12 @@
-"""Whether what a network learned to see and to do in one task means the same in another."""
+"""Whether what a network learned to see and to do in one task means the same in another, and is new to it."""
 
 from contextlib import closing
 from typing import NamedTuple
 
 from townlet.config import Level, Task
 from townlet.environment.make import make_env
+from townlet.environment.observation import lay_out
+from townlet.environment.tables import draw_places
 from townlet.environment.types import ObservationLayout
 
 
@@ -32,6 +34,33 @@ def misfit(learned: Task, other: Task) -> str | None:
     return "; ".join([*wrong, *filter(None, renamed)]) or None
 
 
+def seen_maps(learned: Task, other: Task) -> str | None:
+    """Say in one line that maps on which `other` is evaluated are maps that `learned` is trained on; None: none are.
+
+    Where there is one map, training and evaluation share it.
+    """
+    if not (isinstance(learned, Level) and isinstance(other, Level)) or other.layout.kind == "fixed":
+        return None
+    if learned.grid != other.grid or set(learned.placed_affordances) != set(other.placed_affordances):
+        return None
+    trained, played = _maps(learned, "training"), _maps(other, "evaluation")
+    if not (seen := len(trained & played)):
+        return None
+    first, kept = learned.layout.training_maps or 0, other.layout.training_maps or 0
+    if learned.training.seed == other.training.seed and kept < first:  # maps of one seed come in one order
+        return (
+            f"layout.training_maps: expected at least {first}, since the first {first} maps were trained on, got {kept}"
+        )
+    expected = f"maps of evaluation that were not trained on, as with the seed {learned.training.seed}"
+    return f"layout: expected {expected}, got {seen} of {len(played)} that were"
+
+
+def _maps(level: Level, maps: str) -> set[tuple[int, ...]]:
+    """The cells of what stands on each map, in the order of their names."""
+    columns = [list(level.affordances).index(name) for name in sorted(level.placed_affordances)]
+    return set(map(tuple, draw_places(level, maps)[:, columns].tolist()))
+
+
 def _face(task: Task) -> _Face:
     if not isinstance(task, Level):
         with closing(make_env(task, 1, compile=False)) as env:
@@ -40,7 +69,7 @@ def _face(task: Task) -> _Face:
     names = {"meters": task.present_meters, "underfoot": places, "offsets": places, "actions": tuple(task.actions)}
     if task.observation.position == "one_hot":
         names["position"] = (f"cells of {grid.width}x{grid.height}",)
-    widths = _widths(ObservationLayout.of(task), len(task.actions))
+    widths = _widths(lay_out(task), len(task.actions))
     return _Face(widths, {part: names[part] for part in widths if part in names})
 
 

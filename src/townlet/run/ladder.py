@@ -1,8 +1,9 @@
 """The ladder: level after level, each an ordinary run in one folder, with the weights carried up from rung to rung."""
 
 import json
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+import os
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +12,11 @@ import torch
 from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import ConfigError, Level, level_problems, load_level, resolved_config
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import checkpoint
+from townlet.run.fit import seen_maps
+from townlet.run.meta import META_NAME
+from townlet.run.plan import NO_PACE, Pacing
 from townlet.run.run_directory import (
     LADDERS,
     RunDirectory,
@@ -22,6 +25,7 @@ from townlet.run.run_directory import (
     resolve_run,
     write_atomically,
 )
+from townlet.run.saving import saved
 
 FILE = "ladder.json"
 
@@ -39,17 +43,19 @@ class Rung(NamedTuple):
 
     level: Level
     path: Path  # of its run
-    begun: bool  # whether there is a checkpoint to go on from
+    begun: bool  # whether it was trained in before, also where no checkpoint was saved yet
     goal: float | None  # greedy survival at which it is mastered; None on the last rung, which lives all its steps
 
 
-def load_levels(references: Sequence[str], overrides: Mapping[str, Any]) -> list[Level]:
-    """Load the levels of a ladder, and see that weights can be carried from each to the next.
+def load_levels(
+    references: Sequence[str], overrides: Mapping[str, Any], tell: Callable[[str], object] | None = None
+) -> list[Level]:
+    """Load the levels of a ladder, see that weights can be carried from each to the next, and that no map is known.
 
-    Where their networks differ, all take that of the last level, without what some level does not show.
-    Raises ConfigError.
+    Where their networks differ, all take that of the last level, without what some level does not show. `tell` is as
+    in `load_level`. Raises ConfigError.
     """
-    levels = [load_level(reference, overrides) for reference in references]
+    levels = [load_level(reference, overrides, tell) for reference in references]
     ids = [level.id for level in levels]
     if len(set(ids)) < len(ids) or len(ids) < 2:
         raise ConfigError([f"--curriculum: expected two levels or more, each once, got {', '.join(ids)}"])
@@ -68,9 +74,12 @@ def load_levels(references: Sequence[str], overrides: Mapping[str, Any]) -> list
         raise ConfigError([f"{line} (all levels of a ladder have the network of the last)" for line in said])
     for below, above in pairwise(levels):
         try:
-            carry_weights(_network(below), Interface.of(below), _network(above), Interface.of(above))
+            carry_weights(_network(below), _interface(below), _network(above), _interface(above))
         except CarryError as error:
             raise ConfigError([f"--curriculum: from level {below.id} to {above.id}: {error}"]) from error
+    for below, above in combinations(levels, 2):
+        if problem := seen_maps(below, above):
+            raise ConfigError([f"--curriculum: after level {below.id}, level {above.id}: {problem}"])
     return levels
 
 
@@ -80,11 +89,14 @@ def share_out(levels: Sequence[Level], total: int) -> list[int]:
     return [max(1, total * steps // sum(own)) for steps in own]
 
 
-def with_budget(level: Level, steps: int) -> Level:
-    """Return the level with so many steps in all; its learning rate and evaluations are paced to them."""
+def with_budget(level: Level, steps: int, evaluate_every: int | None = None) -> Level:
+    """Return the level with so many steps in all; its learning rate and evaluations are paced to them.
+
+    With `evaluate_every` there are so many steps between evaluations, whatever the budget.
+    """
     training, share = level.training, steps / level.training.total_steps
     paced = {"total_steps": steps, "decay_steps": max(1, round(training.decay_steps * share))}
-    every = max(1, round(level.evaluation.every * share))
+    every = evaluate_every or max(1, round(level.evaluation.every * share))
     return level.model_copy(
         update={
             "training": training.model_copy(update=paced),
@@ -94,15 +106,25 @@ def with_budget(level: Level, steps: int) -> Level:
 
 
 class Ladder:
-    """A folder with a run for each level, and ladder.json: the order, what counts as mastered, and how rungs ended."""
+    """A folder with a run for each level, and ladder.json: the order, what counts as mastered, and how rungs ended.
+
+    `pace` holds the steps between checkpoints and between evaluations of every rung, None where nobody asked for some.
+    """
 
     def __init__(self, path: Path, facts: dict[str, Any]) -> None:
         self.path, self.facts = path, facts
         self.levels = [load_level(path / name / "config.yaml") for name in facts["rungs"]]
+        self.pace = Pacing(**facts.get("pace", {}))  # ladders did not always keep it
 
     @classmethod
     def create(
-        cls, runs_dir: Path, run_name: str | None, levels: Sequence[Level], mastery: float, total_steps: int | None
+        cls,
+        runs_dir: Path,
+        run_name: str | None,
+        levels: Sequence[Level],
+        mastery: float,
+        total_steps: int | None,
+        pace: Pacing = NO_PACE,
     ) -> "Ladder":
         """Make the folder, with a run for each level that has not begun. Raises RunError.
 
@@ -114,9 +136,9 @@ class Ladder:
         names = [f"{level.id}_{level.name}" for level in levels]
         for name, level, steps in zip(names, levels, share_out(levels, total), strict=True):
             with RunDirectory.create(path.parent, path.name, level.training.seed, name) as run:
-                run.write_config(resolved_config(with_budget(level, steps)))
+                run.write_config(resolved_config(with_budget(level, steps, pace.evaluate_every)))
         ladder = cls(path, {"rungs": names, "mastery": mastery, "total_steps": total, "outcomes": []})
-        ladder._write()
+        ladder.keep_pace(pace)
         return ladder
 
     @classmethod
@@ -127,7 +149,10 @@ class Ladder:
             kinds = {"rungs": list, "mastery": float, "total_steps": int, "outcomes": list}
             if any(type(facts[name]) is not kind for name, kind in kinds.items()):
                 raise ValueError("a value of another kind")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            for outcome in facts["outcomes"]:
+                Outcome(**outcome)
+            Pacing(**facts.get("pace", {}))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RunError(f"{path / FILE}: expected a ladder, got {type(error).__name__}: {error}") from error
         return cls(path, facts)
 
@@ -145,7 +170,9 @@ class Ladder:
         if last:  # what mastered levels left of their steps is lived here
             left = self.facts["total_steps"] - sum(one.steps for one in self.outcomes)
             level = with_budget(level, max(1, left))
-        begun = any((path / "checkpoints").glob("step_*"))
+        if self.pace.evaluate_every:
+            level = with_budget(level, level.training.total_steps, self.pace.evaluate_every)
+        begun = (path / META_NAME).exists() or any((path / "checkpoints").glob("step_*"))
         return Rung(level, path, begun, None if last else self.facts["mastery"] * level.max_steps)
 
     def newest(self) -> Path:
@@ -159,10 +186,16 @@ class Ladder:
             return
         level, path = self.levels[done - 1], self.path / self.facts["rungs"][done - 1]
         below = _network(level)
-        below.load_state_dict(checkpoint.load_latest(path / "checkpoints", lambda _: None).model)
+        saved.load_network(below, saved.find(path, level, "latest", lambda _: None))
         below.to(population.device)
-        carry_weights(below, Interface.of(level), population.network, Interface.of(self.levels[done]))
+        carry_weights(below, _interface(level), population.network, _interface(self.levels[done]))
         population.learner.copy_to_target()
+
+    def keep_pace(self, asked: Pacing) -> None:
+        """Pace all rungs from now on as is asked, where something is, else as before. Raises RunError."""
+        self.pace = Pacing(*(new or old for new, old in zip(asked, self.pace, strict=True)))
+        self.facts["pace"] = self.pace._asdict()
+        self._write()
 
     def leave(self, outcome: Outcome) -> None:
         """Note how the present rung ended. Raises RunError."""
@@ -179,12 +212,16 @@ class Ladder:
 def find_ladder(reference: str, runs_dir: Path) -> Path | None:
     """Return the folder of the ladder that `reference` means: its path or name, or a run in it; None for none."""
     for path in (Path(reference), runs_dir / reference, runs_dir / LADDERS / reference):
-        if reference != "latest" and (path / FILE).is_file():
+        if reference != "latest" and os.path.isfile(path / FILE):
             return path
     above = resolve_run(reference, runs_dir).parent
-    return above if (above / FILE).is_file() else None
+    return above if os.path.isfile(above / FILE) else None
 
 
 def _network(level: Level) -> QNetwork:
     with torch.random.fork_rng(devices=[]):
-        return make_network(level.network, ObservationLayout.of(level), len(level.actions))
+        return make_network(level.network, lay_out(level), len(level.actions))
+
+
+def _interface(level: Level) -> Interface:
+    return Interface.of(level, lay_out(level))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import shutil
 import sqlite3
-import time
+import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from townlet.run.board import Board
 
 _BUSY_TIMEOUT = 1.0  # seconds that a write waits for another writer; readers never block it (WAL)
 _PENDING_LIMIT = 10_000  # records that wait for a disk that has no room
-_BOARD_RETRY = 60.0  # seconds between attempts to open TensorBoard's file again: each attempt leaves a file behind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS scalars (
@@ -23,6 +26,14 @@ CREATE TABLE IF NOT EXISTS evaluations (step INTEGER PRIMARY KEY, elapsed REAL, 
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY, step INTEGER NOT NULL, elapsed REAL, kind TEXT NOT NULL, text TEXT NOT NULL);
 """
+
+
+class Scored(NamedTuple):
+    """What an evaluation came to, at a step and after so many seconds of training."""
+
+    step: int
+    elapsed: float
+    score: float
 
 
 class MetricsStore:
@@ -38,9 +49,9 @@ class MetricsStore:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = Path(path)
         self.damaged: Path | None = None
+        self._copy: tempfile.TemporaryDirectory[str] | None = None  # that is read in place of the file
         if read_only:
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            self._connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT)
+            self._open_to_read()
             return
         try:
             self._connection = _open_database(self.path)
@@ -59,7 +70,7 @@ class MetricsStore:
         """Write one evaluation's result; its numbers also become scalars named eval/<key>."""
         with self._connection:
             self._connection.execute(
-                "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?)", (step, elapsed, json.dumps(_plain(result)))
+                "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?)", (step, elapsed, json.dumps(plain(result)))
             )
             self._insert_scalars(step, evaluation_scalars(result), elapsed)
 
@@ -84,6 +95,11 @@ class MetricsStore:
         rows = self._connection.execute("SELECT step, elapsed, result FROM evaluations ORDER BY step")
         return [{**json.loads(result), "step": step, "elapsed": elapsed} for step, elapsed, result in rows]
 
+    def scores(self, key: str) -> list[Scored]:
+        """Return one number of each evaluation, in order of steps; NaN where there was no finite value."""
+        found = [(one["step"], one["elapsed"], one[key]) for one in self.evaluations()]
+        return [Scored(step, elapsed, math.nan if value is None else value) for step, elapsed, value in found]
+
     def events(self) -> list[dict[str, Any]]:
         """Return `step`, `elapsed`, `kind` and `text` of each event, in the order of writing."""
         rows = self._connection.execute("SELECT step, elapsed, kind, text FROM events ORDER BY id")
@@ -98,6 +114,20 @@ class MetricsStore:
     def close(self) -> None:
         """Close the file; its write-ahead log is folded into it."""
         self._connection.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def _open_to_read(self) -> None:
+        """SQLite keeps a file beside one with a write-ahead log even to read it: a folder may not be writable."""
+        path, mode, log = self.path.absolute(), "mode=ro", self.path.with_name(f"{self.path.name}-wal")
+        if not os.access(path.parent, os.W_OK):
+            if log.is_file() and log.stat().st_size:  # of a run that is going on, or was killed
+                self._copy = tempfile.TemporaryDirectory(prefix="townlet-")
+                path = Path(shutil.copy(path, self._copy.name))
+                shutil.copy(log, self._copy.name)
+            else:
+                mode = "immutable=1"
+        self._connection = sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=_BUSY_TIMEOUT)
 
     def _insert_scalars(self, step: int, values: Mapping[str, float], elapsed: float) -> None:
         rows = [(name, step, _finite(value), elapsed) for name, value in values.items()]
@@ -117,13 +147,10 @@ class MetricsWriter:
     ) -> None:
         self._path = Path(path)
         self._report = report
-        self._resume_step = resume_step
         self._store: MetricsStore | None = None
         self._store_failed = False
         self._pending: deque[Callable[[MetricsStore], None]] = deque(maxlen=_PENDING_LIMIT)
-        self._board: Any = None
-        self._board_failed = False
-        self._board_opens_at = 0.0 if tensorboard else math.inf  # time.monotonic()
+        self._board = Board(self._path.parent, report, resume_step) if tensorboard else None
         if resume_step is not None:
             self._pending.append(lambda store: store.rewind(resume_step))
         self._flush_store()
@@ -133,34 +160,44 @@ class MetricsWriter:
         step, elapsed, values = int(step), float(elapsed), {name: float(value) for name, value in values.items()}
         self._pending.append(lambda store: store.write_scalars(step, values, elapsed))
         self._flush_store()
-        self._write_board(lambda board: _add_scalars(board, step, values))
+        if self._board:
+            self._board.write_scalars(step, values)
 
     def write_evaluation(self, step: int, result: Mapping[str, Any], elapsed: float) -> None:
         """Write one evaluation's result."""
-        step, elapsed, result = int(step), float(elapsed), _plain(result)
+        step, elapsed, result = int(step), float(elapsed), plain(result)
         self._pending.append(lambda store: store.write_evaluation(step, result, elapsed))
         self._flush_store()
-        self._write_board(lambda board: _add_scalars(board, step, evaluation_scalars(result)))
+        if self._board:
+            self._board.write_scalars(step, evaluation_scalars(result))
 
     def write_event(self, step: int, kind: str, text: str, elapsed: float) -> None:
         """Write that something happened."""
         step, elapsed = int(step), float(elapsed)
         self._pending.append(lambda store: store.write_event(step, kind, text, elapsed))
         self._flush_store()
-        self._write_board(lambda board: board.add_text(kind, text, step))
+        if self._board:
+            self._board.write_text(step, kind, text)
 
-    def close(self) -> None:
-        """Write what waits, as far as the disk allows, and close both files."""
+    def close(self) -> bool:
+        """Write what waits, as far as the disk allows, and close both files; returns whether the store has it all."""
         self._flush_store()
+        self._close_store()
+        if self._board:
+            self._board.close()
+        return not self._pending
+
+    def _close_store(self) -> None:
         if self._store is not None:
-            self._store.close()
-        if self._board is not None:
-            with contextlib.suppress(OSError):
-                self._board.close()
-        self._store = self._board = None
+            with contextlib.suppress(sqlite3.Error):
+                self._store.close()
+        self._store = None
 
     def _flush_store(self) -> None:
         try:
+            if self._store is not None and not self._path.exists():  # SQLite goes on writing where nobody finds it
+                self._close_store()
+                self._report(f"{self._path} was deleted or moved away: a new file is begun")
             if self._store is None:
                 self._store = MetricsStore(self._path)
                 if self._store.damaged:
@@ -170,28 +207,10 @@ class MetricsWriter:
                 self._pending.popleft()
             self._store_failed = False
         except (sqlite3.Error, OSError) as error:
-            if self._store is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    self._store.close()
-            self._store = None  # opened anew by the next write, which notices a file that was damaged or removed
+            self._close_store()  # opened anew by the next write, which notices a file that was damaged
             if not self._store_failed:
                 self._report(f"cannot write metrics to {self._path}: {error}; training goes on")
             self._store_failed = True
-
-    def _write_board(self, write: Callable[[Any], None]) -> None:
-        try:
-            if self._board is None and time.monotonic() >= self._board_opens_at:
-                self._board = _open_board(self._path.parent, self._resume_step)
-                self._board_opens_at = math.inf if self._board is None else 0.0
-            if self._board is not None:
-                write(self._board)
-                self._board_failed = False
-        except OSError as error:
-            self._board = None
-            self._board_opens_at = time.monotonic() + _BOARD_RETRY
-            if not self._board_failed:
-                self._report(f"cannot write TensorBoard events to {self._path.parent}: {error}; training goes on")
-            self._board_failed = True
 
 
 def evaluation_scalars(result: Mapping[str, Any]) -> dict[str, float]:
@@ -230,26 +249,12 @@ def _move_aside(path: Path) -> Path:
     return target
 
 
-def _open_board(folder: Path, resume_step: int | None) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:  # an optional extra
-        return None
-    purge_step = None if resume_step is None else resume_step + 1
-    return SummaryWriter(str(folder), purge_step=purge_step, flush_secs=10)
-
-
-def _add_scalars(board: Any, step: int, values: Mapping[str, float]) -> None:
-    for name, value in values.items():
-        board.add_scalar(name, value, step)
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return `value` as JSON knows it: numbers of any library as floats, and None for those that are not finite."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return _finite(value)

@@ -1,25 +1,23 @@
-"""The folder of one training run: its files, its lock, and what is known about the machine that ran it."""
+"""The folder of one training run: its files, and its lock."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import json
-import logging
 import os
-import platform
-import subprocess
-import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-import torch
+from filelock import FileLock, SoftFileLock, Timeout
 
-import townlet
+from townlet.run.meta import META_NAME, id_in, new_id, read_meta
 
 CONFIG_NAME = "config.yaml"
+HOLDER = ".holder"  # the file with the number of the process that holds a run
+# Where the system locks nothing, the file itself is the lock, and must not be one that was left unlocked elsewhere.
+LOCK = ".soft-lock" if issubclass(FileLock, SoftFileLock) else ".lock"
 LADDERS = "ladder"  # the folder of those runs that lie together, one a level
 
 
@@ -30,20 +28,23 @@ class RunError(Exception):
 class RunDirectory:
     """Hold one run folder, and its lock, for as long as this process trains in it.
 
-    Use `create` or `open`, and close it afterwards (or use it as a context manager). The kernel drops the lock when
-    the process ends in whatever way, so that a killed run can be resumed at once.
+    Use `create` or `open`, and close it afterwards (or use it as a context manager). The system drops the lock when
+    the process ends in whatever way, so that a killed run can be resumed at once. `id` is the run's own, by which its
+    checkpoints know it: see `meta.id_in` for a run without.
     """
 
-    def __init__(self, path: Path, lock: int) -> None:
-        self.path = path
+    def __init__(self, path: Path, lock: FileLock, id: str | None) -> None:
+        self.path, self.id = path, id
         self.checkpoints = path / "checkpoints"
         self.evaluation = path / "evaluation"
         self.config_path = path / CONFIG_NAME
-        self.meta_path = path / "meta.json"
+        self.meta_path = path / META_NAME
         self.log_path = path / "train.log"
         self.metrics_path = path / "metrics.sqlite"
         self.curves_path = path / "curves.png"
-        self._lock: int | None = lock  # file descriptor; None once released
+        self._lock = lock
+        self._place = _place(path)
+        self._written: dict[Path, str] = {}  # by this process: what nobody else can write again
 
     @classmethod
     def create(cls, runs_dir: Path, level_slug: str, seed: int, run_name: str | None = None) -> RunDirectory:
@@ -55,12 +56,16 @@ class RunDirectory:
         parent = Path(runs_dir) / _plain_name(level_slug, "level slug")
         path = make_run_folder(parent, seed, run_name)
         try:
-            run = cls(path, _lock(path))
+            run = cls(path, _lock(path), new_id())
+        except OSError as error:
+            raise RunError(f"cannot make a run folder in {parent}: {error.strerror}") from error
+        try:
             run.checkpoints.mkdir()
             run.evaluation.mkdir()
             for folder in (path, parent, parent.parent):
                 sync_folder(folder)
         except OSError as error:
+            run.close()
             raise RunError(f"cannot make a run folder in {parent}: {error.strerror}") from error
         return run
 
@@ -71,7 +76,7 @@ class RunDirectory:
         if not is_run(path):
             raise RunError(f"{path} is not a run folder: expected {CONFIG_NAME} in it")
         try:
-            return cls(path, _lock(path))
+            return cls(path, _lock(path), id_in(read_meta(path)))
         except OSError as error:
             raise RunError(f"cannot lock run {path}: {error.strerror}") from error
 
@@ -80,15 +85,46 @@ class RunDirectory:
         self._write(self.config_path, text)
 
     def write_meta(self, facts: Mapping[str, object]) -> None:
-        """Write meta.json, whole or not at all; raises RunError."""
-        self._write(self.meta_path, json.dumps(facts, indent=2, default=str) + "\n")
+        """Write `facts` and the run's id into meta.json, whole or not at all; raises RunError.
+
+        A run that has no id gets one.
+        """
+        self.id = self.id or new_id()
+        self._write(self.meta_path, json.dumps({**facts, "run": self.id}, indent=2, default=str) + "\n")
+
+    def note(self, **facts: object) -> None:
+        """Change facts of meta.json, or add some; raises RunError."""
+        self.write_meta({**(read_meta(self.path) or {}), **facts})
+
+    def gone(self) -> Path | None:
+        """Return what the run cannot be without and is no longer there, None where all is in place."""
+        if _place(self.path) != self._place:
+            return self.path
+        return next((path for path in (self.path / LOCK, *self._written) if not path.exists()), None)
+
+    def write_again(self) -> None:
+        """Lay the folder anew, lock it and write config.yaml and meta.json.
+
+        Raises RunError where another run's folder lies there now, and where it cannot be made.
+        """
+        moved = _place(self.path) != self._place
+        if moved and is_run(self.path):
+            raise RunError(f"{self.path} is the folder of another run now")
+        try:
+            for folder in (self.checkpoints, self.evaluation):
+                folder.mkdir(parents=True, exist_ok=True)
+            if moved or not (self.path / LOCK).exists():
+                self._lock.release()
+                self._lock = _lock(self.path)
+        except OSError as error:
+            raise RunError(f"cannot make {self.path} again: {error.strerror}") from error
+        for path, text in self._written.items():
+            self._write(path, text)
+        self._place = _place(self.path)
 
     def close(self) -> None:
         """Release the lock; closing twice is harmless."""
-        if self._lock is not None:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
-            os.close(self._lock)
-            self._lock = None
+        self._lock.release()
 
     def __enter__(self) -> RunDirectory:
         return self
@@ -99,6 +135,7 @@ class RunDirectory:
     def _write(self, path: Path, text: str) -> None:
         try:
             write_atomically(path, text.encode())
+            self._written[path] = text
         except OSError as error:
             raise RunError(f"cannot write {path}: {error.strerror}") from error
 
@@ -123,7 +160,7 @@ def make_run_folder(parent: Path, seed: int, run_name: str | None = None) -> Pat
 
 def is_run(path: Path) -> bool:
     """Return whether `path` is a run folder: one with a config.yaml."""
-    return (path / CONFIG_NAME).is_file()
+    return os.path.isfile(path / CONFIG_NAME)  # which no name is too long for
 
 
 def resolve_run(reference: str, runs_dir: Path) -> Path:
@@ -172,50 +209,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def sync_folder(path: Path) -> None:
     """Flush a folder's entries to the disk, so that a rename in it outlives a power cut; raises OSError."""
+    if os.name == "nt":  # Windows opens no folders
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def open_log(path: Path) -> logging.Logger:
-    """Return a logger that appends plain lines with the time to `path`; raises RunError where it cannot.
-
-    A line that cannot be written later (disk full) is dropped: a log never stops or clutters a training run.
-    """
-    try:
-        handler = _QuietFileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    logger = logging.Logger("townlet", logging.INFO)  # unregistered: two runs in one process keep to their own files
-    logger.addHandler(handler)
-    return logger
-
-
-def describe_machine(**facts: object) -> dict[str, object]:
-    """Return what meta.json says: versions, git state, machine, command line and start time (UTC), then `facts`."""
-    return {
-        "townlet": townlet.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        **_git_state(Path(__file__)),
-        "platform": platform.platform(),
-        "cpu": _cpu_model(),
-        "cpu_count": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "cuda_devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
-        "command": list(sys.argv),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **facts,
-    }
-
-
-class _QuietFileHandler(logging.FileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:
-        pass
 
 
 def _plain_name(name: str, what: str) -> str:
@@ -235,21 +235,36 @@ def _make_first_free(parent: Path, names: list[str]) -> Path:
     return parent / names[-1]
 
 
-def _lock(path: Path) -> int:
-    """Return a descriptor that holds the folder's lock until it is closed."""
-    descriptor = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+def _place(path: Path) -> tuple[int, int] | None:
+    """What tells a folder from any other that has its name later; None where there is none."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
+
+
+def _lock(path: Path) -> FileLock:
+    """Return the folder's lock, which holds until it is released. Raises RunError, and OSError."""
+    lock = FileLock(path / LOCK, timeout=0, thread_local=False)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "(unknown)"
-        os.close(descriptor)
-        raise RunError(f"run {path} is held by process {holder}") from None
+        lock.acquire()
+    except Timeout:
+        raise RunError(f"run {path} is held by process {_holder(path)}") from None
+    except NotImplementedError as error:  # of a file system without locks
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
+    try:
+        (path / HOLDER).write_text(f"{os.getpid()}\n")
     except OSError:
-        os.close(descriptor)
+        lock.release()
         raise
-    return descriptor
+    return lock
+
+
+def _holder(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        if (path / HOLDER).is_file():
+            return (path / HOLDER).read_text(errors="replace")[:32].strip() or "(unknown)"
+    return "(unknown)"
 
 
 def _last_used(run: Path) -> tuple[bool, float]:
@@ -263,28 +278,3 @@ def _modified(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:  # removed since it was listed: a run in progress prunes its checkpoints
         return 0.0
-
-
-def _git_state(source: Path) -> dict[str, object]:
-    """Return the commit that `source` belongs to, and whether its tree has changes; None for both outside of git."""
-    unknown: dict[str, object] = {"git_commit": None, "git_dirty": None}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(source.parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, env=environment).stdout
-
-    try:
-        if not git("ls-files", source.name).strip():  # installed into someone else's checkout
-            return unknown
-        return {"git_commit": git("rev-parse", "HEAD").strip(), "git_dirty": bool(git("status", "--porcelain").strip())}
-    except (OSError, subprocess.SubprocessError, UnicodeError):
-        return unknown
-
-
-def _cpu_model() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -2,20 +2,32 @@
 
 import argparse
 import ctypes
+import errno
+import functools
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn, Protocol
 
 import torch
 
-DONE, FAILED, WRONG_USE = 0, 1, 2
+from townlet.screen.process import DONE, FAILED, WRONG_USE
+
+MOST = 10**15  # of anything that is counted; the levels have the same limit
 ONEDNN_LIMIT, NO_BFLOAT16 = "ONEDNN_MAX_CPU_ISA", "AVX512_CORE"
 
 MALLOC_LIMITS = {  # of glibc's malloc: environment variable, number for mallopt, bytes
     "MALLOC_MMAP_THRESHOLD_": (-3, 32 << 20),  # of a block that it does not keep when freed; no more is allowed
     "MALLOC_TRIM_THRESHOLD_": (-1, 256 << 20),  # of freed memory that it keeps
 }
+
+
+class Command(Protocol):
+    """What runs a command by the words after its name; returns its exit code."""
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> int: ...
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,14 +43,16 @@ def whole(text: str) -> int:
     try:
         return int(text.replace("_", ""))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {_short(text)!r}") from None
 
 
 def positive(text: str) -> int:
-    """Read a whole number of at least 1."""
+    """Read a whole number from 1 to `MOST`."""
     value = whole(text)
     if value < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, got {value}")
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {_short(text)}")
+    if value > MOST:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST:,}, got {_short(text)}")
     return value
 
 
@@ -49,22 +63,49 @@ def share(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0.0 < value <= 1.0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and up to 1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and up to 1, got {_short(text)!r}")
     return value
+
+
+def named(text: str) -> str:
+    """Read the name or the path of something: not empty, and what a file could be called."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a name or a path, got nothing")
+    try:
+        os.lstat(text)
+    except (OSError, ValueError) as error:  # ValueError: a character that no name has
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+            got = f"{_short(text)!r} of {len(text):,} letters"
+            raise argparse.ArgumentTypeError(f"expected a name or a path that a file can have, got {got}") from None
+    return text
+
+
+def named_list(text: str) -> list[str]:
+    """Read names or paths with commas between."""
+    return [named(one) for one in text.split(",")]
+
+
+def named_path(text: str) -> Path:
+    """Read a path."""
+    return Path(named(text))
 
 
 def setting(text: str) -> tuple[str, str]:
     """Read `a.b=c`."""
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise argparse.ArgumentTypeError(f"expected key=value, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected key=value, got {_short(text)!r}")
     return key, value
 
 
 def labelled(text: str) -> tuple[str, str]:
     """Read `LABEL=RUN`; the label is empty where there is none."""
     label, equals, run = text.partition("=")
-    return (label, run) if equals else ("", text)
+    return (label, named(run)) if equals else ("", named(text))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def device_named(text: str) -> torch.device:
@@ -124,9 +165,37 @@ def cannot_write(program: str, error: OSError) -> int:
     return FAILED
 
 
-def run_word(
-    words: list[str], commands: Mapping[str, Callable[[list[str]], int]], usage: str, program: str, see: str
-) -> int:
+def tells_of_memory(program: str) -> Callable[[Command], Command]:
+    """Decorate a command: where memory ends it says in one line how much was asked for, and returns the exit code."""
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def told(arguments: Sequence[str] | None = None) -> int:
+            try:
+                return command(arguments)
+            except (MemoryError, RuntimeError) as error:
+                asked = memory_asked_for(error)
+                if asked is None:
+                    raise
+                print(f"{program}: not enough memory: {asked}", file=sys.stderr)
+                return FAILED
+
+        return told
+
+    return decorate
+
+
+def memory_asked_for(error: BaseException) -> str | None:
+    """What an allocator that refused was asked for, in one line; None for an error of another kind."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError):  # of Python, which says nothing, and of NumPy
+        return text or "no more to be had"
+    if amount := re.search(r"ried to allocate ([\d.]+ \w+)", text):  # of PyTorch, on a CPU or another device
+        return f"tried to allocate {amount[1]}"
+    return text if re.search(r"out of memory|calculation overflowed|multiplication overflow", text) else None
+
+
+def run_word(words: list[str], commands: Mapping[str, Command], usage: str, program: str, see: str) -> int:
     """Hand the words after the first to the command that it names; returns its exit code, 2 where there is none.
 
     `see` is what shows the usage, told to those who name none.
@@ -138,4 +207,4 @@ def run_word(
         got = repr(words[0]) if words else "nothing"
         print(f"{program}: expected one of {', '.join(commands)}, got {got} (see {see})", file=sys.stderr)
         return WRONG_USE
-    return commands[words[0]](words[1:])
+    return tells_of_memory(f"{program} {words[0]}")(commands[words[0]])(words[1:])

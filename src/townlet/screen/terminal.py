@@ -10,7 +10,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, Self, TextIO
 
@@ -89,10 +88,7 @@ def make_reporter(plain: bool, stream: TextIO | None = None) -> Reporter:
 
 
 class PlainReporter(Reporter):
-    """Write a line for each message, and one for an update at most every `interval` seconds; the last is never lost.
-
-    When nobody reads any more it falls silent and the run goes on.
-    """
+    """Write a line for each message, and one for an update at most every `interval` seconds; the last is never lost."""
 
     def __init__(
         self, stream: TextIO | None = None, interval: float = 0.0, clock: Callable[[], float] = time.monotonic
@@ -102,7 +98,6 @@ class PlainReporter(Reporter):
         self._snapshot: Snapshot | None = None  # what no line has shown yet
         self._header: RunHeader | None = None
         self._evaluation: dict[str, float] = {}
-        self._broken = False
 
     def start(self, header: RunHeader) -> None:
         self._header = header
@@ -131,14 +126,7 @@ class PlainReporter(Reporter):
             self._snapshot, self._written_at = None, self._clock()
 
     def _write(self, line: str) -> None:
-        if self._broken:
-            return
-        try:
-            print(line, file=self._stream, flush=True)
-        except BrokenPipeError:
-            self._broken = True
-            with suppress(OSError):  # Python flushes once more at exit: let that go nowhere too
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        print(line, file=self._stream, flush=True)
 
 
 class Dashboard(Reporter):

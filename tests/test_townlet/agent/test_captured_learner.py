@@ -30,21 +30,22 @@ def state_of(learner):
 
 
 def batches(number):
-    """Windows of every kind: two sizes, with and without resets, with a burn-in."""
+    """Windows of every kind: two sizes, with and without resets, with a burn-in, with steps that were cut off."""
     reset = torch.zeros(4, 6, dtype=torch.bool)
     reset[1, 2] = reset[3, 0] = True
-    kinds = [{}, {"reset": reset}, {"batch": 3}, {"burn_in": 2}]
-    return [random_batch(seed=seed, **kinds[seed % 4]) for seed in range(number)]
+    cut = {"reset": reset, "cut": reset[:, 1:], "cut_values": torch.arange(20.0).view(4, 5)}
+    kinds = [{}, {"reset": reset}, {"batch": 3}, {"burn_in": 2}, cut]
+    return [random_batch(seed=seed, **kinds[seed % 5]) for seed in range(number)]
 
 
 @pytest.mark.parametrize("training", TARGETS)
 def test_captured_updates_are_plain_updates_bit_for_bit(training):
     plain, captured = both(**training)
-    for batch in batches(12):
+    for batch in batches(15):
         one, other = plain.update(batch), captured.update(batch)
         assert differences(one, other) == []
         assert differences(state_of(plain), state_of(captured)) == []
-    assert captured.updates == 12 and captured.capture_failure is None is plain.capture_failure
+    assert captured.updates == 15 and captured.capture_failure is None is plain.capture_failure
 
 
 def test_the_learning_rate_of_a_captured_update_is_the_one_set_last():

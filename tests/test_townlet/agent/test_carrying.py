@@ -7,18 +7,22 @@ from support.learning import network_of
 from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork
 from townlet.config import Level, load_level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 
 JOINT = {"network.encoder.width": 7, "network.hidden": 6, "network.head": 5, "network.sightings": False}
 SPATIAL = {"network.encoder.window": 8, "network.encoder.part": 4, "network.hidden": 6, "network.head": 5}
 WITH_WAIT = {"actions": "[WAIT, UP, DOWN, LEFT, RIGHT, INTERACT]"}
 
 
+def interface(level: Level) -> Interface:
+    return Interface.of(level, lay_out(level))
+
+
 def pair(old: Level, new: Level) -> tuple[QNetwork, QNetwork]:
     """Fresh networks of two levels, the old one's weights carried to the new one."""
     torch.manual_seed(0)
     networks = network_of(old), network_of(new)
-    carry_weights(networks[0], Interface.of(old), networks[1], Interface.of(new))
+    carry_weights(networks[0], interface(old), networks[1], interface(new))
     return networks
 
 
@@ -28,8 +32,8 @@ def with_network_of(level: Level, other: Level) -> Level:
 
 def translated(seen: torch.Tensor, old: Level, new: Level) -> torch.Tensor:
     """Observations [batch, time, width] of a new level as the old one would have made them, zero where it has more."""
-    names, there = Interface.of(new).inputs, torch.zeros(*seen.shape[:-1], ObservationLayout.of(old).obs_dim)
-    for index, name in enumerate(Interface.of(old).inputs):
+    names, there = interface(new).inputs, torch.zeros(*seen.shape[:-1], lay_out(old).obs_dim)
+    for index, name in enumerate(interface(old).inputs):
         if name in names:
             there[..., index] = seen[..., names.index(name)]
     return there
@@ -37,16 +41,16 @@ def translated(seen: torch.Tensor, old: Level, new: Level) -> torch.Tensor:
 
 def test_inputs_are_named_by_part_and_by_what_stands_there():
     level = load_level("0.5", {"grid.width": 6})
-    names = Interface.of(level).inputs
+    names = interface(level).inputs
     assert names[:2] == ("position 0", "position 1")
     assert names[2] == "offsets Bed right" and names[2 + 14] == "offsets Bed below"
     assert names[30:34] == ("meters energy", "meters satiation", "meters money", "meters health")
     assert names[34] == "underfoot Bed" and names[-1] == "underfoot nothing" and len(names) == 49
-    window = Interface.of(load_level("2")).inputs[:25]
+    window = interface(load_level("2")).inputs[:25]
     assert (window[0], window[3], window[12]) == (
         "window -2 right -2 below", "window 1 right -2 below", "window 0 right 0 below",
     )  # fmt: skip
-    cells = Interface.of(load_level("1", {"grid.width": 9})).inputs[:72]
+    cells = interface(load_level("1", {"grid.width": 9})).inputs[:72]
     assert (cells[0], cells[1], cells[9]) == ("position cell 0, 0", "position cell 1, 0", "position cell 0, 1")
 
 
@@ -54,8 +58,8 @@ def test_a_column_goes_to_the_meter_of_the_same_name_and_a_new_input_has_no_weig
     old = load_level("0.5", {"network.hidden": "[4]"})
     new = with_network_of(load_level("1"), old)
     one, other = pair(old, new)
-    columns, names = other.body[0][0].weight, Interface.of(new).inputs
-    money = one.body[0][0].weight[:, Interface.of(old).inputs.index("meters money")]
+    columns, names = other.body[0][0].weight, interface(new).inputs
+    money = one.body[0][0].weight[:, interface(old).inputs.index("meters money")]
     assert torch.equal(columns[:, names.index("meters money")], money)
     for name in ("meters hygiene", "position cell 3, 0"):
         assert not columns[:, names.index(name)].any()
@@ -81,7 +85,7 @@ def test_known_actions_keep_their_values_whatever_is_newly_seen(before, after, o
     seen, stream = torch.rand(3, 4, other.obs_dim), torch.Generator().manual_seed(0)
     previous = torch.randint(0, len(old.actions), (3, 4), generator=stream)
     previous_new = torch.tensor([new.actions.index(action) for action in old.actions])[previous]
-    dropped = set(Interface.of(old).inputs) - set(Interface.of(new).inputs)
+    dropped = set(interface(old).inputs) - set(interface(new).inputs)
     assert all(name.startswith("window") for name in dropped)  # zeros, by `translated`
     q, _ = one(translated(seen, old, new), one.initial_hidden(3), previous)
     q_new, _ = other(seen, other.initial_hidden(3), previous_new)
@@ -115,7 +119,7 @@ def test_another_network_is_refused_in_one_line_and_left_as_it_is(change, said):
     one, other = network_of(old), network_of(new)
     kept = {name: value.clone() for name, value in other.state_dict().items()}
     with pytest.raises(CarryError, match=said) as refused:
-        carry_weights(one, Interface.of(old), other, Interface.of(new))
+        carry_weights(one, interface(old), other, interface(new))
     assert "\n" not in str(refused.value)
     assert all(torch.equal(value, kept[name]) for name, value in other.state_dict().items())
 
@@ -124,7 +128,7 @@ def test_another_vocabulary_is_refused():
     town, station = load_level("2"), load_level("station")
     networks = network_of(town), network_of(station)
     with pytest.raises(CarryError, match=r"expected the same vocabulary, Bed, .*; got SolarPanel"):
-        carry_weights(networks[0], Interface.of(town), networks[1], Interface.of(station))
+        carry_weights(networks[0], interface(town), networks[1], interface(station))
 
 
 def test_a_layer_that_would_read_something_else_is_refused():

@@ -544,6 +544,12 @@ def test_the_step_is_adams_by_hand():
     assert learner.network.scale.item() == pytest.approx(1 - 0.125, abs=1e-6)
 
 
+@pytest.mark.parametrize(("delta", "loss"), [(1.0, (19.5 + 33.5 + 43.5) / 3), (None, (200.0 + 578.0 + 968.0) / 3)])
+def test_an_update_learns_by_the_loss_that_the_level_names(delta, loss):
+    """Errors -20, -34 and -44, as above: the absolute value less a half, or half the square."""
+    assert float(spying(huber_delta=delta).update(window()).metrics["train/loss"]) == pytest.approx(loss)
+
+
 def test_the_target_network_is_copied_exactly_every_so_many_updates():
     learner = QLearner(recurrent(), make_training(target_every=3))
     first, batch = weights_of(learner.network), random_batch()

@@ -9,6 +9,7 @@ from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, feed_forward, joint, 
 from townlet.agent.memory.cells import make_cell
 from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
+from townlet.environment.observation import lay_out
 from townlet.environment.types import ObservationLayout
 
 OPTIONS = {
@@ -92,8 +93,8 @@ def test_the_reference_network_has_635333_parameters():
     Q-values             128 x 5 + 5                     645
     """
     level = load_level("2-reference")
-    assert len(level.actions) == 5 and ObservationLayout.of(level).obs_dim == 25 + 2 + 8 + 15
-    network = make_network(level.network, ObservationLayout.of(level), len(level.actions))
+    assert len(level.actions) == 5 and lay_out(level).obs_dim == 25 + 2 + 8 + 15
+    network = make_network(level.network, lay_out(level), len(level.actions))
     layers = [160, 4_640, 102_528, 96, 288, 512, 493_568, 32_896, 645]
     assert sum(layers) == 635_333
     assert sum(one.numel() for one in network.parameters()) == 635_333
@@ -101,14 +102,14 @@ def test_the_reference_network_has_635333_parameters():
 
 
 def test_the_reference_config_is_the_default_of_the_recurrent_network():
-    layout = ObservationLayout.of(load_level("2"))
+    layout = lay_out(load_level("2"))
     assert sum(one.numel() for one in RecurrentSpatialQNetwork(layout, 5).parameters()) == 635_333
 
 
 def test_each_level_gets_the_network_that_it_names():
     for reference, has_memory in [("0", False), ("1", False), ("2", True), ("2-reference", True)]:
         level = load_level(reference)
-        network = make_network(level.network, ObservationLayout.of(level), len(level.actions))
+        network = make_network(level.network, lay_out(level), len(level.actions))
         assert bool(network.initial_hidden(2)) == has_memory
         assert network.num_actions == len(level.actions)
         q, _ = network(
@@ -398,10 +399,10 @@ def test_with_skip_the_observation_reaches_its_own_q_past_the_lstm():
 def test_each_part_of_the_observation_reaches_the_q_values():
     level = load_level("2-reference", {"network.hidden": 16, "network.encoder.window": 16, "network.encoder.part": 8})
     torch.manual_seed(0)
-    network = make_network(level.network, ObservationLayout.of(level), len(level.actions))
+    network = make_network(level.network, lay_out(level), len(level.actions))
     features = torch.rand(2, 1, network.obs_dim, requires_grad=True)
     network(features, network.initial_hidden(2))[0].square().sum().backward()
-    for part in ObservationLayout.of(level).slices.values():
+    for part in lay_out(level).slices.values():
         assert (features.grad[..., part].abs().sum(dim=-1) > 0).all()
 
 

@@ -1,5 +1,6 @@
 """`townlet`: its words, in this process."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,25 @@ def test_compare_draws_several_runs_into_one_picture(capsys: Capture, tmp_path: 
     assert exit_code("compare", "s1", "--runs-dir", str(tmp_path), "--out", str(tmp_path / "no" / "where.png")) == 1
     said = capsys.readouterr().err
     assert said == f"townlet compare: cannot write {tmp_path}/no/where.png: No such file or directory\n"
+
+
+def test_compare_draws_runs_whose_scores_were_no_numbers(capsys: Capture, tmp_path: Path) -> None:
+    """As runs have them that were made before rewards were looked at."""
+    nan, finite = {"mean_ep_length": math.nan}, {"mean_ep_length": 5.0}
+    for name, results in {"broken": [nan, nan], "half": [nan, finite], "well": [finite, finite]}.items():
+        run = tmp_path / "1_level" / name
+        run.mkdir(parents=True)
+        (run / "config.yaml").write_text(resolved_config(load_level("1")))
+        store = MetricsStore(run / "metrics.sqlite")
+        for step, result in enumerate(results, start=1):
+            store.write_evaluation(step, result, elapsed=1.0)
+        store.close()
+    runs = ["broken", "half", "well", "both=half", "both=broken"]
+    assert exit_code("compare", *runs, "--runs-dir", str(tmp_path), "--out", str(tmp_path / "out.png")) == 0
+    rows = [re.split(r"  +", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    shown = {row[0]: row[2] for row in rows if row[0] in ("broken", "half", "well", "both")}
+    assert shown == {"broken": "nan", "half": "5", "well": "5", "both": "nan"}
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_compare_refuses_survival_beside_return_and_draws_what_all_levels_share(

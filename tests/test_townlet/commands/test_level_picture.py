@@ -128,7 +128,7 @@ def test_rewards_are_told_term_by_term(load):
     })  # fmt: skip
     assert section(level, "reward") == [
         "alive        +0.1 for each tick lived",
-        "death        -2",
+        "death        -2 for dying",
         "milestones   +0.5 every 10 ticks, +5 every 100 ticks",
         "wellbeing    each tick, times the meter: +0.2 calm",
         "interaction  times what an interaction changes: +1 breath",

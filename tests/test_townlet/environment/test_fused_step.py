@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
 from townlet.environment import rules
 from townlet.environment.tables import Row, Tables
-from townlet.environment.types import EnvState, StepResult
+from townlet.environment.types import Difficulty, EnvState, StepResult
 from townlet.environment.vectorized_env import Counts, VectorizedEnv, advance
 from townlet.level.file import shipped_levels
 
@@ -22,34 +24,68 @@ def level() -> Level:
     return load_level("2")
 
 
-def as_fake(mode: FakeTensorMode, value: Any) -> Any:
-    """The same structure with tensors that have a shape and no content."""
+def on_device(device: str, value: Any) -> Any:
+    """The same structure with tensors of the same shapes on a device, which need not be there for fake ones."""
     if isinstance(value, Tensor):
-        return mode.from_tensor(value)
+        return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=device)
     if isinstance(value, Tables):
-        fields = {field.name: as_fake(mode, getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {field.name: on_device(device, getattr(value, field.name)) for field in dataclasses.fields(value)}
         return Tables(**fields)
-    if isinstance(value, EnvState | Counts | Row):
-        return type(value)(*(as_fake(mode, entry) for entry in value))
+    if isinstance(value, EnvState | Counts | Row | Difficulty):
+        return type(value)(*(on_device(device, entry) for entry in value))
     if isinstance(value, tuple):
-        return tuple(as_fake(mode, entry) for entry in value)
+        return tuple(on_device(device, entry) for entry in value)
     return value
 
 
-def step_without_content(level: Level) -> StepResult:
+def step_without_content(level: Level, device: str = "cpu") -> StepResult:
     """One step of tensors that have no content, so that any look at their content raises."""
     env = make_env(level, 16)
-    with FakeTensorMode() as mode:
-        up = torch.zeros(16, dtype=torch.int64)
-        tables, key, state, counts, actions = as_fake(mode, (env.tables, env._key, env.state, env._counts, up))
-        return advance(level, tables, key, state, counts, actions).result
+    parts = env.tables, env._trial()
+    with FakeTensorMode(), WithoutDevice():
+        tables, inputs = on_device(device, parts)
+        return advance(level, tables, *inputs).result
+
+
+class WithoutDevice(TorchFunctionMode):
+    """Takes the operation itself where Python's own operator would ask for the device first."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is Tensor.__invert__:
+            return torch.bitwise_not(*args)
+        if function is Tensor.__getitem__:
+            rows, index = args
+            return torch.select(rows, 0, index) if isinstance(index, int) else torch.ops.aten.index(rows, [index])
+        return function(*args, **(kwargs or {}))
+
+
+class Operations(TorchDispatchMode):
+    """Which operations a step is made of, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen.add(str(function))
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", shipped_levels())
+def test_a_step_never_looks_at_what_is_in_a_tensor_and_stays_on_its_device(name: str, device: str) -> None:
+    level = load_level(name)
+    result = step_without_content(level, device)
+    assert result.observation.features.shape == (16, make_env(level).obs_dim)
+    assert {part.device.type for part in flat(result)} == {device}
 
 
 @pytest.mark.parametrize("name", shipped_levels())
-def test_a_step_never_looks_at_what_is_in_a_tensor(name: str) -> None:
-    level = load_level(name)
-    result = step_without_content(level)
-    assert result.observation.features.shape == (16, make_env(level).obs_dim)
+def test_a_step_reads_no_tensor_as_another_type_which_no_kernel_for_a_gpu_can(name: str) -> None:
+    with Operations() as operations:
+        step_without_content(load_level(name), "cuda")
+    assert "aten.stack.default" in operations.seen  # nothing is hidden from it
+    assert "aten.view.dtype" not in operations.seen
 
 
 def test_a_rule_that_looks_would_be_found(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from support.worlds import DAY, FIXED, MULTI_TICK, fixed_town, make_env, places_of, put
 from townlet.config import Level, load_level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.level.file import shipped_levels
 
@@ -34,7 +34,7 @@ def part(env: VectorizedEnv, name: str) -> list[float]:
 
 @pytest.mark.parametrize("name", WIDTHS)
 def test_the_parts_of_each_level_follow_one_another_without_gaps(name: str) -> None:
-    layout, start = ObservationLayout.of(load_level(name)), 0
+    layout, start = lay_out(load_level(name)), 0
     for (got, where), (expected, width) in zip(layout.slices.items(), WIDTHS[name].items(), strict=True):
         assert (got, where) == (expected, slice(start, start + width))
         assert layout.width(got) == width
@@ -43,8 +43,8 @@ def test_the_parts_of_each_level_follow_one_another_without_gaps(name: str) -> N
 
 
 def test_level_2_sees_fifty_numbers_and_level_3_four_more() -> None:
-    assert ObservationLayout.of(load_level("2")).obs_dim == 50
-    assert ObservationLayout.of(load_level("3")).obs_dim == 54
+    assert lay_out(load_level("2")).obs_dim == 50
+    assert lay_out(load_level("3")).obs_dim == 54
 
 
 def test_every_level_is_observed_in_float32_at_its_width_and_within_one() -> None:
@@ -120,6 +120,32 @@ def test_offsets_of_affordances_that_are_absent_are_nothing() -> None:
     absent = [names.index(name) for name in names if name not in places_of(env, 0)]
     assert len(absent) == 10
     assert not offsets[:, absent].any()
+
+
+WIDE = {"grid": {"width": 5, "height": 2}, "affordances.Bed.place": [4, 1]}
+
+
+def test_on_a_map_that_is_not_square_each_way_across_is_its_own() -> None:
+    env = town_env(load_level("0", WIDE), at=(2, 0))
+    assert part(env, "position") == [0.5, 0.0]
+    assert [cell for cell, shown in enumerate(part(env, "window")) if shown] == [3 * 5 + 4]  # one below, two right
+    put(env, at=(1, 1))
+    assert part(env, "position") == [0.25, 1.0]
+    assert not any(part(env, "window"))  # three to the right
+    put(env, at=(4, 1))
+    assert part(env, "position") == [1.0, 1.0] and part(env, "underfoot")[0] == 1.0
+    names = [name for name, allowed in zip(env.level.actions, env.observe().action_mask[0], strict=True) if allowed]
+    assert set(names) == {"UP", "LEFT", "INTERACT"}
+
+
+def test_on_a_map_that_is_not_square_cells_are_counted_row_by_row_and_offsets_in_shares_of_each_way() -> None:
+    seen = {"observation": {"window": None, "position": "one_hot", "offsets": True}}
+    env = town_env(load_level("0", {**WIDE, **seen}), at=(1, 0))
+    bed = list(env.level.affordances).index("Bed")
+    right, below = part(env, "offsets")[:14], part(env, "offsets")[14:]
+    assert (right[bed], below[bed]) == (0.75, 1.0)
+    put(env, at=(3, 1))
+    assert [cell for cell, here in enumerate(part(env, "position")) if here] == [5 + 3]
 
 
 def test_meters_are_seen_as_they_are_in_the_order_of_the_level() -> None:

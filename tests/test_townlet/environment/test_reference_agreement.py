@@ -6,7 +6,18 @@ import pytest
 import torch
 
 from support.reference_world import TOLERANCE, ReferenceState, ReferenceTick, ReferenceWorld
-from support.worlds import DAY, FIXED, MULTI_TICK, make_env, random_valid, reference_of, scatter, state_of
+from support.worlds import (
+    DAY,
+    FIXED,
+    MULTI_TICK,
+    ODD_TOWNS,
+    make_env,
+    odd_town,
+    random_valid,
+    reference_of,
+    scatter,
+    state_of,
+)
 from townlet.config import load_level
 from townlet.environment.rules import tick
 from townlet.environment.types import Observation
@@ -87,6 +98,7 @@ WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
             "training": {"gamma": 0.5},
         },
     ),
+    **ODD_TOWNS,
     "no cascades": (
         "2",
         {"cascades": None, "grid": {"width": 14, "height": 1}, "actions": ["LEFT", "RIGHT", "INTERACT"]},
@@ -94,10 +106,10 @@ WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(scope="module", params=WORLDS.values(), ids=WORLDS.keys())
+@pytest.fixture(scope="module", params=WORLDS)
 def world(request: pytest.FixtureRequest) -> VectorizedEnv:
-    name, overrides = request.param
-    return make_env(load_level(name, overrides), NUM_AGENTS)
+    name = request.param
+    return make_env(odd_town(name) if name in ODD_TOWNS else load_level(*WORLDS[name]), NUM_AGENTS)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from support.worlds import fixed_town, flat, make_env, places_of, put, random_valid
+from support.worlds import ODD_TOWNS, fixed_town, flat, make_env, odd_town, places_of, put, random_valid
 from townlet.config import Level, load_level
 from townlet.environment.types import StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
@@ -68,6 +68,14 @@ def test_training_and_evaluation_differ_in_maps_and_in_where_episodes_begin(leve
     met = {frozenset(places_of(training, agent).items()) for agent in range(64)}
     assert not met & {frozenset(places_of(evaluation, agent).items()) for agent in range(64)}
     assert not torch.equal(training.state.x, evaluation.state.x)
+
+
+@pytest.mark.parametrize("name", ODD_TOWNS)
+def test_episodes_begin_in_every_cell_of_the_map_and_nowhere_else(name: str) -> None:
+    level = odd_town(name)
+    env = make_env(level, 2_000)
+    cells = set(zip(env.state.x.tolist(), env.state.y.tolist(), strict=True))
+    assert cells == {(x, y) for x in range(level.grid.width) for y in range(level.grid.height)}
 
 
 def test_begin_gives_some_agents_their_next_episode_and_leaves_the_others(level: Level) -> None:
@@ -179,6 +187,21 @@ def test_what_one_agent_does_changes_its_own_row_alone(name: str) -> None:
             assert torch.equal(one[rest], two[rest])
         for one, two in zip(env.state, other.state, strict=True):
             assert torch.equal(one[..., rest], two[..., rest])
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("name", ODD_TOWNS)
+def test_one_agent_alone_lives_as_it_does_beside_others(name: str, captured: bool) -> None:
+    level, draws = odd_town(name), generator()
+    alone, among = make_env(level, 1, seed=5), make_env(level, 3, seed=5)
+    if captured:  # as on a CUDA device
+        alone.capture()
+    for _ in range(95):
+        everyone = random_valid(among.observe().action_mask, draws)
+        mine, theirs = alone.step(everyone[:1]), among.step(everyone)
+        for one, other in zip(flat(mine), flat(theirs), strict=True):
+            assert torch.equal(one, other[:1])
+    assert int(alone.state.episode) > 0
 
 
 # --- the order of things in the file ------------------------------------------------------------------------------

@@ -133,6 +133,41 @@ def test_the_predictor_learns_from_what_valid_steps_led_to_without_the_dead_and_
     assert curiosity.update(batch)["curiosity/predictor_loss"].item() == pytest.approx(expected)
 
 
+def test_the_predictor_learns_from_what_cut_steps_led_to_and_not_from_the_next_episodes_first_sight():
+    """A window of three steps, the second cut off: it led to what `successors` says."""
+    batch = random_batch(batch=1, seq_len=3)
+    successors = batch.observations[:, 1:].clone()
+    successors[0, 1] = torch.tensor([0.3, -0.2, 1.0])
+    curiosity = make()
+    expected = sum(curiosity.novelty(one).item() for one in successors[0]) / 3
+    found = curiosity.update(batch._replace(successors=successors))["curiosity/predictor_loss"].item()
+    assert found == pytest.approx(expected)
+
+
+def test_newest_windows_hold_what_each_step_led_to_where_somebody_is_curious():
+    seen, learned = [], []
+    for curious in ({"training__curiosity": KEY}, {}):
+        population = make_population("fresh", max_steps=5, **curious)
+        step, update = population.env.step, population.curiosity.update
+
+        def watched(actions, step=step):
+            seen.append(step(actions))
+            return seen[-1]
+
+        def noted(batch, update=update):
+            learned.append(batch)
+            return update(batch)
+
+        population.env.step, population.curiosity.update = watched, noted
+        for _ in range(8):
+            population.step()
+    with_curiosity, without = learned[:2], learned[2:]
+    led_to = torch.stack([result.final_features for result in seen[:8]], dim=1)  # [num_agents, 8, obs_dim]
+    assert all(batch.successors is None for batch in without) and all(batch.cut.any() for batch in learned)
+    agents = torch.cat([batch.where for batch in with_curiosity]) // population.buffer.slots
+    assert torch.equal(torch.cat([batch.successors for batch in with_curiosity]), led_to[agents])
+
+
 @MODES
 def test_intrinsic_rewards_lie_apart_and_are_mixed_once_into_what_is_learned_from(mode):
     immortal = {"meters__energy__lethal": False, "meters__mood__lethal": True, "max_steps": 100}  # in one episode

@@ -1,6 +1,7 @@
 """Level files: what they may hold, how they extend each other, and how their mistakes are told."""
 
 import copy
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -631,15 +632,34 @@ def test_an_unknown_level_is_told_with_what_there_is() -> None:
     assert caught.value.errors == [f"level: {expected}, got 'tonw'; did you mean 'town'?"]
 
 
-def test_shipped_files_without_an_id_or_with_the_same_one_are_refused(ladder: Write) -> None:
-    ladder("name: x\n", "configs/levels/a.yaml")
-    ladder("\nid: bonus\n", "configs/levels/z.yaml")
+BROKEN = {
+    "a.yaml": ("name: x\n", ":1: id: expected the id of the level, got nothing"),
+    "b.yaml": ("id: [b\n", ":2: expected valid YAML, got an error, "),
+    "c.yaml": ("- c\n", ":1: expected a mapping, got ['c']"),
+    "d.yaml": ("id: d\nname: !!python/name:os.system x\n", ":2: name: expected a plain value, got the tag "),
+    "e.yaml": (f"id: e\nx: {'[' * 40}{']' * 40}\n", ":2: x: expected at most 100000 values, 32 mappings or lists deep"),
+    "f.yaml": ("", ": expected a mapping, got an empty file"),
+    "z.yaml": ("\nid: bonus\n", ":2: id: expected an id that extra.yaml does not have, got 'bonus'"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_shipped_file_that_cannot_be_read_is_named_and_the_others_work(ladder: Write, name: str) -> None:
+    content, said = BROKEN[name]
+    ladder(content, f"configs/levels/{name}")
+    assert list(level_file.shipped_levels()) == ["0.5", "2", "2-hard", "10", "bonus"]
+    (line,) = level_file.unreadable_levels()
+    assert line.startswith(f"configs/levels/{name}{said}")
+    assert level_file.find_level("2") == Path("configs/levels/2_town.yaml")
     with pytest.raises(ConfigError) as caught:
-        level_file.shipped_levels()
-    assert caught.value.errors == [
-        "configs/levels/a.yaml:1: id: expected the id of the level, got nothing",
-        "configs/levels/z.yaml:2: id: expected an id that extra.yaml does not have, got 'bonus'",
-    ]
+        level_file.find_level(Path(name).stem)
+    assert len(caught.value.errors) == 2 and caught.value.errors[1] == line
+
+
+def test_a_pipe_in_the_place_of_a_level_is_not_waited_for(ladder: Write) -> None:
+    os.mkfifo("configs/levels/pipe.yaml")
+    assert level_file.unreadable_levels() == ["configs/levels/pipe.yaml: expected a readable file, got a pipe"]
+    assert len(level_file.shipped_levels()) == 5
 
 
 def test_the_shipped_levels_are_there() -> None:

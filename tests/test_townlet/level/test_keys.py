@@ -20,7 +20,7 @@ from support.worlds import random_valid
 from townlet import train
 from townlet.agent.networks import make_network
 from townlet.config import Level, level_problems, resolved_config
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
 
@@ -319,7 +319,7 @@ def world(level: Level, directory: Path) -> Iterator[Any]:
 def network(level: Level, directory: Path) -> Iterator[Any]:
     """Shapes of the parameters, and the network's answers to a window."""
     torch.manual_seed(0)
-    layout = ObservationLayout.of(level)
+    layout = lay_out(level)
     made, width = make_network(level.network, layout, len(level.actions)), layout.obs_dim
     yield {name: tuple(parameter.shape) for name, parameter in made.named_parameters()}
     previous = torch.arange(6).view(2, 3) % len(level.actions)

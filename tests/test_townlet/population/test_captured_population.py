@@ -25,6 +25,7 @@ PRIORITY = {"training.mode.priority": {"exponent": 0.9, "importance": 0.6, "larg
 KINDS = {
     "fresh": ("2", FRESH),
     "fresh and curious": ("2", {**FRESH, **CURIOSITY}),
+    "fresh and often cut off, curious": ("2", {**FRESH, **CURIOSITY, "max_steps": 5}),
     "fresh by stages": ("2-adversarial", FRESH),
     "replay": MODES["replay"],
     "replay of priorities, curious": ("2-reference", {**MODES["replay"][1], **PRIORITY, **CURIOSITY}),
@@ -47,7 +48,19 @@ def test_a_captured_population_is_a_plain_one_bit_for_bit(kind, monkeypatch):
         assert differences(plain.step(), captured.step()) == []
     assert plain.learner.updates >= 7
     assert differences(everything(plain), everything(captured)) == []
+    assert plain.stored_state_drift() == captured.stored_state_drift()
     assert plain.read_metrics() == captured.read_metrics()
+
+
+def test_the_worlds_part_of_a_state_that_was_taken_is_what_it_was_after_later_steps(monkeypatch):
+    population = make("fresh by stages", monkeypatch, True)
+    for _ in range(20):
+        population.step()
+    taken = {name: population.state_dict()[name] for name in ("env", "observation", "curriculum")}
+    before = copy_of(taken)
+    for _ in range(5):
+        population.step()
+    assert differences(before, taken) == []
 
 
 @pytest.mark.parametrize("first", [False, True])

@@ -7,8 +7,9 @@ from support.learning import FEW_MAPS, SMALL_NETWORK, copy_of, differences
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import load_level
 from townlet.environment import make
+from townlet.environment.observation import lay_out
 from townlet.environment.tables import draw_places
-from townlet.environment.types import Observation, ObservationLayout, StepResult
+from townlet.environment.types import Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population import evaluation
 from townlet.population.evaluation import Evaluator, GreedyPolicy, RandomPolicy, evaluate, play
@@ -33,14 +34,14 @@ def small_town(**overrides):
 
 def some_network(level, seed=0):
     torch.manual_seed(seed)
-    return make_network(level.network, ObservationLayout.of(level), len(level.actions))
+    return make_network(level.network, lay_out(level), len(level.actions))
 
 
 class Restless(QNetwork):
     """Moves at its first step, and from then on waits: its memory says whether this is the first."""
 
     def __init__(self, level):
-        super().__init__(ObservationLayout.of(level), len(level.actions), False)
+        super().__init__(lay_out(level), len(level.actions), False)
         self.calls = []
 
     def initial_hidden(self, batch):
@@ -97,6 +98,7 @@ def test_the_summary_of_a_stub_policy_by_hand():
         "std_reward": pytest.approx((alive - dead) / 2),
         "survival_rate": 0.5,
         "deaths": {"energy": 2},
+        "cut": 0,
     }
 
 
@@ -147,6 +149,30 @@ def test_an_evaluator_plays_the_same_episodes_each_time_in_one_world(worlds):
     assert evaluator.evaluate(network) == evaluator.evaluate(network) == evaluate(level, network, 6, 3, "cpu")
     assert evaluator.evaluate(network, 1) == evaluate(level, network, 6, 3, "cpu", forget_every=1)
     assert len(worlds) == 3  # the evaluator's, and one for each evaluation by itself
+
+
+def test_a_captured_world_is_played_in_as_a_plain_one(worlds):
+    level = small_town()
+    network, evaluator = some_network(level), Evaluator(level, 6, 3, CPU)
+    plain = [evaluator.evaluate(network), evaluator.evaluate(network, 1), evaluator.play(RandomPolicy(0, CPU))]
+    worlds[0].capture()  # as on a CUDA device
+    captured = [evaluator.evaluate(network), evaluator.evaluate(network, 1), evaluator.play(RandomPolicy(0, CPU))]
+    assert captured == plain and len(worlds) == 1
+
+
+@pytest.mark.parametrize("last", [1, 4])
+def test_it_is_asked_before_each_step_whether_to_stop(worlds, last):
+    asked = []
+
+    def stopped():
+        asked.append(len(worlds[0].lived))
+        return len(asked) == last
+
+    evaluator = Evaluator(room(), 4, 0, CPU)
+    with pytest.raises(evaluation.EvaluationStoppedError):
+        evaluator.play(EvenAgentsWait(), stopped)
+    assert asked == list(range(last)) and len(worlds[0].lived) == last - 1
+    assert evaluator.play(EvenAgentsWait(), lambda: False) == play(room(), EvenAgentsWait(), 4, 0, CPU)
 
 
 def test_a_world_is_compiled_where_all_plays_together_repay_it():

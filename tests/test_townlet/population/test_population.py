@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from support.learning import copy_of, differences, everything, make_population, population_of
+from support.worlds import ODD_TOWNS, odd_town
 from townlet.config import load_level
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.evaluation import evaluate
@@ -203,7 +204,7 @@ def fingerprints(features, actions, rewards):
     return [(tuple(seen), action, reward) for seen, action, reward in rows]
 
 
-def test_fresh_learns_from_each_step_exactly_once_and_from_all_but_truncated_ones():
+def test_fresh_learns_from_each_step_exactly_once_those_cut_off_included():
     population = make_population("fresh")
     seen, updates = watch_steps(population), watch_updates(population)
     for _ in range(40):
@@ -214,17 +215,19 @@ def test_fresh_learns_from_each_step_exactly_once_and_from_all_but_truncated_one
         prints = fingerprints(observation.features, actions, result.reward)
         lived.update(prints)
         truncated.update(one for one, over in zip(prints, result.truncated.tolist(), strict=True) if over)
-    trained, skipped = Counter(), Counter()
+    trained, cut = Counter(), Counter()
     for _, batch in updates:
         assert batch.actions.shape == (4, 8) and batch.observations.shape[:2] == (4, 9)
         prints = fingerprints(
             batch.observations[:, :-1].flatten(0, 1), batch.actions.flatten(), batch.rewards.flatten()
         )
         trained.update(prints)
-        skipped.update(one for one, valid in zip(prints, batch.valid.flatten().tolist(), strict=True) if not valid)
+        assert batch.valid.all()
+        if batch.cut is not None:
+            cut.update(one for one, over in zip(prints, batch.cut.flatten().tolist(), strict=True) if over)
     assert sum(lived.values()) == 40 * 8 and truncated
     assert trained == lived
-    assert skipped == truncated
+    assert cut == truncated
 
 
 def test_replay_waits_for_its_first_episodes_and_then_learns_every_so_many_steps():
@@ -299,6 +302,27 @@ def test_networks_without_memory_live_and_learn_alike(reference, mode):
     assert population.hidden == ()
     assert "memory/hidden_norm" not in population.read_metrics()
     assert differences(before, population.network.state_dict()) != []
+
+
+# --- any number of agents, on a map of any shape ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("agents", [1, 3])
+@pytest.mark.parametrize("name", ODD_TOWNS)
+def test_any_number_of_agents_learns_in_an_odd_town(name, agents):
+    level = odd_town(name, num_agents=agents)
+    population = population_of(level)
+    for _ in range(16):
+        population.step()
+    assert population.learner.updates == 2 * level.training.mode.minibatches
+    assert all(part.isfinite().all() for part in population.network.state_dict().values())
+    assert evaluate(level, population.network, agents, 0, "cpu")["episodes"] == agents
+
+
+@MODES
+def test_one_agent_learns_alone_and_resumes_bit_for_bit(mode, tmp_path):
+    alone = {"training__num_agents": 1, **({"training__mode__min_episodes": 1} if mode == "replay" else {})}
+    check_resumes(lambda: make_population(mode, **alone), 20, tmp_path / "state.pt")
 
 
 # --- runs that can be repeated, looked at and resumed -------------------------------------------------------------

@@ -1,12 +1,14 @@
 """Whether a network fits a level, told for rooms that differ in one thing."""
 
+import re
 from typing import Any
 
 import pytest
 
 from support.rooms import room, write_level
 from townlet.config import Task, load_gym_task, load_task
-from townlet.run.fit import misfit
+from townlet.environment.tables import draw_places
+from townlet.run.fit import misfit, seen_maps
 
 
 @pytest.fixture
@@ -72,3 +74,51 @@ def test_an_environment_of_gymnasium_fits_itself_and_no_level(load):
     told = misfit(load(), cart)
     assert told and "window: expected 9, got none" in told and "features: expected none, got 4" in told
     assert "actions: expected 4 (LEFT, RIGHT, INTERACT, WAIT), got 2" in told
+
+
+# --- maps --------------------------------------------------------------------------------------------------------
+
+TWO_OF_TWELVE = {"grid": {"width": 4, "height": 3}, "placed_affordances": ["Chair", "Lamp"]}
+
+
+def test_maps_of_one_seed_are_unseen_where_training_has_as_many(load):
+    learned = load(**TWO_OF_TWELVE, layout__training_maps=20, layout__evaluation_maps=5)
+    assert seen_maps(learned, load(**TWO_OF_TWELVE, layout__training_maps=20, layout__evaluation_maps=90)) is None
+    assert seen_maps(learned, load(**TWO_OF_TWELVE, layout__training_maps=31, layout__evaluation_maps=5)) is None
+    assert seen_maps(learned, load(**TWO_OF_TWELVE, layout__training_maps=19, layout__evaluation_maps=5)) == (
+        "layout.training_maps: expected at least 20, since the first 20 maps were trained on, got 19"
+    )
+
+
+def test_maps_of_another_seed_are_told_where_some_were_trained_on(load):
+    """Half of the 132 maps that there are, and the other half in another order: about half of them are the same."""
+    half = {"layout__training_maps": 66, "layout__evaluation_maps": 66}
+    told = seen_maps(load(**TWO_OF_TWELVE, **half), load(**TWO_OF_TWELVE, **half, training__seed=9))
+    assert told is not None
+    expected = "maps of evaluation that were not trained on, as with the seed 1"
+    said = re.fullmatch(rf"layout: expected {expected}, got (\d+) of 66 that were", told)
+    assert said and 15 < int(said[1]) < 51
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"layout": {"kind": "fixed"}},  # training and evaluation share the one map
+        {"grid": {"width": 5, "height": 3}},
+        {"placed_affordances": ["Chair"]},
+    ],
+)
+def test_maps_that_cannot_be_the_same_are_unseen(load, other):
+    maps = {"layout__training_maps": 10, "layout__evaluation_maps": 2}
+    fewer = {"layout": {"kind": "random", "training_maps": 1, "evaluation_maps": 9}}
+    assert seen_maps(load(**TWO_OF_TWELVE, **maps), load(**(TWO_OF_TWELVE | fewer | other))) is None
+
+
+def test_what_stands_in_the_same_places_is_the_same_map_whatever_is_named_first(load):
+    """There are two maps of two places in two cells: one to train on, and one to be evaluated on."""
+    learned = load(grid={"width": 2, "height": 1}, placed_affordances=["Chair", "Lamp"], layout__training_maps=1)
+    swapped = load(
+        grid={"width": 2, "height": 1}, placed_affordances=["Lamp", "Chair"], layout__training_maps=1, training__seed=3
+    )
+    trained = draw_places(learned, "training").tolist()
+    assert (seen_maps(learned, swapped) is not None) == (draw_places(swapped, "evaluation").tolist() == trained)

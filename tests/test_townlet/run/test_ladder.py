@@ -9,14 +9,18 @@ import pytest
 import torch
 
 from support.learning import network_of
+from support.rooms import after_step, room, stop, write_level
 from townlet import train
 from townlet.agent.carrying import Interface, carry_weights
 from townlet.config import ConfigError, load_level
+from townlet.environment.observation import lay_out
 from townlet.population.evaluation import Evaluator
-from townlet.run import checkpoint, training_run
 from townlet.run import ladder as ladders
+from townlet.run import training_run
 from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
+from townlet.run.metrics import MetricsStore
 from townlet.run.run_directory import RunDirectory, RunError, resolve_run
+from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingRun
 
 SMALL = {
@@ -189,7 +193,7 @@ def test_each_level_begins_with_the_weights_of_the_one_below(tmp_path, monkeypat
     for (below, _), (above, weights), run in zip(begun, begun[1:], runs, strict=False):
         old, new = network_of(below), network_of(above)
         old.load_state_dict(last_weights(run))
-        carry_weights(old, Interface.of(below), new, Interface.of(above))
+        carry_weights(old, Interface.of(below, lay_out(below)), new, Interface.of(above, lay_out(above)))
         assert all(torch.equal(value, weights[name]) for name, value in new.state_dict().items())
 
 
@@ -257,6 +261,66 @@ def test_a_level_mastered_but_not_yet_left_is_left_when_resumed(tmp_path, monkey
     outcomes = facts(tmp_path / "ladder" / "up")["outcomes"]
     assert outcomes[0] == {"steps": 64, "score": 30.0, "mastered": True}
     assert outcomes[1]["steps"] == 192
+
+
+def test_a_level_killed_before_its_first_checkpoint_begins_anew_with_the_weights_of_the_one_below(tmp_path, capsys):
+    folder = climb(tmp_path, settings={"training.total_steps": "64"}, levels="1,2")
+    last = folder / "2_partial_observability"
+    weights, told = last_weights(last), facts(folder)
+    shutil.rmtree(last / "checkpoints")
+    (folder / "ladder.json").write_text(json.dumps(told | {"outcomes": told["outcomes"][:1]}))
+    capsys.readouterr()
+    assert train.main(["--resume", str(folder), "--device", "cpu", "--plain"]) == 0
+    assert "no checkpoint was saved yet: begins anew" in capsys.readouterr().out
+    assert all(torch.equal(value, last_weights(last)[name]) for name, value in weights.items())
+
+
+def test_a_ladder_keeps_its_pace_on_every_level(tmp_path, monkeypatch):
+    evaluate_as(monkeypatch, 5.0)  # no level is mastered
+    steps = {"training.total_steps": "160", "evaluation.every": "40"}
+    every = ["--checkpoint-every", "48", "--evaluate-every", "64"]
+    with after_step(88, stop):
+        folder = climb(tmp_path, *every, settings=steps, levels="1,2")
+    assert train.main(["--resume", str(folder), "--device", "cpu", "--plain"]) == 0
+    for name in facts(folder)["rungs"]:
+        store = MetricsStore(folder / name / "metrics.sqlite", read_only=True)
+        assert [one["step"] for one in store.evaluations()] == [64, 128, 160], name
+        store.close()
+        assert load_level(folder / name / "config.yaml").evaluation.every == 64
+        kept = sorted(path.name for path in (folder / name / "checkpoints").glob("step_*"))
+        assert kept[-3:] == ["step_000000128", "step_000000144", "step_000000160"]
+    assert facts(folder)["pace"] == {"checkpoint_every": 48, "evaluate_every": 64}
+
+
+def test_levels_whose_evaluation_plays_on_maps_of_a_level_below_make_no_ladder(tmp_path):
+    """The second has the maps of the first, but trains on fewer of them."""
+    folder = tmp_path / "levels"
+    folder.mkdir()
+    paths = [str(write_level(folder, room(id=name, layout__training_maps=maps))) for name, maps in (("a", 2), ("b", 1))]
+    with pytest.raises(ConfigError, match=r"after level a, level b: layout\.training_maps: expected at least 2"):
+        load_levels(paths, {})
+    assert [level.id for level in load_levels(paths[::-1], {})] == ["b", "a"]
+
+
+def test_a_checkpoint_of_another_run_teaches_nobody(tmp_path, capsys):
+    folder = climb(tmp_path, settings={"training.total_steps": "64"}, levels="1,2")
+    first, told = folder / "1_full_observability", facts(folder)
+    meta = json.loads((first / "meta.json").read_text())
+    (first / "meta.json").write_text(json.dumps(meta | {"run": "another"}))
+    (folder / "ladder.json").write_text(json.dumps(told | {"outcomes": told["outcomes"][:1]}))
+    shutil.rmtree(folder / "2_partial_observability" / "checkpoints")
+    capsys.readouterr()
+    assert train.main(["--resume", str(folder), "--device", "cpu", "--plain"]) == 1
+    err = capsys.readouterr().err
+    assert "that are damaged or of another run" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("outcomes", [[5], [{"steps": 1}], [{"steps": 1, "score": None, "mastered": True, "x": 1}]])
+def test_a_ladder_file_that_was_made_up_is_one_line(tmp_path, capsys, outcomes):
+    folder = Ladder.create(tmp_path, "up", load_levels(["1", "2"], SMALL), 0.9, None).path
+    (folder / "ladder.json").write_text(json.dumps(facts(folder) | {"outcomes": outcomes}))
+    assert train.main(["--resume", str(folder), "--device", "cpu", "--plain"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_ladder_goes_on_as_it_is(climbed, tmp_path, capsys):

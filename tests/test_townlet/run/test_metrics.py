@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from townlet.run import metrics
+from townlet.run import board, metrics
 from townlet.run.metrics import MetricsStore, MetricsWriter
 
 READER = """
@@ -68,6 +68,14 @@ def test_what_is_not_finite_is_kept_as_null(store):
     assert values == [(None,), (None,), (None,)]
     assert math.isnan(store.scalars("a")[0][1])
     assert store.evaluations()[0]["mean_reward"] is None and store.evaluations()[0]["per_agent"] == [1.0, None]
+
+
+def test_scores_are_read_with_their_steps_and_nan_where_there_was_no_number(store):
+    for step, score in ((20, 3), (10, math.nan)):
+        store.write_evaluation(step, {"mean_reward": score, "episodes": 4}, elapsed=step / 2)
+    first, second = store.scores("mean_reward")
+    assert (first.step, first.elapsed) == (10, 5.0) and math.isnan(first.score)
+    assert second == (20, 10.0, 3)
 
 
 def test_a_second_record_of_a_step_replaces_the_first(store):
@@ -256,13 +264,13 @@ def test_a_board_that_fails_is_reported_once_tried_again_and_harms_nothing(tmp_p
         attempts.append(folder)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(metrics, "_open_board", fail)
+    monkeypatch.setattr(board, "_open", fail)
     writer = MetricsWriter(tmp_path / "metrics.sqlite", report=reports.append)
     for step in (1, 2, 3):
         writer.write_scalars(step, {"a": step}, elapsed=0.0)
     assert len(attempts) == 1 and len(reports) == 1 and "No space left" in reports[0]
-    now = metrics.time.monotonic()
-    monkeypatch.setattr(metrics.time, "monotonic", lambda: now + 100.0)
+    now = board.time.monotonic()
+    monkeypatch.setattr(board.time, "monotonic", lambda: now + 100.0)
     writer.write_scalars(4, {"a": 4.0}, elapsed=0.0)
     assert len(attempts) == 2 and len(reports) == 1
     writer.close()

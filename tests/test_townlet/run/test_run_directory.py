@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,7 +11,8 @@ import pytest
 
 import townlet
 from townlet.run import run_directory
-from townlet.run.run_directory import RunDirectory, RunError, describe_machine, open_log, resolve_run
+from townlet.run.meta import NO_ID, UNKNOWN
+from townlet.run.run_directory import RunDirectory, RunError, resolve_run
 
 HOLDER = """
 import pathlib, sys, time
@@ -72,7 +72,7 @@ def test_config_and_meta_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
         run.write_config("seed: 1\n")
         run.write_meta({"seed": 1, "path": Path("x")})
         assert run.config_path.read_text() == "seed: 1\n"
-        assert json.loads(run.meta_path.read_text()) == {"seed": 1, "path": "x"}
+        assert json.loads(run.meta_path.read_text()) == {"seed": 1, "path": "x", "run": run.id}
 
         def fail(*arguments):
             raise OSError(28, "No space left on device")
@@ -81,7 +81,7 @@ def test_config_and_meta_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
         with pytest.raises(RunError, match=r"cannot write .*config.yaml: No space left"):
             run.write_config("seed: 2\n")
         assert run.config_path.read_text() == "seed: 1\n"
-        assert sorted(entry.name for entry in run.path.glob(".*")) == [".lock"]
+        assert sorted(entry.name for entry in run.path.glob(".*")) == [".holder", ".lock"]
 
 
 def test_an_unwritable_runs_folder_is_one_line(tmp_path):
@@ -120,6 +120,51 @@ def test_a_killed_holder_frees_the_run(tmp_path):
     RunDirectory.open(path).close()
 
 
+WITHOUT_FCNTL = """
+import os, pathlib, sys, warnings
+sys.modules["fcntl"] = None  # as on Windows
+warnings.simplefilter("ignore")
+from townlet.commands import cli
+from townlet.run.meta import NO_ID, UNKNOWN
+from townlet.run.run_directory import RunDirectory, RunError
+path = pathlib.Path(sys.argv[1])
+for time in range(2):
+    with RunDirectory.open(path):
+        try:
+            RunDirectory.open(path)
+        except RunError as error:
+            print(str(error).endswith(f"is held by process {os.getpid()}"))
+cli.main(["levels", "0"])
+"""
+
+
+def test_without_fcntl_commands_start_and_a_run_has_one_holder(tmp_path):
+    path = make_run(tmp_path, "a")  # held and left by a process that locks with fcntl
+    environment = {**os.environ, "PYTHONPATH": str(Path(townlet.__file__).parents[1])}
+    command = [sys.executable, "-c", WITHOUT_FCNTL, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("True\nTrue\n") and "minimal" in done.stdout
+
+
+def test_a_run_keeps_its_id_and_one_without_gets_one_with_its_next_meta(tmp_path):
+    with RunDirectory.create(tmp_path, "level", 0, "a") as run:
+        run.write_config("")
+        run.write_meta({"seed": 1})
+        first = run.id
+    with RunDirectory.open(run.path) as again:
+        again.note(pace=7)
+        assert again.id == first and json.loads(run.meta_path.read_text()) == {"seed": 1, "pace": 7, "run": first}
+    run.meta_path.write_text('{"seed": 1}')
+    with RunDirectory.open(run.path) as older:
+        assert older.id == NO_ID
+        older.note()
+        assert older.id and json.loads(run.meta_path.read_text()) == {"seed": 1, "run": older.id}
+    run.meta_path.unlink()
+    with RunDirectory.open(run.path) as bare:
+        assert bare.id is UNKNOWN
+
+
 def test_what_is_no_run_folder_is_not_opened(tmp_path):
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(RunError, match=r"is not a run folder: expected config.yaml"):
@@ -144,6 +189,8 @@ def test_a_run_is_found_by_name_by_level_and_name_and_by_path(tmp_path):
     path = make_run(tmp_path / "runs", "a")
     for reference in ("a", "level/a", str(path), f"{path}/"):
         assert resolve_run(reference, tmp_path / "runs") == path
+    with pytest.raises(RunError, match="no run 'xxx"):
+        resolve_run("x" * 300, tmp_path / "runs")  # longer than a file's name can be
 
 
 def test_an_unknown_or_ambiguous_run_names_those_that_exist(tmp_path):
@@ -156,55 +203,3 @@ def test_an_unknown_or_ambiguous_run_names_those_that_exist(tmp_path):
     make_run(tmp_path, "r0", slug="other")
     with pytest.raises(RunError, match=r"several runs are named 'r0' in .*: there are level/r0, other/r0$"):
         resolve_run("r0", tmp_path)
-
-
-def test_the_log_has_plain_lines_with_the_time_and_goes_on_after_a_resume(tmp_path):
-    for line in ("started", "resumed"):
-        log = open_log(tmp_path / "train.log")
-        log.info(line)
-        log.handlers[0].close()
-    lines = (tmp_path / "train.log").read_text().splitlines()
-    assert len(lines) == 2
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO resumed", lines[1])
-
-
-def test_a_full_disk_does_not_stop_the_log(capfd):
-    log = open_log(Path("/dev/full"))
-    log.info("lost")
-    assert capfd.readouterr().err == ""
-
-
-def test_a_log_that_cannot_be_opened_is_one_line(tmp_path):
-    with pytest.raises(RunError, match=r"cannot write .*Is a directory"):
-        open_log(tmp_path)
-
-
-def test_the_machine_is_described_in_json(monkeypatch):
-    facts = json.loads(json.dumps(describe_machine(level="2", seed=3)))
-    assert facts["level"] == "2" and facts["seed"] == 3
-    assert facts["townlet"] == townlet.__version__ and facts["cpu_count"] >= 1 and facts["threads"] >= 1
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", facts["started"])
-    assert {"torch", "python", "numpy", "platform", "cpu", "cuda_devices", "command"} <= set(facts)
-
-
-def test_git_state_is_the_commit_and_whether_the_tree_has_changes(tmp_path, monkeypatch):
-    def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        return subprocess.run(
-            ["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True, text=True
-        )
-
-    source = tmp_path / "module.py"
-    source.write_text("")
-    unknown = {"git_commit": None, "git_dirty": None}
-    assert run_directory._git_state(source) == unknown  # no checkout
-    git("init", "-q")
-    assert run_directory._git_state(source) == unknown  # in a checkout that does not hold it
-    git("add", "module.py")
-    git("commit", "-qm", "first")
-    commit = git("rev-parse", "HEAD").stdout.strip()
-    assert run_directory._git_state(source) == {"git_commit": commit, "git_dirty": False}
-    source.write_text("changed")
-    assert run_directory._git_state(source) == {"git_commit": commit, "git_dirty": True}
-    monkeypatch.setenv("PATH", "")
-    assert run_directory._git_state(source) == unknown  # no git

@@ -1,19 +1,33 @@
-"""What the commands share: the device that they choose."""
+"""What the commands share: the device that they choose, how words are read, and memory that is not there."""
 
 import argparse
 import ctypes
 import mmap
 import os
 import platform
+import re
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from townlet.screen import command_line
-from townlet.screen.command_line import MALLOC_LIMITS, device_named
+from townlet.screen.command_line import (
+    MALLOC_LIMITS,
+    device_named,
+    labelled,
+    memory_asked_for,
+    named,
+    named_list,
+    named_path,
+    positive,
+    run_word,
+    tells_of_memory,
+)
 
 LIMIT = "ONEDNN_MAX_CPU_ISA"
 
@@ -144,3 +158,74 @@ def test_malloc_is_told_both_limits_or_none(chosen, monkeypatch, precision) -> N
 def test_without_glibc_memory_is_as_it_is(monkeypatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())  # as on macOS: no mallopt
     command_line.keep_memory()
+
+
+# --- names and numbers -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read", [named, named_list, named_path, labelled])
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+def test_nothing_is_no_name(read, text):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^expected a name or a path, got nothing$"):
+        read(text)
+
+
+@pytest.mark.parametrize(("text", "letters"), [("x" * 5000, "5,000"), ("x" * 300, "300"), ("a\0b", "3")])
+def test_what_no_file_can_be_called_is_no_name(text, letters):
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        named(text)
+    said = str(caught.value)
+    assert said.startswith("expected a name or a path that a file can have, got ")
+    assert said.endswith(f" of {letters} letters") and len(said) < 150
+
+
+def test_names_and_paths_are_taken_as_they_are(tmp_path):
+    (tmp_path / "there").write_text("")
+    assert named("2-replay") == "2-replay" and named_path("no/such") == Path("no/such")
+    assert named_list("0,a.yaml,1") == ["0", "a.yaml", "1"] and labelled("mine=run") == ("mine", "run")
+    with pytest.raises(argparse.ArgumentTypeError, match="got nothing"):
+        named_list("0,,1")
+    assert named_path(str(tmp_path / "there" / "below a file")).name == "below a file"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0", "expected at least 1, got 0"),
+        ("1" + 15 * "0" + "1", "expected at most 1,000,000,000,000,000, got 10000000000000001"),
+        ("9" * 401, f"expected at most 1,000,000,000,000,000, got {'9' * 57}..."),
+        ("9" * 5000, f"expected a whole number, got '{'9' * 57}...'"),
+    ],
+)
+def test_a_count_out_of_its_limits_is_told_in_short(text, said):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"^{re.escape(said)}$"):
+        positive(text)
+
+
+# --- memory ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allocate", "said"),
+    [
+        (lambda: torch.zeros(10**15), "tried to allocate 4000000000000000 bytes"),
+        (lambda: torch.zeros(2**40, 2**40), "Storage size calculation overflowed with sizes=["),
+        (lambda: np.zeros(10**16), "Unable to allocate 71.1 PiB for an array"),
+        (lambda: [0] * 10**17, "no more to be had"),
+    ],
+    ids=["torch", "more than can be counted", "numpy", "python"],
+)
+def test_memory_that_is_not_there_is_one_line_with_what_was_asked_for(allocate, said, capsys):
+    assert tells_of_memory("townlet word")(lambda arguments: allocate())([]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"townlet word: not enough memory: {said}") and err.count("\n") == 1
+    assert run_word(["word"], {"word": lambda arguments: allocate()}, "", "townlet", "") == 1
+    assert capsys.readouterr().err == err
+
+
+def test_memory_of_a_device_is_told_of_and_other_errors_are_not_taken_for_it():
+    full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of")
+    assert memory_asked_for(full) == "tried to allocate 20.00 GiB"
+    assert memory_asked_for(RuntimeError("CUDA error: out of memory")) == "CUDA error: out of memory"
+    with pytest.raises(RuntimeError, match="size"):
+        tells_of_memory("townlet word")(lambda arguments: torch.zeros(2) @ torch.zeros(3))([])

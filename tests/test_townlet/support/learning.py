@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from townlet.agent.networks import QNetwork, RecurrentSpatialQNetwork, SimpleQNetwork, make_network
 from townlet.config import FeedForward, JointEncoder, Level, Recurrent, Training, load_level
+from townlet.environment.observation import lay_out
 from townlet.environment.types import ObservationLayout
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
@@ -121,7 +122,7 @@ def random_batch(batch: int = 4, seq_len: int = 5, burn_in: int = 0, seed: int =
 
 def network_of(level: Level) -> QNetwork:
     """A level's network, fresh."""
-    return make_network(level.network, ObservationLayout.of(level), len(level.actions))
+    return make_network(level.network, lay_out(level), len(level.actions))
 
 
 def make_population(mode: str, env_seed: int | None = None, **overrides: Any) -> VectorizedPopulation:

@@ -4,7 +4,7 @@ import torch
 
 from townlet.agent.networks import QNetwork
 from townlet.config import Level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.sequences import Hidden
 
 
@@ -14,7 +14,7 @@ class Walker(QNetwork):
     PREFERENCES = ("RIGHT", "DOWN", "UP", "LEFT", "INTERACT", "WAIT")
 
     def __init__(self, level: Level, scale: float = 1.0) -> None:
-        super().__init__(ObservationLayout.of(level), len(level.actions), False)
+        super().__init__(lay_out(level), len(level.actions), False)
         self.scale = scale
         self.q = torch.tensor([-float(self.PREFERENCES.index(action)) for action in level.actions])
 

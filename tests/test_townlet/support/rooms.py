@@ -2,10 +2,16 @@
 
 import copy
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+
 from townlet import train
+from townlet.run.training_run import TrainingRun
 
 Content = dict[str, Any]
 
@@ -48,6 +54,33 @@ def write_level(folder: Path, content: Content) -> Path:
     path = folder / f"{content['id']}.yaml"
     path.write_text(json.dumps(content))
     return path
+
+
+@contextmanager
+def after_step(step: int, act: Callable[[TrainingRun], None]) -> Iterator[None]:
+    """Do something once to a run that is trained meanwhile, as soon as it has taken so many environment steps."""
+    loop = TrainingRun._loop
+
+    def watched(run: TrainingRun) -> None:
+        take = run.population.step
+
+        def once_more() -> dict[str, torch.Tensor]:
+            metrics = take()
+            if run.population.env_steps == step:
+                act(run)
+            return metrics
+
+        run.population.step = once_more  # type: ignore[method-assign]
+        loop(run)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TrainingRun, "_loop", watched)
+        yield
+
+
+def stop(run: TrainingRun) -> None:
+    """Let a run save and stop, as a signal does."""
+    run.stop.wanted = True
 
 
 def train_briefly(folder: Path, content: Content, name: str = "run", *flags: str) -> Path:

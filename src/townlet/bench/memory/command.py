@@ -13,6 +13,7 @@ from townlet.bench.memory.results import Results, ResultsError, summarise
 from townlet.bench.memory.trials import Record, Standing, run_side_by_side
 from townlet.config import ConfigError
 from townlet.environment.make import check_env
+from townlet.environment.types import WorldError
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, positive
 
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except ResultsError as error:
+    except (ResultsError, WorldError) as error:
         print(f"townlet bench memory: {error}", file=sys.stderr)
         return FAILED
     console, failed = Console(), 0

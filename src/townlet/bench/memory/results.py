@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from townlet.bench.memory.plan import Trial
 from townlet.bench.memory.trials import Record
 from townlet.bench.statistics import Interval, bootstrap_interval
-from townlet.run.run_directory import describe_machine, write_atomically
+from townlet.run.meta import describe_machine
+from townlet.run.run_directory import write_atomically
 
 
 class ResultsError(Exception):

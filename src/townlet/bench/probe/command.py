@@ -14,16 +14,20 @@ from townlet.bench.probe.report import draw, tables, to_json
 from townlet.bench.probe.sights import Sampling
 from townlet.config import ConfigError, Level, load_level
 from townlet.evaluate import find_checkpoint, trained_network
-from townlet.run import checkpoint
 from townlet.run.run_directory import RunError, resolve_run, write_atomically
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, device_named, positive, whole
+from townlet.run.saving import checkpoint
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, device_named, named, named_path, positive, whole
 
 
 def add_probe_arguments(parser: ArgumentParser) -> None:
     """Add the probe's arguments to a command line."""
     usual = Sampling()
-    parser.add_argument("--probe", metavar="RUN", required=True, help="a run's folder or name, latest, or a checkpoint")
-    parser.add_argument("--checkpoint", default="best", help="of a run: latest, best, or its name (default: best)")
+    parser.add_argument(
+        "--probe", type=named, metavar="RUN", required=True, help="a run's folder or name, latest, or a checkpoint"
+    )
+    parser.add_argument(
+        "--checkpoint", type=named, default="best", help="of a run: latest, best, or its name (default: best)"
+    )
     parser.add_argument("--agents", type=positive, default=usual.agents, help=f"how many (default: {usual.agents})")
     parser.add_argument("--ticks", type=positive, help="of each episode (default: all)")
     parser.add_argument("--every", type=positive, default=usual.every, help=f"sample so often (default: {usual.every})")
@@ -35,7 +39,7 @@ def add_probe_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="where the JSON and the picture go (default: the run's folder)")
     parser.add_argument("--json", action="store_true", help="print the JSON and no tables")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs lie (default: runs)")
+    parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
 
 
 def main_probe(options: Namespace) -> int:
@@ -75,4 +79,4 @@ def _find(reference: str, name: str, runs_dir: Path) -> tuple[Path, str]:
 
 def _load(run: Path, name: str, device: torch.device) -> tuple[Level, QNetwork]:
     level = load_level(run / "config.yaml")
-    return level, trained_network(level, find_checkpoint(run / "checkpoints", name), device)
+    return level, trained_network(level, find_checkpoint(run, level, name), device)

@@ -16,7 +16,7 @@ from torch import Tensor
 from townlet.agent.networks import QNetwork, make_network
 from townlet.bench.probe.sights import Sampling, Sights, collect
 from townlet.config import Level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 from townlet.seeding import stream_seed
 
 # Bins of ticks; both ends belong to them.
@@ -92,7 +92,7 @@ def probe(
     _check(level, network, sampling)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(sampling.seed, "untrained"))
-        untrained = make_network(level.network, ObservationLayout.of(level), len(level.actions)).to(device)
+        untrained = make_network(level.network, lay_out(level), len(level.actions)).to(device)
     report(f"playing {sampling.agents} episodes on maps of training")
     known = collect(level, network, untrained, sampling, "training", device)
     report(f"playing {sampling.agents} episodes on maps of evaluation")

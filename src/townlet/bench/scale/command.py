@@ -19,7 +19,7 @@ from townlet.bench.scale.worlds import sweep_affordances, sweep_agents, sweep_gr
 from townlet.bench.speed.options import BenchError, Tell, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed.report import Lines, Report, Row
 from townlet.bench.speed.timing import Pace
-from townlet.screen.command_line import Parser
+from townlet.screen.command_line import Parser, named
 
 
 class Curve(NamedTuple):
@@ -51,12 +51,14 @@ def curves_named(text: str) -> list[str]:
 def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet bench scale", description="Measure how costs grow with sizes.")
-    parser.add_argument("--level", default="2", help="a level's id, name or file (default: 2)")
+    parser.add_argument("--level", type=named, default="2", help="a level's id, name or file (default: 2)")
     parser.add_argument("--of", type=curves_named, default=list(CURVES), metavar="A,B", help="curves (default: all)")
     for name, curve in CURVES.items():
         told = ",".join(map(str, curve.sizes))
         parser.add_argument(f"--{name}", type=distinct, metavar="N,N", help=f"{curve.axis.size} (default: {told})")
-    parser.add_argument("--replay", default="2-replay", help="the level whose tape capacity fills (default: 2-replay)")
+    parser.add_argument(
+        "--replay", type=named, default="2-replay", help="the level whose tape capacity fills (default: 2-replay)"
+    )
     parser.add_argument("--eager", action="store_true", help="do not compile worlds, which takes seconds for each size")
     add_speed_arguments(parser, Pace(repeats=5, seconds=0.3))
     return parser

@@ -3,7 +3,6 @@
 A world is compiled anew for each size, unless that was not wanted or cannot be done here.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -13,7 +12,7 @@ from townlet.bench.speed.env_worlds import OurSteps
 from townlet.bench.speed.report import Row
 from townlet.bench.speed.train import train_for
 from townlet.bench.speed.trainees import OurTrainee
-from townlet.config import Affordance, ConfigError, Fresh, Level, level_problems
+from townlet.config import Affordance, ConfigError, Level, level_problems
 from townlet.environment.vectorized_env import VectorizedEnv
 
 WORLD = "world's step"
@@ -26,18 +25,10 @@ def sweep_agents(asked: Asked, sizes: Sequence[int]) -> list[Row]:
         env = _make_world(asked, level, size, "agents")
         rows += time_calls(asked, "agents", size, {WORLD: OurSteps(env)}, {"units": size})
         try:
-            rows += _population(asked, _with_agents(asked, level, size), env)
+            rows += _population(asked, asked.load({"training.num_agents": size}), env)
         except ConfigError as error:
             asked.leave_out(f"a population of {size:,} agents", error)
     return rows
-
-
-def _with_agents(asked: Asked, level: Level, agents: int) -> Level:
-    """The level for so many agents, who make as many minibatches as there are or a divisor of that."""
-    changes, mode = {"training.num_agents": agents}, level.training.mode
-    if isinstance(mode, Fresh):
-        changes["training.mode.minibatches"] = math.gcd(mode.minibatches, agents)
-    return asked.load(changes)
 
 
 def _population(asked: Asked, level: Level, env: VectorizedEnv) -> list[Row]:
@@ -109,7 +100,7 @@ def _world(asked: Asked, level: Level, curve: str, size: int) -> list[Row]:
 def _make_world(asked: Asked, level: Level, agents: int, curve: str) -> VectorizedEnv:
     asked.tell(f"{curve}: making a world of {agents:,} agents")
     if not asked.eager:
-        torch._dynamo.reset()  # PyTorch compiles one function so many times only
+        torch.compiler.reset()  # PyTorch compiles one function so many times only
         try:
             return VectorizedEnv(level, agents, asked.device, compile=True)
         except Exception as error:  # compilers fail in many ways

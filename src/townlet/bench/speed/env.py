@@ -26,7 +26,7 @@ from townlet.bench.worlds.plain_rules import NotPlainError, PlainRules, PlainWor
 from townlet.capture import reason_of
 from townlet.config import Level, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
-from townlet.screen.command_line import Parser
+from townlet.screen.command_line import Parser, named
 
 CONTESTANTS = {
     "compiled": "our step, compiled",
@@ -44,7 +44,7 @@ Step = Callable[[], None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = Parser(prog="townlet bench env", description="Measure the world's step beside its peers.")
-    parser.add_argument("--level", default="2", help="a level's id, name or file (default: 2)")
+    parser.add_argument("--level", type=named, default="2", help="a level's id, name or file (default: 2)")
     parser.add_argument("--agents", type=numbers, default=AGENTS, metavar="N,N", help="how many at once, each in turn")
     parser.add_argument(
         "--contestants", type=lambda text: text.split(","), default=list(CONTESTANTS), metavar="A,B",
@@ -91,7 +91,7 @@ def _tell_size(tell: Tell, agents: int, name: str) -> None:
 
 
 def _ours(level: Level, agents: int, device: torch.device, wanted: Sequence[str], notes: list[str]) -> dict[str, Step]:
-    torch._dynamo.reset()  # each size is compiled anew, and PyTorch compiles one function so many times only
+    torch.compiler.reset()  # each size is compiled anew, and PyTorch compiles one function so many times only
     steps: dict[str, Step] = {}
     for name in ("compiled", "eager"):
         if name in wanted:

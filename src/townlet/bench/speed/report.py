@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from townlet.run.curves import BLUE, GREEN, GREY, ORANGE, PURPLE, format_steps, save
-from townlet.run.run_directory import describe_machine, write_atomically
+from townlet.run.meta import describe_machine
+from townlet.run.run_directory import write_atomically
 
 COLOURS = (BLUE, GREEN, ORANGE, PURPLE, GREY, "black")  # of the names, in the order of the rows
 

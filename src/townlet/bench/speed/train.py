@@ -20,7 +20,7 @@ from townlet.bench.speed.timing import Pace, synchronise
 from townlet.bench.speed.trainees import PEER_ENVS, OurTrainee, PeerTrainee, Progress, Trainee
 from townlet.config import ConfigError, Level, load_level
 from townlet.population.evaluation import evaluate
-from townlet.screen.command_line import Parser, positive
+from townlet.screen.command_line import Parser, named, positive
 from townlet.seeding import stream_seed
 
 OURS, PEERS = "Townlet", ("DQN", "RecurrentPPO")
@@ -38,7 +38,7 @@ class Window(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = Parser(prog="townlet bench train", description="Measure training as a whole beside its peers.")
-    parser.add_argument("--level", default="2", help="a level's id, name or file (default: 2)")
+    parser.add_argument("--level", type=named, default="2", help="a level's id, name or file (default: 2)")
     parser.add_argument("--agents", type=numbers, metavar="N,N", help="how many, in turn (default: as the level says)")
     parser.add_argument("--no-peers", action="store_true", help=f"leave {' and '.join(PEERS)} out")
     parser.add_argument("--until", type=above_zero, metavar="SURVIVAL", help="train until greedy survival is there")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from townlet.config import Level
+from townlet.environment.observation import lay_out
 from townlet.environment.tables import draw_places
 from townlet.environment.types import ObservationLayout
 from townlet.seeding import stream_seed
@@ -121,7 +122,7 @@ def plain_rules(level: Level) -> PlainRules:
         potential=[(index[name], one.weight, one.full) for name, one in sorted(terms.meters.items())] if terms else [],
         affordance_at=occupied,
         window_bits=_window_bits(level, occupied < len(level.affordances)),
-        layout=ObservationLayout.of(level),
+        layout=lay_out(level),
     )  # fmt: skip
 
 

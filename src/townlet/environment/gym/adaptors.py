@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from townlet.config import Level, load_level
-from townlet.environment.observation import SIGNED
-from townlet.environment.types import Observation, ObservationLayout
+from townlet.environment.observation import PARTS, lay_out
+from townlet.environment.types import Observation
 from townlet.environment.vectorized_env import VectorizedEnv
 
 Floats = NDArray[np.float32]
@@ -101,12 +101,14 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         Raises ValueError for actions of another shape, type or range, ResetNeeded before the first reset and, with
         "Disabled", where an episode ended and was not reset.
         """
-        acts, unseen, before = self._actions(actions), self._unseen, self.world.state
+        acts, unseen = self._actions(actions), self._unseen
         if not self._was_reset or (unseen.any() and self.autoreset_mode is AutoresetMode.DISABLED):
             whose = f"sub-environments {np.flatnonzero(unseen).tolist()}" if self._was_reset else "all of them"
             raise ResetNeeded(f"step: expected a reset before, of {whose}")
+        # NextStep: for whom this step shows the first observation, it is undone, and the next is their first.
+        before = self.world.state if unseen.any() else None
         result = self.world.step(self._tensor(acts))
-        if unseen.any():  # NextStep: this step shows their first observation, and the next is their first
+        if before is not None:
             self.world.take(self._tensor(unseen), before)
         reward = np.where(unseen, np.float32(0.0), result.reward.cpu().numpy())
         terminated = result.terminated.cpu().numpy() & ~unseen
@@ -207,9 +209,8 @@ class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
 
 def _spaces(level: Level) -> tuple[spaces.Box, spaces.Discrete]:
     """What one agent sees and does: each feature within its own bounds, and the index of an action."""
-    layout = ObservationLayout.of(level)
+    layout = lay_out(level)
     low = np.zeros(layout.obs_dim, dtype=np.float32)
-    for part in SIGNED:
-        if part in layout.slices:
-            low[layout.slices[part]] = -1.0
+    for name, where in layout.slices.items():
+        low[where] = -1.0 if PARTS[name].signed else 0.0
     return spaces.Box(low, np.ones_like(low)), spaces.Discrete(len(level.actions))

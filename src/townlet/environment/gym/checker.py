@@ -15,10 +15,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
+from townlet.environment.gym.features import without_mask
+from townlet.environment.gym.gate import Gate
+from townlet.environment.gym.masks import Masks, method_of_all
 from townlet.environment.gym.moment import (
     Bools,
     Moment,
     VectorEnvError,
+    call,
     check_autoreset,
     check_flags,
     check_moment,
@@ -60,6 +64,7 @@ class _Life:
         self.actions: list[Any] = []
         self._held: Moment | None = None  # the arrays themselves, as they were returned last
         self._allowed: NDArray[Any] | None = None  # [num_envs, num_actions], of the masks returned last
+        self._masks = _masks_beside_infos(env)
         env.action_space.seed(seed)
 
     def live(self, steps: int, actions: list[Any] | None = None) -> None:
@@ -93,7 +98,7 @@ class _Life:
         return action
 
     def _reset(self, where: str, mask: Bools | None, **arguments: Any) -> None:
-        returned = returned_tuple(where, self.env.reset(**arguments), 2)
+        returned = returned_tuple(where, call(where, self.env.reset, **arguments), 2)
         nothing = np.zeros(self.env.num_envs, dtype=np.bool_)
         moment = Moment(where, returned[0], np.zeros(self.env.num_envs), nothing, nothing, returned[1])
         check_moment(self.env, moment, ~nothing if mask is None else mask)
@@ -106,7 +111,7 @@ class _Life:
         self._remember(moment)
 
     def _step(self, where: str, action: Any, resetting: Bools) -> None:
-        moment = Moment(where, *returned_tuple(where, self.env.step(action), 5))
+        moment = Moment(where, *returned_tuple(where, call(where, self.env.step, action), 5))
         check_moment(self.env, moment, np.ones(self.env.num_envs, dtype=np.bool_))
         check_flags(self.env, moment)
         check_autoreset(self.env, moment, resetting)
@@ -117,6 +122,9 @@ class _Life:
         if (mask := moment.infos.get("action_mask")) is not None:
             had = mask if self._allowed is None else self._allowed
             self._allowed = np.where(moment.infos["_action_mask"][:, None], mask, had)
+        elif self._masks is not None:
+            allowed = self._masks.read(moment.observation, {})
+            self._allowed = allowed | ~allowed.any(axis=1, keepdims=True)  # whose episode is over may do nothing
         if self._held is not None and not self.overwrites:
             for name, one, held in zip(Moment._fields[1:], self.moments[-1][1:], self._held[1:], strict=True):
                 if not data_equivalence(one, held, exact=True):
@@ -126,6 +134,16 @@ class _Life:
         self._held = moment
         if self.overwrites:
             _overwrite(moment[1:])
+
+
+def _masks_beside_infos(env: VectorEnv[Any, Any, Any]) -> Masks | None:
+    """What reads the masks that stand in an observation, or that a method tells; None where there are none."""
+    if not isinstance(actions := env.single_action_space, gymnasium.spaces.Discrete):
+        return None
+    _, in_sight = without_mask(env.single_observation_space, int(actions.n))
+    method = method_of_all(env)
+    gate = Gate("env", env.num_envs)
+    return Masks(gate, int(actions.n), in_sight, method) if in_sight or method is not None else None
 
 
 # --- what is declared --------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from townlet.environment.gym.gate import told
+
 Bools = NDArray[np.bool_]
 
 
@@ -36,6 +38,16 @@ class Moment(NamedTuple):
     def ended(self) -> Bools:
         """Whose episode ended, in either way."""
         return self.terminated | self.truncated
+
+
+def call(where: str, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Call a vector environment's method, which may raise anything. Raises VectorEnvError for what it raises."""
+    try:
+        return function(*given, **named)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise VectorEnvError(where, "no error", told(error)) from error
 
 
 def returned_tuple(where: str, returned: Any, length: int) -> tuple[Any, ...]:

@@ -1,42 +1,54 @@
-"""Other worlds: any vector environment of Gymnasium with discrete actions, as our Environment."""
+"""Other worlds: any environment of Gymnasium with discrete actions, as our Environment."""
 
-import importlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import concatenate, create_empty_array
 from torch import Tensor
 
 from townlet.config import ConfigError
+from townlet.environment.gym.features import encode, features_of, tell, without_mask
+from townlet.environment.gym.gate import MASK, Array, Gate
+from townlet.environment.gym.making import make, not_made
+from townlet.environment.gym.masks import Masks, method_of_all
+from townlet.environment.gym.turns import Turns
 from townlet.environment.types import Difficulty, Observation, ObservationLayout, StepResult, WorldError
 from townlet.seeding import stream_seed
 
-Array = np.ndarray[Any, Any]
-
 
 class GymEnvironment:
-    """A Gymnasium vector environment, an agent in each of its environments.
+    """A Gymnasium vector environment, or single ones by turns, an agent in each.
 
-    Observations become one float32 vector, "features": a Box flat, discrete values one-hot, the parts of a Tuple or
-    Dict in their order. `info["action_mask"]` says which actions are allowed where it is given, else all are. The k-th
-    reset is seeded by a stream of `seed`. Raises ConfigError for spaces or an autoreset mode that are not known.
+    Observations become one float32 vector, "features", see `features.encode`. Which actions are allowed is read by
+    `Masks`; a part "action_mask" of what is seen is no feature. The k-th reset is seeded by a stream of `seed`. All
+    that the environment hands out passes a Gate, by default a new one. Raises ConfigError for spaces or an autoreset
+    mode that are not known.
     """
 
     resumes = False  # nobody can save a stranger's environment
     compile_failure: str | None = None
 
-    def __init__(self, env: VectorEnv, device: torch.device | str = "cpu", seed: int = 0) -> None:
-        self.env, self.device, self.seed, self.resets = env, torch.device(device), seed, 0
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any] | Turns,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+        gate: Gate | None = None,
+    ) -> None:
+        self.env, self.device, self.seed, self.resets, self.ticks = env, torch.device(device), seed, 0, 0
         self.num_agents, self.causes = env.num_envs, dict[int, str]()
-        actions, self.space = env.single_action_space, env.single_observation_space
+        self.gate = gate or Gate(getattr(getattr(env, "spec", None), "id", type(env).__name__), self.num_agents)
+        actions = env.single_action_space
         if not isinstance(actions, spaces.Discrete):
-            raise ConfigError([f"gym: expected discrete actions (a Discrete space), got {actions}"])
+            raise ConfigError([f"gym: expected discrete actions (a Discrete space), got {tell(actions)}"])
         self.num_actions, self._first_action = int(actions.n), int(actions.start)
+        self.space, mask_in_sight = without_mask(env.single_observation_space, self.num_actions)
+        method = None if isinstance(env, Turns) else method_of_all(env)
+        self._masks = Masks(self.gate, self.num_actions, mask_in_sight, method)
         self.obs_dim = features_of(self.space)
         self.observation_layout = ObservationLayout({"features": slice(0, self.obs_dim)})
         self.mode = env.metadata.get("autoreset_mode")
@@ -58,55 +70,48 @@ class GymEnvironment:
     ) -> "GymEnvironment":
         """Make the environment that Gymnasium knows by an id, or by module:id.
 
-        It is the environment's own vector version where there is one, else one environment an agent, stepped by turns.
         `max_steps` takes the place of its own time limit; `options` are its keyword arguments. Raises ConfigError where
         it cannot be made.
         """
-        arguments = dict(options or {}) | ({} if max_steps is None else {"max_episode_steps": max_steps})
+        gate = Gate(env_id, num_agents)
+        env = make(env_id, gate, max_steps, options or {})
         try:
-            module, _, name = env_id.rpartition(":")
-            if module:
-                importlib.import_module(module)
-            spec = gymnasium.spec(name)
-            if spec.vector_entry_point is not None and not spec.additional_wrappers:
-                env = gymnasium.make_vec(spec, num_agents, **arguments)
-            else:
-                by_turns = {"autoreset_mode": AutoresetMode.SAME_STEP}
-                arguments |= {"disable_env_checker": True, "vectorization_mode": "sync", "vector_kwargs": by_turns}
-                env = gymnasium.make_vec(spec, num_agents, **arguments)
-        except Exception as error:  # a module or an environment of a stranger may raise anything
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ConfigError([f"gym: expected an environment that can be made, got {env_id}: {reason}"]) from error
-        try:
-            return cls(env, device, stream_seed(seed, f"world/{stream}"))
-        except ConfigError as error:
-            env.close()
-            raise ConfigError(f"{line} in {env_id}" for line in error.errors) from error
+            return cls(env, device, stream_seed(seed, f"world/{stream}"), gate)
+        except Exception as error:  # a stranger's spaces may raise anything, and may not be there
+            with suppress(WorldError):  # of the two errors the first one says more
+                gate.call("close", env.close)
+            raise not_made(env_id, error) from error
 
     def reset(self) -> Observation:
-        """Begin an episode of every agent; each reset begins others."""
-        observed, info = self.env.reset(seed=stream_seed(self.seed, str(self.resets)))
-        self.resets += 1
+        """Begin an episode of every agent; each reset begins others. Raises WorldError, as Gate says."""
+        self.gate.moment = "reset"
+        observed, info = self.gate.take("reset", self.env.reset, seed=stream_seed(self.seed, str(self.resets)))
+        self.resets, self.ticks = self.resets + 1, 0
         self._ended = np.zeros(self.num_agents, dtype=bool)
-        mask = self._allowed(info)
+        features, mask = encode(self.gate, self.space, observed), self._masks.read(observed, info)
         self._check_someone_can_act(mask, ~self._ended)
-        return self._observation(self._features(observed), mask)
+        return self._observation(features, mask)
 
     def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
         """Advance all agents by `actions` [num_agents] int64; there is no difficulty to choose.
 
         Episodes that ended begin anew within the tick, or, where the environment resets in the tick after, in that:
-        it is `skipped` then, and holds no step. Raises WorldError, naming the agent, where one has no allowed action.
+        it is `skipped` then, and holds no step. Raises WorldError, as Gate says, and where one has no allowed action.
         """
         if difficulty is not None:
             raise ValueError(f"difficulty: expected None in an environment of Gymnasium, got {difficulty}")
-        chosen = (actions.cpu().numpy() + self._first_action).astype(self.env.action_space.dtype)
-        observed, reward, terminated, truncated, info = self.env.step(chosen)
+        self.ticks, gate = self.ticks + 1, self.gate
+        gate.moment = f"step {self.ticks:,}"
+        chosen = (actions.cpu().numpy() + self._first_action).astype(self.env.single_action_space.dtype)
+        observed, reward, terminated, truncated, info = gate.take("step", self.env.step, chosen)
         resets_next = self.mode == AutoresetMode.NEXT_STEP
         skipped = self._ended if resets_next else np.zeros_like(self._ended)
-        terminated, truncated = np.asarray(terminated, bool) & ~skipped, np.asarray(truncated, bool) & ~skipped
+        terminated, truncated = (
+            gate.flags(name, flags) & ~skipped for name, flags in (("terminated", terminated), ("truncated", truncated))
+        )
+        rewards = self._rewards(reward, skipped)
         self._ended = terminated | truncated
-        features, mask = self._features(observed), self._allowed(info)
+        features, mask = encode(gate, self.space, observed), self._masks.read(observed, info)
         final, final_mask = features, mask
         if self._ended.any() and self.mode == AutoresetMode.SAME_STEP:
             final, final_mask = self._final(features, mask, info)
@@ -115,7 +120,7 @@ class GymEnvironment:
         self._check_someone_can_act(mask, ~self._ended if resets_next else np.ones_like(skipped))
         return StepResult(
             self._observation(features, mask),
-            self._tensor(np.where(skipped, 0.0, np.asarray(reward)).astype(np.float32)),
+            self._tensor(rewards),
             self._tensor(terminated),
             self._tensor(truncated),
             self._tensor(final),
@@ -123,43 +128,41 @@ class GymEnvironment:
             self._tensor(skipped) if resets_next else None,
         )
 
+    def _rewards(self, reward: Any, skipped: Array) -> Array:
+        """What the tick paid, [num_agents] float32; what a tick that was a reset pays is nobody's."""
+        if not skipped.any():
+            return self.gate.numbers("reward", reward, ())
+        rewards, lived = np.zeros(self.num_agents, np.float32), np.flatnonzero(~skipped)
+        rewards[lived] = self.gate.numbers("reward", reward, (), lived)
+        return rewards
+
     def _final(self, features: Array, mask: Array, info: Mapping[str, Any]) -> tuple[Array, Array]:
         """What was seen, and allowed, before the reset within the tick."""
-        there = np.asarray(info.get("_final_obs", np.zeros_like(self._ended)), bool)
+        there = self.gate.flags("_final_obs", info.get("_final_obs", np.zeros_like(self._ended)))
         if "final_obs" not in info or (self._ended & ~there).any():
-            agent = int(np.flatnonzero(self._ended & ~there)[0]) if "final_obs" in info else "any"
-            raise WorldError(f"final_obs: expected the last observation of an ended episode, got none, agent {agent}")
-        rows, last = np.flatnonzero(self._ended), info["final_obs"]
-        if isinstance(last, np.ndarray) and last.dtype == object:
-            batch: Any = create_empty_array(self.space, len(rows))
-            seen = encode(self.space, concatenate(self.space, list(last[rows]), batch))
-        else:
-            seen = self._features(last)[rows]
+            agent = int(np.flatnonzero(self._ended & ~there)[0]) if "final_obs" in info else None
+            raise self.gate.refusal("final_obs", "the last observation of an ended episode", "none", agent)
+        last, told, rows = info["final_obs"], info.get("final_info", {}), np.flatnonzero(self._ended)
+        if not isinstance(told, Mapping):
+            raise self.gate.refusal("final_info", "a dict", type(told).__name__)
         features, mask = features.copy(), mask.copy()
-        features[rows], mask[rows] = seen, self._allowed(info.get("final_info", {}))[rows]
+        features[rows] = encode(self.gate, self.space, last, "final_obs", rows)
+        mask[rows] = self._masks.read(last, told, rows, now=False)[rows]
         return features, mask
 
     def _begin_anew(self, features: Array, mask: Array) -> tuple[Array, Array]:
         """Reset those whose episode ended, in an environment that does not."""
-        observed, info = self.env.reset(options={"reset_mask": self._ended.copy()})
-        rows = self._ended[:, None]
-        return np.where(rows, self._features(observed), features), np.where(rows, self._allowed(info), mask)
-
-    def _features(self, observed: Any) -> Array:
-        return encode(self.space, observed)
-
-    def _allowed(self, info: Mapping[str, Any]) -> Array:
-        """The action mask in an info, [num_agents, num_actions] bool, all allowed for whom there is none."""
-        everything = np.ones((self.num_agents, self.num_actions), dtype=bool)
-        if "action_mask" not in info:
-            return everything
-        given = info.get("_action_mask", np.ones(self.num_agents, dtype=bool))
-        return np.where(np.asarray(given, bool)[:, None], np.asarray(info["action_mask"]).astype(bool), everything)
+        who, rows = {"reset_mask": self._ended.copy()}, np.flatnonzero(self._ended)
+        observed, info = self.gate.take("reset", self.env.reset, options=who)
+        features, mask = features.copy(), mask.copy()
+        features[rows] = encode(self.gate, self.space, observed, agents=rows)
+        mask[rows] = self._masks.read(observed, info, rows)[rows]
+        return features, mask
 
     def _check_someone_can_act(self, mask: Array, acts: Array) -> None:
         stuck = np.flatnonzero(acts & ~mask.any(axis=1))
         if stuck.size:
-            raise WorldError(f"action_mask: expected an allowed action for every agent, got none for agent {stuck[0]}")
+            raise self.gate.refusal(MASK, "an allowed action", "none", int(stuck[0]))
 
     def _observation(self, features: Array, mask: Array) -> Observation:
         return Observation(self._tensor(features), self._tensor(mask))
@@ -184,39 +187,10 @@ class GymEnvironment:
         self.resets = state["resets"]
 
     def close(self) -> None:
-        """Close the environment."""
-        self.env.close()
-
-
-def features_of(space: spaces.Space) -> int:
-    """Return the width of an observation as one vector. Raises ConfigError for a space that has none."""
-    if isinstance(space, spaces.Box | spaces.MultiBinary):
-        return int(np.prod(space.shape))
-    if isinstance(space, spaces.Discrete):
-        return int(space.n)
-    if isinstance(space, spaces.MultiDiscrete):
-        return int(np.sum(space.nvec))
-    if isinstance(space, spaces.Tuple | spaces.Dict):
-        parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
-        return sum(features_of(part) for part in parts)
-    expected = "Box, Discrete, MultiDiscrete, MultiBinary, or a Tuple or Dict of them"
-    raise ConfigError([f"gym: expected an observation space of {expected}, got {space}"])
-
-
-def encode(space: spaces.Space, observed: Any) -> Array:
-    """Encode a batch of observations, [batch, features_of(space)] float32."""
-    if isinstance(space, spaces.Dict):
-        return np.concatenate([encode(part, observed[name]) for name, part in space.spaces.items()], axis=1)
-    if isinstance(space, spaces.Tuple):
-        return np.concatenate([encode(part, seen) for part, seen in zip(space.spaces, observed, strict=True)], axis=1)
-    values = np.asarray(observed)
-    values = values.reshape(len(values), -1)  # [batch, values of one observation]
-    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
-        sizes = np.atleast_1d(space.n if isinstance(space, spaces.Discrete) else space.nvec).ravel()
-        values = values - np.atleast_1d(space.start).ravel()
-        if (wrong := (values < 0) | (values >= sizes)).any():
-            agent = int(wrong.any(axis=1).argmax())
-            raise WorldError(f"observation: expected one within {space}, got another for agent {agent}")
-        hot = [column[:, None] == np.arange(size) for column, size in zip(values.T, sizes, strict=True)]
-        return np.concatenate(hot, axis=1).astype(np.float32)
-    return values.astype(np.float32)
+        """Close the environment. Raises WorldError where it refuses, unless it was at fault before: that is told."""
+        at_fault = self.gate.refused
+        try:
+            self.gate.call("close", self.env.close)
+        except WorldError:
+            if not at_fault:
+                raise

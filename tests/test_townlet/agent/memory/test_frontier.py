@@ -78,9 +78,10 @@ def test_a_window_equals_single_steps_and_rows_stay_apart():
     torch.testing.assert_close(hidden[0], after)
 
 
-def test_what_was_seen_in_the_town_is_what_stands_there():
+@pytest.mark.parametrize(("width", "height"), [(12, 12), (16, 9)])
+def test_what_was_seen_in_the_town_is_what_stands_there(width, height):
     """Agents who walk at random: each cell in their memory is as the map has it, and all around them is in it."""
-    level = load_level("2.5")
+    level = load_level("2.5", {"grid": {"width": width, "height": height}})
     env = VectorizedEnv(level, 4, compile=False)
     frontier, stream = Frontier(env.observation_layout), torch.Generator().manual_seed(0)
     hidden = frontier.initial_hidden(4, torch.zeros(1))
@@ -88,10 +89,10 @@ def test_what_was_seen_in_the_town_is_what_stands_there():
         features = env.step(torch.randint(4, (4,), generator=stream)).observation.features
         _, hidden = frontier(features.unsqueeze(1), hidden, None)
     assert int(env.state.episode.max()) == 0
-    held = hidden[0][0].view(4, 12, 12)
+    held = hidden[0][0].view(4, height, width)
     for agent in range(4):
         first = int(env.state.map_index[agent]) * 144
-        stands = (env.tables.cells[first : first + 144] % 16 < 14).view(12, 12)
+        stands = (env.tables.cells[first : first + 144] % 16 < 14).view(height, width)
         x, y = int(env.state.x[agent]), int(env.state.y[agent])
         assert bool((held[agent, max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] > 0).all())
         assert torch.equal(held[agent] >= 2, stands & (held[agent] > 0))

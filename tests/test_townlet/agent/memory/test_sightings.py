@@ -6,6 +6,7 @@ import torch
 from support.learning import network_of
 from townlet.agent.memory.sightings import LastSightings, PlacesInView, make_sightings
 from townlet.config import load_level
+from townlet.environment.observation import lay_out
 from townlet.environment.types import ObservationLayout
 
 # A number that says nothing, the position, and what is underfoot: one of two kinds, or nothing.
@@ -110,7 +111,7 @@ def test_places_on_one_row_or_column_are_known_too():
 
 
 def test_a_level_that_shows_places_is_read_and_one_that_does_not_is_remembered():
-    kinds = [type(make_sightings(ObservationLayout.of(load_level(id)))) for id in ("0", "0.5", "1", "2", "3")]
+    kinds = [type(make_sightings(lay_out(load_level(id)))) for id in ("0", "0.5", "1", "2", "3")]
     assert kinds == [LastSightings, PlacesInView, PlacesInView, LastSightings, LastSightings]
 
 
@@ -122,6 +123,6 @@ def test_a_network_that_reads_places_in_view_keeps_the_memory_of_its_cell_alone(
     _, after = network(features, hidden, previous)
     assert [part.shape for part in after] == [part.shape for part in hidden] == [(1, 2, 32)] * 2
     moved = features.clone()
-    moved[..., ObservationLayout.of(level).slices["offsets"]] *= -1.0
+    moved[..., lay_out(level).slices["offsets"]] *= -1.0
     network.encoder.layer[0].weight.data.zero_()  # so that the head alone reads places
     assert not torch.equal(network(moved, hidden, previous)[0], network(features, hidden, previous)[0])

@@ -7,7 +7,7 @@ import pytest
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from townlet.bench.probe.command import add_probe_arguments, main_probe
 from townlet.config import load_level
-from townlet.run import checkpoint
+from townlet.run.saving import checkpoint
 from townlet.run.training_run import resolved_config
 from townlet.screen.command_line import Parser
 
@@ -21,8 +21,9 @@ def run_probe(*words):
 
 
 def made_run(path, level):
-    checkpoint.save(path / "checkpoints", 8, network_of(level).state_dict(), {}, best_score=1.0)
-    checkpoint.save(path / "checkpoints", 16, network_of(level).state_dict(), {}, best_score=0.5)
+    facts = {"level": level.id, "seed": level.training.seed}
+    checkpoint.save(path / "checkpoints", 8, network_of(level).state_dict(), {}, best_score=1.0, facts=facts)
+    checkpoint.save(path / "checkpoints", 16, network_of(level).state_dict(), {}, best_score=0.5, facts=facts)
     (path / "config.yaml").write_text(resolved_config(level))
     return path
 

@@ -10,12 +10,12 @@ from townlet.agent.networks import QNetwork, make_network
 from townlet.bench.speed import learner
 from townlet.bench.speed.arithmetic import Products, products_of, update_products
 from townlet.config import load_level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.observation import lay_out
 
 
 def network_of(reference: str, **overrides: object) -> tuple[QNetwork, QLearner]:
     level = load_level(reference, {name.replace("__", "."): value for name, value in overrides.items()})
-    network = make_network(level.network, ObservationLayout.of(level), len(level.actions))
+    network = make_network(level.network, lay_out(level), len(level.actions))
     return network, QLearner(network, level.training)
 
 

@@ -176,7 +176,7 @@ def test_peers_learn_as_often_as_they_do_alone(monkeypatch):
         (["--until", "-3"], "--until: expected a number above 0, got -3"),
         (["--until", "21"], "--until: expected at most 20, the limit of level 2, got 21"),
         (["--evaluate-every", "100"], "--evaluate-every: expected --until beside it, got none"),
-        (["--agents", "6"], "training.mode.minibatches"),
+        (["--set", "training.seq_len=0"], "training.seq_len"),
     ],
 )
 def test_wrong_use_is_one_line(bench, arguments, said):

@@ -26,6 +26,8 @@ LEVELS: dict[str, tuple[str, dict[str, Any]]] = {
     "short lives": ("2", {"max_steps": 30}),
     "other actions in another order": ("2", {"actions": ["WAIT", "INTERACT", "RIGHT", "LEFT", "DOWN", "UP"]}),
     "a narrow map with a wide window": ("2", {"grid.width": 4, "grid.height": 9, "observation.window": 7}),
+    "a wide map": ("2", {"grid.width": 11, "grid.height": 3}),
+    "one column": ("2", {"grid.width": 1, "grid.height": 15, "actions": ["DOWN", "UP", "INTERACT"]}),
     "few meters, a drain by an absent one": (
         "0.5",
         {

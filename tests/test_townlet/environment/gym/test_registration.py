@@ -49,9 +49,10 @@ def test_an_environment_is_made_again_from_its_spec() -> None:
     assert again.unwrapped._one.world.level.max_steps == 9  # type: ignore[attr-defined]
 
 
-def test_a_broken_level_file_does_not_break_the_import(tmp_path: Path) -> None:
+def test_a_broken_level_file_breaks_neither_the_import_nor_the_others(tmp_path: Path) -> None:
     (tmp_path / "levels").mkdir()
     (tmp_path / "levels" / "7_own.yaml").write_text(yaml.safe_dump({"name": "own"}))  # an id is missing
+    (tmp_path / "levels" / "8_own.yaml").write_text(yaml.safe_dump({"id": "8"}))
     code = f"""
 from pathlib import Path
 from townlet.level import file as level_file
@@ -61,4 +62,4 @@ gymnasium.registry.clear()
 townlet._register_levels()
 print(list(gymnasium.registry))
 """
-    assert said_by(code) == "['Townlet/Level-v0']"
+    assert said_by(code) == "['Townlet/Level-v0', 'Townlet/Level8-v0']"

@@ -13,7 +13,7 @@ from townlet.commands import cli
 from townlet.config import ConfigError, GymTask, load_gym_task, load_level, load_task
 from townlet.level.file import configs_directory
 from townlet.run import training_run
-from townlet.run.curves import draw_curves
+from townlet.run.curves import draw_run
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -34,7 +34,7 @@ def weights(run, step):
 
 
 def test_a_run_trains_evaluates_and_speaks_of_the_return(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(training_run, "draw_curves", draw_curves)
+    monkeypatch.setattr(training_run, "draw_run", draw_run)
     run = run_train(tmp_path, "--total-steps", "480", "--evaluate-every", "240")
     said = capsys.readouterr().out
     assert "greedy return" in said and "on unseen seeds" in said and "survival" not in said
@@ -169,14 +169,6 @@ def test_an_agent_that_can_do_nothing_stops_the_run_in_one_line(spoilt, tmp_path
     assert train.main(arguments) == 1
     err = capsys.readouterr().err
     assert "action_mask" in err and "agent 0" in err and err.count("\n") == 1
-
-
-def test_an_episode_without_end_is_told_and_not_waited_for(spoilt, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("townlet.population.evaluation.MOST_STEPS", 40)
-    spoilt("Endless-v0")
-    arguments = ["--gym", "Endless-v0", *SMALL, "--set", "max_steps=null", "--total-steps", "32"]
-    assert train.main([*arguments, "--runs-dir", str(tmp_path)]) == 1
-    assert "within 40 steps" in capsys.readouterr().err
 
 
 def test_mistakes_in_a_task_file_are_told_with_their_lines(tmp_path):

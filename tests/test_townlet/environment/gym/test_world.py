@@ -9,9 +9,12 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from townlet.config import ConfigError, load_gym_task
-from townlet.environment.gym.world import GymEnvironment, encode, features_of
+from townlet.environment.gym.features import encode, features_of
+from townlet.environment.gym.gate import Gate
+from townlet.environment.gym.world import GymEnvironment
 from townlet.environment.types import WorldError
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.replay.cuts import each_cut
 
 NEXT, SAME, DISABLED = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED
 LENGTHS = (2, 3)  # of the episodes of agents 0, 2, ..., which die, and 1, 3, ..., which reach a time limit
@@ -243,6 +246,30 @@ def test_the_newest_window_skips_the_reset_and_forgets_before_and_after_it():
     assert window.previous_actions[0, 3] == 2  # none
 
 
+@pytest.mark.parametrize(("mode", "episodes"), [(SAME, 2), (DISABLED, 2), (NEXT, 1)])
+def test_a_step_that_was_cut_off_is_learned_from_with_what_it_led_to_in_each_mode(mode, episodes):
+    """Agents 1 and 3 are cut off after 3 steps, within 6 ticks twice, or once where each reset takes a tick too."""
+    population = population_in(walk(mode, num_envs=4), **{"training.seq_len": 6})
+    learned, update = [], population.learner.update
+
+    def watched(batch):
+        learned.append(batch)
+        return update(batch)
+
+    population.learner.update = watched
+    for _ in range(6):
+        population.step()
+    cut = population.buffer.cut_steps(6, each_cut)
+    ends = [[[2.0, episode], [3.0, episode]] for episode in range(episodes)]  # steps of the episode, episode
+    assert cut.alone.observations.tolist() == [*ends, *ends]
+    assert torch.equal(cut.alone.previous_actions[:, 1:], cut.alone.actions)
+    (batch,) = learned
+    order = (batch.where // population.buffer.slots).argsort()
+    assert torch.equal(batch.cut[order], cut.cut)
+    resets = 2 * 2 + 2 * 1 if mode == NEXT else 0  # two of agents 0 and 2, who die after 2 steps, one of the others
+    assert int((~batch.valid).sum()) == resets
+
+
 def test_a_reset_leaves_no_memory_and_no_previous_action():
     population = population_in(walk(NEXT, num_envs=4))
     for tick in range(1, 7):
@@ -324,14 +351,14 @@ def test_nobody_needs_an_action_where_an_episode_is_over():
 )
 def test_every_space_becomes_one_vector_by_hand(space, observed, features):
     observed = {name: np.array(part) for name, part in observed.items()} if isinstance(observed, dict) else observed
-    found = encode(space, observed)
+    found = encode(Gate("some", 1), space, observed)
     assert found.tolist() == [features] and found.dtype == np.float32
     assert features_of(space) == len(features)
 
 
 def test_a_value_outside_of_its_space_is_told_with_its_agent():
     with pytest.raises(WorldError, match=r"Discrete\(2\).*agent 1"):
-        encode(spaces.Discrete(2), np.array([1, 2]))
+        encode(Gate("some", 2), spaces.Discrete(2), np.array([1, 2]))
 
 
 def test_a_vector_of_single_environments_with_a_dict_ends_with_its_own_last_observation():

@@ -16,8 +16,9 @@ import pytest
 import torch
 
 import townlet
-from townlet.run import checkpoint, run_directory
-from townlet.run.checkpoint import Checkpoint, CheckpointError, load, load_latest, save
+from townlet.run import run_directory
+from townlet.run.saving import checkpoint, manifest
+from townlet.run.saving.checkpoint import Checkpoint, CheckpointError, load, load_best, load_latest, save
 
 FILES = ("model.safetensors", "state.pt", "manifest.json")
 
@@ -81,7 +82,7 @@ def test_round_trip_returns_model_state_and_facts(tmp_path):
     assert found.state["nested"][5][1]["deep"].dtype == torch.bool
     assert found.state["optimiser"][0]["step"].item() == 3.0 and found.state["big"] == 2**70
     assert found.state["generator"].equal(state["generator"])
-    assert found.manifest["facts"] == {"level": "2"} and found.manifest["format"] == 1
+    assert found.manifest["facts"] == {"level": "2"} and found.manifest["format"] == 2
     assert found.manifest["torch"] == torch.__version__ and found.manifest["townlet"] == townlet.__version__
 
 
@@ -180,7 +181,7 @@ class FailingDisk:
         self.failed = False
         for name in ("rename", "replace", "fsync", "mkdir", "unlink", "rmdir"):
             monkeypatch.setattr(os, name, self.wrap(getattr(os, name)))
-        for module in (checkpoint, run_directory):
+        for module in (checkpoint, manifest, run_directory):
             monkeypatch.setattr(module, "open", self.wrap(open), raising=False)
 
     def wrap(self, call):
@@ -247,7 +248,7 @@ def test_an_error_at_any_call_is_one_line_and_harms_nothing(tmp_path, step, once
 KILLED_SAVER = """
 import os, pathlib, random, select, signal, sys, time
 import torch
-from townlet.run.checkpoint import load_latest, save
+from townlet.run.saving.checkpoint import load_latest, save
 
 def save_for_ever(directory, step, out):
     while True:
@@ -423,8 +424,14 @@ def test_a_manifest_of_another_kind_is_refused(two, text):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": 3},
         {"step": "2"},
+        {"step": 1},  # not as its folder is called
+        {"step": 1e30},
+        {"step": 10**30},
+        {"step": -2},
+        {"step": True},
+        {"facts": [1]},
         {"files": {}},
         {"files": None},
         {"files": {"../step_000000001/state.pt": {}, "model.safetensors": {}}},
@@ -436,13 +443,87 @@ def test_a_manifest_that_names_other_things_is_refused(two, changes):
     assert_refused(two, "manifest.json")
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "model.safetensors", "state.pt"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(two, name):
+    path = two / "step_000000002" / name
+    path.unlink()
+    os.mkfifo(path)
+    assert_refused(two, name)
+
+
+def test_a_pipe_in_the_place_of_a_pointer_is_not_waited_for(two):
+    for name in ("latest.json", "best.json"):
+        (two / name).unlink(missing_ok=True)
+        os.mkfifo(two / name)
+    assert load_latest(two, pytest.fail).step == 2
+    with pytest.raises(CheckpointError, match=r"best.json: expected a file, got something else"):
+        load_best(two)
+    save_tagged(two, 3, best_score=1.0)
+    assert load_best(two).step == 3
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"checkpoint": 5}', '{"step": 1}', "[" * 100_000])
+def test_a_pointer_to_the_best_that_names_none_is_one_line(two, text):
+    (two / "best.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"best.json: expected ") as refusal:
+        load_best(two)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_pointer_that_leads_elsewhere_stays_in_the_folder(two):
+    (two / "best.json").write_text('{"checkpoint": "../../step_000000001"}')
+    assert load_best(two).step == 1
+
+
+# Whose it is
+
+
+def test_a_checkpoint_renamed_is_refused_and_one_kept_under_another_name_is_not(tmp_path):
+    path = save_tagged(tmp_path, 5)
+    path.rename(tmp_path / "step_000000007")
+    with pytest.raises(CheckpointError, match=r"manifest.json: expected step 7, as the folder is called, got 5$"):
+        load(tmp_path / "step_000000007")
+    (tmp_path / "step_000000007").rename(tmp_path / "mine")
+    assert load(tmp_path / "mine").step == 5
+
+
+def test_what_a_run_says_must_be_said_by_its_checkpoints(tmp_path):
+    facts = {"level": "2", "seed": 0, "run": "ab"}
+    path = save_tagged(tmp_path, 1, facts=facts)
+    assert load(path, facts).step == 1 and load(path, {"level": "2", "seed": 0}).step == 1
+    for change, said in (
+        ({"level": "3"}, "of level 3, got one of '2'"),
+        ({"seed": 1}, "of seed 1, got one of 0"),
+        ({"run": "cd"}, "of run cd, got one of 'ab'"),
+        ({"run": ""}, "of a run without an id, got one of 'ab'"),
+    ):
+        with pytest.raises(CheckpointError, match=f"expected a checkpoint {said}$"):
+            load(path, facts | change)
+
+
+def test_a_checkpoint_that_does_not_know_its_run_fits_by_level_and_seed(tmp_path):
+    path = save_tagged(tmp_path, 1, facts={"level": "2", "seed": 0})
+    rewrite_manifest(path, format=1)
+    assert load(path, {"level": "2", "seed": 0, "run": "ab"}).step == 1
+    with pytest.raises(CheckpointError, match="of seed 1, got one of 0"):
+        load(path, {"level": "2", "seed": 1, "run": "ab"})
+
+
+def test_a_checkpoint_of_another_run_is_neither_the_best_nor_lends_its_score(tmp_path):
+    mine, other = {"run": "ab"}, {"run": "cd"}
+    save_tagged(tmp_path, 9, facts=other, best_score=90.0)
+    save_tagged(tmp_path, 1, facts=mine, best_score=1.0, keep=5)
+    assert json.loads((tmp_path / "best.json").read_text())["step"] == 1
+    assert load(save_tagged(tmp_path, 9, facts=mine, keep=5)).manifest["score"] is None
+
+
 def test_a_disk_that_cannot_read_is_refused(two, monkeypatch):
     def open_badly(path, *arguments):
         if "step_000000002" in str(path):
             raise OSError(errno.EIO, "Input/output error", str(path))
         return open(path, *arguments)
 
-    monkeypatch.setattr(checkpoint, "open", open_badly, raising=False)
+    monkeypatch.setattr(manifest, "open", open_badly, raising=False)
     assert_refused(two, "manifest.json")
 
 
@@ -450,7 +531,7 @@ def test_when_all_are_damaged_each_is_named(two):
     for step in (1, 2):
         (two / f"step_00000000{step}" / "state.pt").write_bytes(b"")
     lines: list[str] = []
-    with pytest.raises(CheckpointError, match=r"2 damaged"):
+    with pytest.raises(CheckpointError, match=r"2 that are damaged"):
         load_latest(two, lines.append)
     assert len(lines) == 2
 

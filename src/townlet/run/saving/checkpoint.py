@@ -24,16 +24,32 @@ import torch
 from torch import Tensor
 
 import townlet
-from townlet.run.checkpoint_folder import folder_names, newest_first, prune, steps_in, tidy, write_pointers
 from townlet.run.run_directory import sync_folder
+from townlet.run.saving.checkpoint_folder import (
+    BEST,
+    folder_names,
+    newest_first,
+    prune,
+    steps_in,
+    tidy,
+    write_pointers,
+)
+from townlet.run.saving.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    MODEL,
+    STATE,
+    CheckpointError,
+    digest,
+    one_line,
+    open_file,
+    read_json,
+    read_manifest,
+    score_of,
+    stranger,
+)
 
-FORMAT_VERSION = 1
-MODEL, STATE, MANIFEST = "model.safetensors", "state.pt", "manifest.json"
 _NO_FACTS: Mapping[str, object] = MappingProxyType({})
-
-
-class CheckpointError(Exception):
-    """A checkpoint cannot be written or is not whole; one line: what was expected, what came, and which file."""
 
 
 class Checkpoint(NamedTuple):
@@ -59,8 +75,9 @@ def save(
     """Write one checkpoint to directory/step_NNNNNNNNN, and return that folder.
 
     `state` nests dicts, lists and tuples of tensors, ints, floats, strings, bools and None; anything else could not be
-    loaded without running code, and raises TypeError. The newest `keep` checkpoints and the one with the highest
-    `best_score` stay. Raises CheckpointError where the disk refuses; the checkpoints from before are then as they were.
+    loaded without running code, and raises TypeError. `facts` are what all checkpoints of a run say alike. The newest
+    `keep` of its checkpoints and the one with the highest `best_score` stay. Raises CheckpointError where the disk
+    refuses; the checkpoints from before are then as they were.
     """
     if keep < 1 or step < 0:
         raise ValueError(f"expected keep >= 1 and step >= 0, got keep={keep} and step={step}")
@@ -70,13 +87,13 @@ def save(
     try:
         directory.mkdir(parents=True, exist_ok=True)
         tidy(directory)
-        score = _score(target) if best_score is None or not math.isfinite(best_score) else float(best_score)
+        score = score_of(target, facts) if best_score is None or not math.isfinite(best_score) else float(best_score)
         _write_folder(temporary, tensors, plain_state, {"step": step, "score": score, "facts": dict(facts)})
         if target.exists():
             os.rename(target, former)
         os.rename(temporary, target)
         sync_folder(directory)
-        known = {saved: _score(folder_names(directory, saved)[0]) for saved in steps_in(directory)}
+        known = {saved: score_of(folder_names(directory, saved)[0], facts) for saved in steps_in(directory)}
         best = write_pointers(directory, step, {saved: score for saved, score in known.items() if score is not None})
         prune(directory, step, keep, best)
         tidy(directory)
@@ -87,11 +104,13 @@ def save(
     return target
 
 
-def load(path: Path) -> Checkpoint:
-    """Read one checkpoint folder and verify every file in it; raises CheckpointError."""
+def load(path: Path, facts: Mapping[str, object] = _NO_FACTS) -> Checkpoint:
+    """Read a checkpoint folder, verify every file in it and that it says the same `facts`; raises CheckpointError."""
     path = Path(path)
     try:
-        manifest = _read_manifest(path / MANIFEST)
+        manifest = read_manifest(path / MANIFEST)
+        if problem := stranger(path, manifest, facts):
+            raise CheckpointError(f"{path / MANIFEST}: {problem}")
         model = _read_verified(path / MODEL, manifest, lambda file: safetensors.torch.load(file.read()))
         # weights_only: the unpickler builds tensors and plain containers, and refuses everything else.
         state = _read_verified(path / STATE, manifest, partial(torch.load, map_location="cpu", weights_only=True))
@@ -102,23 +121,38 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(path, manifest["step"], model, state, manifest)
 
 
-def load_latest(directory: Path, report: Callable[[str], None]) -> Checkpoint:
-    """Read the newest whole checkpoint of a run; each damaged one is named through `report` and passed over.
+def load_latest(directory: Path, report: Callable[[str], None], facts: Mapping[str, object] = _NO_FACTS) -> Checkpoint:
+    """Read the newest whole checkpoint of a run, as `load` does; each other one is named through `report`.
 
     Raises CheckpointError where none is left. The folders decide; latest.json is for people and other programs.
     """
     directory = Path(directory)
-    try:
-        paths = newest_first(directory)
-    except OSError as error:
-        raise CheckpointError(f"{directory}: expected a readable folder, got {error.strerror}") from error
+    paths = checkpoints_in(directory)
     for path in paths:
         try:
-            return load(path)
+            return load(path, facts)
         except CheckpointError as error:
-            report(f"damaged checkpoint passed over: {error}")
-    got = f"{len(paths)} damaged ones" if paths else "none"
+            report(f"checkpoint passed over: {error}")
+    got = f"{len(paths)} that are damaged or of another run" if paths else "none"
     raise CheckpointError(f"{directory}: expected a whole checkpoint, got {got}")
+
+
+def load_best(directory: Path, facts: Mapping[str, object] = _NO_FACTS) -> Checkpoint:
+    """Read the checkpoint that best.json names, as `load` does. Raises CheckpointError."""
+    pointer = Path(directory) / BEST
+    named = read_json(pointer)
+    name = named.get("checkpoint") if isinstance(named, dict) else None
+    if not isinstance(name, str):
+        raise CheckpointError(f"{pointer}: expected the name of a checkpoint, got {one_line(name)}")
+    return load(Path(directory) / Path(name).name, facts)
+
+
+def checkpoints_in(directory: Path) -> list[Path]:
+    """Return the folders of all checkpoints, the newest first, whole or not. Raises CheckpointError."""
+    try:
+        return newest_first(directory)
+    except OSError as error:
+        raise CheckpointError(f"{directory}: expected a readable folder, got {error.strerror}") from error
 
 
 class _HashedFile:
@@ -158,7 +192,7 @@ def _write_folder(folder: Path, model: dict[str, Tensor], state: object, about: 
     }
     versions = {"format": FORMAT_VERSION, "torch": torch.__version__, "townlet": townlet.__version__}
     manifest = json.loads(json.dumps({**versions, **about, "files": files}))
-    manifest["sha256"] = _digest(manifest)
+    manifest["sha256"] = digest(manifest)
     _write_file(folder / MANIFEST, lambda file: file.write(json.dumps(manifest, indent=2).encode()))
     sync_folder(folder)
 
@@ -172,28 +206,9 @@ def _write_file(path: Path, fill: Callable[[_HashedFile], object]) -> dict[str, 
     return hashed.describe()
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    with _open_file(path) as file:
-        try:
-            manifest = json.loads(file.read())
-        except (ValueError, RecursionError) as error:
-            raise CheckpointError(f"{path}: expected JSON, got {_one_line(error)}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT_VERSION:
-        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise CheckpointError(f"{path}: expected format version {FORMAT_VERSION}, got {found}")
-    claimed = manifest.get("sha256")
-    if claimed != (actual := _digest(manifest)):
-        raise CheckpointError(f"{path}: expected content with sha256 {claimed}, got {actual}")
-    step, files = manifest.get("step"), manifest.get("files")
-    if type(step) is not int or not isinstance(files, dict) or set(files) != {MODEL, STATE}:
-        listed = sorted(files) if isinstance(files, dict) else files
-        raise CheckpointError(f"{path}: expected a step and the files {MODEL} and {STATE}, got {step} and {listed}")
-    return manifest
-
-
 def _read_verified(path: Path, manifest: dict[str, Any], parse: Callable[[BufferedReader], Any]) -> Any:
     """Parse a file that is byte for byte what the manifest says."""
-    with _open_file(path) as file:
+    with open_file(path) as file:
         actual = {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
         if actual != (expected := manifest["files"][path.name]):
             raise CheckpointError(f"{path}: expected {expected}, got {actual}")
@@ -201,15 +216,7 @@ def _read_verified(path: Path, manifest: dict[str, Any], parse: Callable[[Buffer
         try:
             return parse(file)
         except Exception as error:  # hostile content, with hashes that fit, can make a parser raise anything
-            raise CheckpointError(f"{path}: expected tensors and plain values, got {_one_line(error)}") from error
-
-
-def _open_file(path: Path) -> BufferedReader:
-    if path.is_symlink():
-        raise CheckpointError(f"{path}: expected a file, got a link that leads elsewhere")
-    if not path.is_file():
-        raise CheckpointError(f"{path}: expected a file, got {'something else' if path.exists() else 'nothing'}")
-    return open(path, "rb")
+            raise CheckpointError(f"{path}: expected tensors and plain values, got {one_line(error)}") from error
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -225,19 +232,3 @@ def _plain(value: Any, where: str) -> Any:
         return value
     expected = "tensors, numbers, strings, None, or dicts, lists and tuples of them"
     raise TypeError(f"{where}: expected {expected}, got {type(value).__module__}.{type(value).__qualname__}")
-
-
-def _score(folder: Path) -> float | None:
-    with contextlib.suppress(CheckpointError, OSError):
-        score = _read_manifest(folder / MANIFEST).get("score")
-        return score if isinstance(score, float) else None
-    return None
-
-
-def _digest(manifest: Mapping[str, object]) -> str:
-    content = {key: value for key, value in manifest.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from townlet.run.run_directory import write_atomically
 
+LATEST, BEST = "latest.json", "best.json"
 _STEP = r"(\d{9}|[1-9]\d{9,})"  # what f"{step:09}" gives
 _WHOLE = re.compile(rf"step_{_STEP}", re.ASCII)
 _FORMER = re.compile(rf"\.step_{_STEP}\.old", re.ASCII)
@@ -23,6 +24,12 @@ def folder_names(directory: Path, step: int) -> tuple[Path, Path, Path]:
     """Return the names of a checkpoint in place, while it is written or removed, and while it is replaced."""
     name = f"step_{step:09}"
     return directory / name, directory / f".{name}.tmp", directory / f".{name}.old"
+
+
+def step_called(name: str) -> int | None:
+    """Return the step that a folder is called by, of a checkpoint in place or of a former one; None for other names."""
+    match = _WHOLE.fullmatch(name) or _FORMER.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def steps_in(directory: Path) -> list[int]:
@@ -46,9 +53,9 @@ def write_pointers(directory: Path, step: int, scores: Mapping[int, float]) -> i
     `scores` are those of the steps that have one. The pointers are for people and other programs: the folders decide.
     """
     best = max(scores, key=lambda saved: (scores[saved], -saved), default=None)
-    pointers: dict[str, dict[str, object]] = {"latest.json": {"checkpoint": f"step_{step:09}", "step": step}}
+    pointers: dict[str, dict[str, object]] = {LATEST: {"checkpoint": f"step_{step:09}", "step": step}}
     if best is not None:
-        pointers["best.json"] = {"checkpoint": f"step_{best:09}", "step": best, "score": scores[best]}
+        pointers[BEST] = {"checkpoint": f"step_{best:09}", "step": best, "score": scores[best]}
     for name, content in pointers.items():
         write_atomically(directory / name, json.dumps(content).encode())
     return best

@@ -1,0 +1,46 @@
+"""Climbing a ladder: its rungs trained one after the other."""
+
+from collections.abc import Sequence
+
+from townlet.config import Level
+from townlet.run.ladder import Ladder, Outcome, share_out, with_budget
+from townlet.run.plan import Pacing, Wishes, describe, make_plan
+from townlet.run.run_directory import RunDirectory
+from townlet.run.training_run import TrainingRun, train_in, write_about
+from townlet.screen.signals import StopRequest
+
+
+def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> set[str]:
+    """Train in the levels of a ladder, from where it stands to the last or until stopped.
+
+    Returns what the runs' folders lack, as `SideEffects.missing` names it.
+    """
+    missing = set[str]()
+    wishes = wishes._replace(checkpoint_every=ladder.pace.checkpoint_every)
+    while (rung := ladder.rung()) and not stop.wanted:
+        plan = make_plan(rung.level, wishes, rung.goal)
+        run = RunDirectory.open(rung.path)
+        if not rung.begun:
+            write_about(run, rung.level, wishes)
+
+        def begin(training: TrainingRun, begun: bool = rung.begun) -> None:
+            if not (begun and training.resume()):
+                ladder.teach(training.population)
+
+        training = train_in(run, rung.level, plan, wishes, stop, begin)
+        missing |= training.aside.missing
+        if not stop.wanted:
+            ladder.leave(Outcome(training.population.env_steps, training.score, training.mastered))
+    return missing
+
+
+def describe_climb(
+    levels: Sequence[Level], wishes: Wishes, total_steps: int | None, mastery: float, pace: Pacing
+) -> str:
+    """Tell the plan of a ladder that is not made yet to a person."""
+    total = total_steps or sum(level.training.total_steps for level in levels)
+    shares = zip(levels, share_out(levels, total), strict=True)
+    rungs = [with_budget(level, steps, pace.evaluate_every) for level, steps in shares]
+    plans = [describe(level, make_plan(level, wishes), wishes.device) for level in rungs]
+    rule = f"a level is left at {mastery:.0%} of its limit, or when its steps are used up"
+    return "\n\n".join([*plans, f"{'ladder':9} {total:,} steps in all; {rule}"])

@@ -1,0 +1,69 @@
+"""The evaluations of a run: what its population can do by now, in episodes that it never saw."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from townlet.config import Task
+from townlet.population.evaluation import Evaluator, Stopped, tell_cut
+from townlet.population.vectorized import VectorizedPopulation
+from townlet.run.metrics import plain
+from townlet.run.plan import Plan
+from townlet.seeding import stream_seed
+
+
+class Report(NamedTuple):
+    """What an evaluation found."""
+
+    result: dict[str, Any]  # as `Evaluator.evaluate` returns it, and `memory_ablation_gap` where there is memory
+    score: float
+    memory: dict[str, float]  # metrics of the memory, by name; empty without one
+
+
+class Examiner:
+    """Evaluates a population greedily, always in the same episodes."""
+
+    def __init__(self, task: Task, plan: Plan, population: VectorizedPopulation, device: torch.device) -> None:
+        self.task, self.population = task, population
+        times = (1 + bool(population.hidden)) * (plan.total_steps // plan.evaluate_every)
+        seed = stream_seed(task.training.seed, "evaluation")
+        self.evaluator = Evaluator(task, task.evaluation.episodes, seed, device, times)
+        self.prepared = False  # whether there is a world for evaluations: making it may take seconds
+
+    def examine(self, stopped: Stopped) -> Report:
+        """Evaluate with memory and, where there is one, without.
+
+        Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
+        """
+        population, key = self.population, self.task.score.key
+        result, memory = self.evaluator.evaluate(population.network, stopped=stopped), dict[str, float]()
+        if population.hidden:
+            forgetful = self.evaluator.evaluate(population.network, 1, stopped)
+            result["memory_ablation_gap"] = result[key] - forgetful[key]
+            memory["memory/ablation_gap"] = result["memory_ablation_gap"]
+            drift = population.stored_state_drift()
+            if drift is not None:
+                memory["memory/stored_state_drift"] = drift
+        self.prepared = True
+        return Report(result, result[key], memory)
+
+    def tell(self, report: Report, step: int) -> str:
+        """Say in one line what an evaluation found."""
+        score = self.task.score
+        known = ", ".join(f"{name} {value:g}" for name, value in self.task.yardsticks.items())
+        beside = f" ({known})" if known else ""
+        cut = f"; {told}" if (told := tell_cut(self.task, report.result)) else ""
+        return f"step {step:,}: greedy {score.word} {score.tell(report.result)} on {score.unseen}{beside}{cut}"
+
+    def close(self) -> None:
+        """Close the world of the evaluations. Raises WorldError."""
+        self.evaluator.close()
+
+
+def keep(report: Report, folder: Path, step: int) -> None:
+    """Write what an evaluation found into a file of the folder. Raises OSError."""
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(plain({"step": step, **report.result}), indent=1, allow_nan=False)
+    (folder / f"step_{step:09}.json").write_text(text)

@@ -1,0 +1,112 @@
+"""What a run is saved as, and how it goes on from that."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from townlet.agent.networks import QNetwork
+from townlet.config import Task
+from townlet.population.vectorized import VectorizedPopulation
+from townlet.run.meta import UNKNOWN, id_in, read_meta
+from townlet.run.saving import checkpoint
+from townlet.run.saving.checkpoint import Checkpoint
+from townlet.run.saving.manifest import CheckpointError, one_line
+from townlet.run.saving.state_form import unlike, wrong_optimizer
+
+
+class Standing(NamedTuple):
+    """How a run stands, beside its population."""
+
+    elapsed: float  # seconds of training
+    learned: Mapping[str, float]  # metrics of the newest update, by name
+    score: float | None  # of the newest evaluation
+
+
+def facts_of(task: Task, run_id: str | None) -> dict[str, object]:
+    """Return what a run and all its checkpoints say alike; a run whose id is `UNKNOWN` cannot be asked for it."""
+    facts: dict[str, object] = {"level": task.id, "seed": task.training.seed}
+    return facts if run_id is UNKNOWN else facts | {"run": run_id}
+
+
+def find(run: Path, task: Task, name: str, report: Callable[[str], None]) -> Checkpoint:
+    """Read a checkpoint of the run that lies in a folder: `latest`, `best`, or by its name. Raises CheckpointError.
+
+    What is passed over is told through `report`.
+    """
+    directory, facts = run / "checkpoints", facts_of(task, id_in(read_meta(run)))
+    if name == "latest":
+        return checkpoint.load_latest(directory, report, facts)
+    if name == "best":
+        return checkpoint.load_best(directory, facts)
+    return checkpoint.load(directory / Path(name).name, facts)
+
+
+def save(
+    directory: Path,
+    facts: Mapping[str, object],
+    population: VectorizedPopulation,
+    standing: Standing,
+    best_score: float | None,
+) -> Path:
+    """Write all that a population is as one checkpoint, and return its folder.
+
+    `best_score` is that of an evaluation at this step, None where there was none. Raises CheckpointError, and
+    TrainingDivergedError for a population that must not be kept.
+    """
+    state = {"population": population.state_dict(), **standing._asdict(), "learned": dict(standing.learned)}
+    model = population.network.state_dict()
+    return checkpoint.save(directory, population.env_steps, model, state, best_score=best_score, facts=facts)
+
+
+def go_on_from(found: Checkpoint, population: VectorizedPopulation) -> Standing:
+    """Make a population what was saved, and return how its run stood. Raises CheckpointError where it does not fit."""
+    load_network(population.network, found)
+    standing = _standing(found)
+    with fitting(found):
+        state = found.state["population"]
+        if problem := unlike(population.state_dict(), state, "population"):
+            raise ValueError(problem)
+        population.load_state_dict(state)
+        optimizers = (getattr(part, "optimizer", None) for part in (population.learner, population.curiosity))
+        if problem := next(filter(None, map(wrong_optimizer, filter(None, optimizers))), None):
+            raise ValueError(problem)
+        if population.env_steps != found.step:
+            raise ValueError(f"a state of step {population.env_steps}")
+    return standing
+
+
+def _standing(found: Checkpoint) -> Standing:
+    """How the run stood; older checkpoints say less of it."""
+    elapsed: Any = found.state.get("elapsed")
+    learned = found.state.get("learned", {})
+    score = found.state.get("score", found.manifest.get("score"))
+    numbers = isinstance(learned, dict) and all(type(value) is float for value in learned.values())
+    if type(elapsed) not in (int, float) or not 0.0 <= elapsed < math.inf:
+        raise CheckpointError(f"{found.path}: expected seconds of training as elapsed, got {one_line(elapsed)}")
+    if not numbers or not (score is None or type(score) is float):
+        got = one_line(score if numbers else learned)
+        raise CheckpointError(f"{found.path}: expected numbers as learned and score, got {got}")
+    return Standing(elapsed, learned, score)
+
+
+@contextmanager
+def fitting(found: Checkpoint) -> Iterator[None]:
+    """Raise CheckpointError for whatever is raised while parts of a checkpoint are taken over: they do not fit."""
+    try:
+        yield
+    except Exception as error:  # content that was made up, with hashes that fit, can raise anything
+        reason = str(error).partition("\n")[0] if type(error) in (ValueError, RuntimeError) else one_line(error)
+        raise CheckpointError(f"{found.path}: expected a checkpoint of this level, got {reason}") from error
+
+
+def load_network(network: QNetwork, found: Checkpoint) -> None:
+    """Give a network the weights of a checkpoint. Raises CheckpointError, naming the first that does not fit."""
+    parts = (network.state_dict(), found.model)
+    shapes, got = ({name: list(one.shape) for name, one in part.items()} for part in parts)
+    for name in shapes | got:
+        if shapes.get(name) != got.get(name):
+            expected = f"weights of this level's network, {name} {shapes.get(name, 'not there')}"
+            raise CheckpointError(f"{found.path}: expected {expected}, got {got.get(name, 'none')}")
+    network.load_state_dict(found.model)

@@ -1,0 +1,47 @@
+"""What a run does beside training, and what is done where that fails."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from townlet.config import ConfigError
+from townlet.environment.types import WorldError
+from townlet.screen.command_line import memory_asked_for
+
+
+class SideEffects:
+    """Lets what is done beside training fail without ending it: a line tells it, the traceback is in the log.
+
+    `missing` names what a run's folder lacks for good.
+    """
+
+    def __init__(self, log: logging.Logger, say: Callable[[str], None]) -> None:
+        self.log, self.say = log, say
+        self.missing: set[str] = set()
+        self._told: dict[str, str] = {}  # what failed last time, and why
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """Do `what`; an error of it is told, once for as long as it is the same, and held back."""
+        try:
+            yield
+        except (Exception, SystemExit) as error:  # strangers' environments, drawing and disks fail in many ways
+            reason = reason_of(error)
+            self.missing.add(what)
+            self.log.error("cannot %s", what, exc_info=error)
+            if self._told.get(what) != reason:
+                self.say(f"cannot {what}: {reason}; training goes on")
+            self._told[what] = reason
+        else:
+            self._told.pop(what, None)
+
+
+def reason_of(error: BaseException) -> str:
+    """Say in one line what was raised: what says by itself what was expected as it is, most others by name too."""
+    if isinstance(error, WorldError | ConfigError):
+        return str(error)
+    if asked := memory_asked_for(error):
+        return f"not enough memory: {asked}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
