@@ -18,7 +18,9 @@ def plain_products():
     torch.set_float32_matmul_precision("highest")
 
 
-@pytest.fixture
-def no_pictures(monkeypatch):
-    """Runs draw no curves, which take them longer than learning for a moment does."""
-    monkeypatch.setattr("townlet.run.training_run.draw_run", lambda *_, **__: None)
+@pytest.fixture(scope="module")
+def no_pictures():
+    """To the end of a module runs draw no curves, which take longer than learning for a moment does."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("townlet.run.training_run.draw_run", lambda *_, **__: None)
+        yield

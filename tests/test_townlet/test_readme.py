@@ -9,6 +9,7 @@ import pytest
 
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
+from townlet.bench.speed import env, learner
 from townlet.commands import cli
 
 ROOT = Path(__file__).parents[2]
@@ -29,27 +30,30 @@ def commands() -> list[list[str]]:
 QUICK = ["--seconds", "0.001", "--repeats", "1"]
 TINY = {  # what makes a benchmark take a moment
     "env": [*QUICK, "--agents", "4", "--contestants", "eager,numpy,gymnasium"],
-    "learner": [*QUICK, "--windows", "4"],
+    "learner": [*QUICK, "--windows", "4", "--set", "max_steps=12"],
     "train": [*QUICK, "--agents", "8", "--no-peers", "--set", "training.total_steps=1000"],
     "scale": [*QUICK, "--eager", "--of", "grid", "--grid", "4"],
 }
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder with the levels, the README's own level, and one small run to speak of."""
+def folder(tmp_path, monkeypatch, no_pictures):
+    """A folder with the levels, and the README's own level."""
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     for block in blocks("yaml"):
         name = re.match(r"# (\S+\.yaml):", block)
         assert name, "a YAML block begins with a comment that names its file"
         (tmp_path / name[1]).write_text(block)
     monkeypatch.chdir(tmp_path)
-    small = ["--num-agents", "8", "--total-steps", "64", "--set", "evaluation.episodes=4", "--set", "max_steps=20"]
-    assert train.main(["--level", "2", "--plain", *small]) == 0
     return tmp_path
 
 
-def test_every_command_is_one_that_works(folder, capsys):
+def test_every_command_is_one_that_works(folder, capsys, monkeypatch):
+    monkeypatch.setattr(learner, "LIVED_TICKS", 16)
+    monkeypatch.setitem(learner.MATRIX, "cpu", 64)
+    monkeypatch.setattr(env, "CHECKED_STEPS", 20)
+    small = ["--num-agents", "8", "--total-steps", "64", "--set", "evaluation.episodes=4", "--set", "max_steps=20"]
+    assert train.main(["--level", "2", "--plain", *small]) == 0  # one run to speak of
     tried = set()
     for words in commands():
         match words:

@@ -55,12 +55,10 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, no_pictures):
     """A run of 160 steps with seed 5, and checkpoints of each half of it, to be read: `run` is a copy of it."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training_run, "draw_run", lambda *_, **__: None)
-        folder = tmp_path_factory.mktemp("trained")
-        return run_train(folder, "--total-steps", "160", "--seed", "5", "--checkpoint-every", "80")
+    folder = tmp_path_factory.mktemp("trained")
+    return run_train(folder, "--total-steps", "160", "--seed", "5", "--checkpoint-every", "80")
 
 
 @pytest.fixture
@@ -120,11 +118,9 @@ def test_same_seed_gives_the_same_weights_and_another_seed_others(trained, tmp_p
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory, no_pictures):
     """A run that nothing interrupts, to 384 steps: six windows of 8 steps of 8 agents, two episodes of each."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training_run, "draw_run", lambda *_, **__: None)
-        return run_train(tmp_path_factory.mktemp("whole"), "--total-steps", "384")
+    return run_train(tmp_path_factory.mktemp("whole"), "--total-steps", "384")
 
 
 def resume_here(*arguments):

@@ -765,23 +765,26 @@ def learn_to_remember(seed, seq_len, burn_in=0, stored=False, whole=False):
     return error_of_the_answer(network, [memory_episode(stream) for _ in range(64)])
 
 
+SEEDS = pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+
+
 @pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize("seed", [0, 1])
+@SEEDS
 def test_a_window_shorter_than_the_lag_cannot_learn_it_from_a_zero_state(seed, whole):
     """Nothing in such a window tells the two cues apart: the error stays at chance, the variance of the reward."""
     assert learn_to_remember(seed, WINDOW, whole=whole) > 0.8
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@SEEDS
 def test_a_window_shorter_than_the_lag_learns_it_from_the_stored_state(seed):
     assert learn_to_remember(seed, WINDOW, stored=True) < 0.2
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@SEEDS
 def test_a_window_shorter_than_the_lag_learns_it_after_a_burn_in(seed):
     assert learn_to_remember(seed, WINDOW, burn_in=LAG) < 0.2
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@SEEDS
 def test_a_window_longer_than_the_lag_learns_what_to_write_to_keep_and_to_read_from_a_zero_state(seed):
     assert learn_to_remember(seed, 2 * LAG, whole=True) < 0.2

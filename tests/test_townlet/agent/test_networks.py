@@ -35,16 +35,16 @@ def make(kind, options, seed=0):
     return RecurrentSpatialQNetwork(SPATIAL_LAYOUT, NUM_ACTIONS, joint(encoder=SMALL_SPATIAL, **options))
 
 
-ALL_NETWORKS = pytest.mark.parametrize(
-    ("kind", "options"),
-    [
+EACH_NETWORK = [
+    *(
         pytest.param(kind, options, id=f"{kind}-{name}")
         for kind in ("joint", "spatial", "feed_forward")
         for name, options in OPTIONS.items()
         if not (kind == "feed_forward" and name == "skip")
-    ]
-    + [pytest.param("joint", GRU, id="joint-gru")],
-)
+    ),
+    pytest.param("joint", GRU, id="joint-gru"),
+]
+ALL_NETWORKS = pytest.mark.parametrize(("kind", "options"), EACH_NETWORK)
 RECURRENT = pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -433,7 +433,15 @@ def dynamo():
 
 
 @pytest.mark.parametrize("flagged", [False, True], ids=["fused", "loop"])
-@ALL_NETWORKS
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [  # "all" has each option; one by one they are slow together
+        one
+        if one.id.endswith(("-plain", "-all", "-gru"))
+        else pytest.param(*one.values, id=one.id, marks=pytest.mark.slow)
+        for one in EACH_NETWORK
+    ],
+)
 def test_a_forward_is_one_graph(kind, options, flagged, dynamo):
     network = make(kind, options)
     features, hidden, previous = inputs(network)

@@ -17,9 +17,8 @@ CURIOUS = FRESH | {"training.curiosity": KEY, "grid": "{width: 5, height: 4}"}
 
 
 @pytest.fixture
-def runs(tmp_path, monkeypatch):
+def runs(tmp_path, no_pictures):
     """A folder with two small runs: `curious`, and `plain`."""
-    monkeypatch.setattr("townlet.run.training_run.draw_run", lambda *_, **__: None)
     for name, settings in (("curious", CURIOUS), ("plain", FRESH)):
         flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         flags += ["--set", "evaluation.episodes=4", "--run-name", name, "--runs-dir", str(tmp_path)]

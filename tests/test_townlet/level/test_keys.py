@@ -23,7 +23,6 @@ from townlet.config import Level, level_problems, resolved_config
 from townlet.environment.observation import lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import training_run
 
 # --- base levels: small, and between them everything is switched on ----------------------------------------------
 
@@ -436,11 +435,9 @@ def test_every_key_of_a_level_is_in_the_table_of_changes() -> None:
     assert sorted(known) == sorted(keys_of(Level))
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(("aspect", "key"), CASES, ids=[f"{aspect}-{key}" for aspect, key in CASES])
-def test_a_key_matters(
-    aspect: str, key: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training_run, "draw_run", lambda *_, **__: None)
+def test_a_key_matters(aspect: str, key: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     base, changes = CHANGES[aspect][key]
     pattern = re.sub(r"<\w+>", "", key).replace(".", r"\.").replace("*", r"\w+")
     assert any(re.match(rf"{pattern}(\.\w+)?$", path) or path == key.rpartition(".")[0] for path in changes)

@@ -52,16 +52,9 @@ def last_weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def climbed(tmp_path_factory):
+def climbed(tmp_path_factory, no_pictures):
     """A ladder climbed to its top, to be read."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training_run, "draw_run", lambda *_, **__: None)
-        return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    monkeypatch.setattr(training_run, "draw_run", lambda *_, **__: None)
+    return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
 
 
 # --- before the first step ----------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from townlet import train
-from townlet.run import training_run
 from townlet.run.training_run import TrainingRun
 
 Content = dict[str, Any]
@@ -85,10 +84,8 @@ def stop(run: TrainingRun) -> None:
 
 
 def train_briefly(folder: Path, content: Content, name: str = "run", *flags: str) -> Path:
-    """Train in a level for its few steps and draw no curves; returns the run's folder."""
+    """Train in a level for its few steps; returns the run's folder."""
     level = write_level(folder, content)
     arguments = ["--level", str(level), "--plain", "--device", "cpu", "--runs-dir", str(folder), "--run-name", name]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training_run, "draw_run", lambda *_, **__: None)
-        assert train.main([*arguments, *flags]) == 0
+    assert train.main([*arguments, *flags]) == 0
     return folder / f"{content['id']}_{content['name']}" / name

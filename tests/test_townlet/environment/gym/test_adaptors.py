@@ -24,7 +24,7 @@ from townlet.level.file import shipped_levels
 
 MODES = ["NextStep", "SameStep", "Disabled"]
 IDS = [f"Townlet/Level{level[0].upper()}{level[1:]}-v0" for level in shipped_levels()]
-AGENTS, TICKS = 6, 260
+AGENTS, TICKS = 6, 150
 LIVED: dict[str, dict[str, Any]] = {
     "2": {"max_steps": 110},
     "3": {"max_steps": 40},
@@ -121,9 +121,8 @@ def test_each_mode_lives_the_lives_of_the_vectorized_world_bit_for_bit(mode: str
 
 
 def test_single_one_lives_as_agent_0_of_the_vectorized_world() -> None:
-    plan = np.random.default_rng(1).integers(5, size=(AGENTS, TICKS))
-    life = lives_in_world("2", {"max_steps": 110}, plan)[0]
-    env = TownletEnv("2", overrides={"max_steps": 110})
+    overrides, plan, (life, *_) = planned("2")
+    env = TownletEnv("2", overrides=overrides)
     features, info = env.reset(seed=5)
     same: list[tuple] = [row(features, info["action_mask"])]
     for tick in range(TICKS):
@@ -265,7 +264,7 @@ def test_device_maps_and_compile_are_those_of_the_world(monkeypatch: pytest.Monk
 
     def world(level: Level, *arguments: Any) -> VectorizedEnv:
         given.append((arguments[0], *arguments[1:2], *arguments[3:]))
-        return VectorizedEnv(level, arguments[0])
+        return VectorizedEnv(level, arguments[0], compile=False)
 
     monkeypatch.setattr(gymnasium_adaptors, "VectorizedEnv", world)
     options: dict[str, Any] = {"device": "cuda:1", "compile": "auto", "maps": "evaluation"}

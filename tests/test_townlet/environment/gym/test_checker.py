@@ -20,7 +20,7 @@ NEXT, SAME, DISABLED = MODES
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("level", ["0", "3", "station"])
 def test_ours_passes(level: str, mode: AutoresetMode) -> None:
-    check_vector_env(TownletVectorEnv(level, 4, overrides={"max_steps": 60}, autoreset_mode=mode))
+    check_vector_env(TownletVectorEnv(level, 4, overrides={"max_steps": 20}, autoreset_mode=mode))
 
 
 @pytest.mark.parametrize("mode", MODES)
