@@ -3,13 +3,15 @@
 import json
 import math
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from support.rooms import after_step, room, stop, train_briefly, write_level
+from support.rooms import Content, after_step, room, stop, train_briefly, write_level
 from townlet import evaluate, train
 from townlet.config import load_task
 from townlet.population.evaluation import Evaluator
@@ -33,7 +35,10 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def recorded(run: Path) -> tuple[dict[str, list[tuple[int, str]]], list[dict[str, Any]]]:
+Recorded = tuple[dict[str, list[tuple[int, str]]], list[dict[str, Any]]]
+
+
+def recorded(run: Path) -> Recorded:
     """All that is recorded of a run, but for times; as text, so that NaN equals NaN."""
     store = MetricsStore(run / "metrics.sqlite", read_only=True)
     scalars = {name: [(step, repr(value)) for step, value in store.scalars(name)] for name in store.names()}
@@ -329,18 +334,33 @@ RECIPES = {
 }
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Callable[[str], Recorded]:
+    """What is recorded of a run by each recipe that nothing interrupts, each made once."""
+
+    @cache
+    def recorded_of(recipe: str) -> Recorded:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(training_run, "REPORTS_IN_A_RUN", 8)
+            return recorded(train_briefly(tmp_path_factory.mktemp(recipe), examined_often(recipe)))
+
+    return recorded_of
+
+
+def examined_often(recipe: str) -> Content:
+    return room(**RECIPES[recipe], training__total_steps=96, evaluation__every=24)
+
+
 @pytest.mark.parametrize(
     ("recipe", "stop_at"),  # before the next update and a record; past both; where an evaluation is due; at the end
     [("fresh", 20), ("fresh", 44), ("fresh", 72), ("fresh", 96), ("replay", 44), ("curious", 28), ("graded", 44)],
 )
-def test_metrics_after_a_resume_equal_those_without_an_interruption(tmp_path, monkeypatch, recipe, stop_at):
+def test_metrics_after_a_resume_equal_those_without_an_interruption(whole, tmp_path, monkeypatch, recipe, stop_at):
     monkeypatch.setattr(training_run, "REPORTS_IN_A_RUN", 8)
-    level = room(**RECIPES[recipe], training__total_steps=96, evaluation__every=24)
-    whole = train_briefly(tmp_path, level, "whole")
     with after_step(stop_at, stop):
-        parts = train_briefly(tmp_path, level, "parts")
-    assert resume(parts) == 0
-    (scalars, evaluations), (expected, expected_evaluations) = recorded(parts), recorded(whole)
+        run = train_briefly(tmp_path, examined_often(recipe))
+    assert resume(run) == 0
+    (scalars, evaluations), (expected, expected_evaluations) = recorded(run), whole(recipe)
     assert scalars == expected and evaluations == expected_evaluations
     assert len(expected["train/loss"]) == 7 and len(expected["memory/stored_state_drift"]) == 4
 
