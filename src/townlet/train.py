@@ -11,7 +11,6 @@ from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import ConfigError, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.run.climb import climb, describe_climb
 from townlet.run.ladder import Ladder, find_ladder, load_levels
 from townlet.run.meta import read_meta
 from townlet.run.plan import Pacing, Wishes, describe, make_plan
@@ -19,7 +18,8 @@ from townlet.run.run_directory import CONFIG_NAME, RunDirectory, RunError, resol
 from townlet.run.saving import checkpoint
 from townlet.run.saving.changes import refuse_changes
 from townlet.run.saving.taught import load_taught
-from townlet.run.training_run import TrainingFailedError, TrainingRun, train_in, write_about
+from townlet.run.training import climb, describe_climb, train_in, write_about
+from townlet.run.training_run import TrainingFailedError, TrainingRun
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, tells_of_memory
 from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals

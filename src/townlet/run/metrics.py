@@ -181,7 +181,7 @@ class MetricsWriter:
 
     def close(self) -> bool:
         """Write what waits, as far as the disk allows, and close both files; returns whether the store has it all."""
-        self._flush_store()
+        self._flush_store(outlook="")
         self._close_store()
         if self._board:
             self._board.close()
@@ -193,7 +193,7 @@ class MetricsWriter:
                 self._store.close()
         self._store = None
 
-    def _flush_store(self) -> None:
+    def _flush_store(self, outlook: str = "; training goes on") -> None:
         try:
             if self._store is not None and not self._path.exists():  # SQLite goes on writing where nobody finds it
                 self._close_store()
@@ -209,7 +209,7 @@ class MetricsWriter:
         except (sqlite3.Error, OSError) as error:
             self._close_store()  # opened anew by the next write, which notices a file that was damaged
             if not self._store_failed:
-                self._report(f"cannot write metrics to {self._path}: {error}; training goes on")
+                self._report(f"cannot write metrics to {self._path}: {error}{outlook}")
             self._store_failed = True
 
 

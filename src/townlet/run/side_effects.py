@@ -12,11 +12,11 @@ from townlet.screen.command_line import memory_asked_for
 class SideEffects:
     """Lets what is done beside training fail without ending it: a line tells it, the traceback is in the log.
 
-    `missing` names what a run's folder lacks for good.
+    `missing` names what a run's folder lacks for good. `goes_on` says whether there is still training to go on.
     """
 
-    def __init__(self, log: logging.Logger, say: Callable[[str], None]) -> None:
-        self.log, self.say = log, say
+    def __init__(self, log: logging.Logger, say: Callable[[str], None], goes_on: Callable[[], bool]) -> None:
+        self.log, self.say, self.goes_on = log, say, goes_on
         self.missing: set[str] = set()
         self._told: dict[str, str] = {}  # what failed last time, and why
 
@@ -30,10 +30,14 @@ class SideEffects:
             self.missing.add(what)
             self.log.error("cannot %s", what, exc_info=error)
             if self._told.get(what) != reason:
-                self.say(f"cannot {what}: {reason}; training goes on")
+                self.say(f"cannot {what}: {reason}{self.outlook()}")
             self._told[what] = reason
         else:
             self._told.pop(what, None)
+
+    def outlook(self) -> str:
+        """Return how a line ends that tells what failed: nothing goes on when a run is over."""
+        return "; training goes on" if self.goes_on() else ""
 
 
 def reason_of(error: BaseException) -> str:

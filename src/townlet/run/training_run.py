@@ -1,8 +1,8 @@
 """One training run: build or resume, train, evaluate, save, and lose nothing on the way."""
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NoReturn
 
 import torch
@@ -11,25 +11,22 @@ from townlet.agent.networks import count_parameters
 from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles_for, make_env
-from townlet.environment.types import Environment
+from townlet.environment.types import Environment, WorldError
 from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import examiner
-from townlet.run.board import quiet_writer_threads
 from townlet.run.curves import draw_run
 from townlet.run.examiner import Examiner
 from townlet.run.log import close_log, open_log
-from townlet.run.meta import describe_machine
 from townlet.run.metrics import MetricsWriter, evaluation_scalars
 from townlet.run.pace import Pace
-from townlet.run.plan import Plan, Wishes, header, passes
+from townlet.run.plan import Plan, header, passes
 from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint, saved
 from townlet.run.side_effects import SideEffects, reason_of
 from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
-from townlet.screen.terminal import Reporter, Snapshot, make_reporter
-from townlet.screen.unfailing import Unfailing
+from townlet.screen.terminal import Reporter, Snapshot
 from townlet.screen.what_next import stopped_and_saved
 
 SECONDS_BETWEEN_REPORTS = 1.0
@@ -51,9 +48,16 @@ class TrainingRun:
     ) -> None:
         self.task, self.plan, self.run, self.reporter, self.stop = task, plan, run, reporter, stop
         self.device, self.log = device, open_log(run.log_path, self._miss_log)
-        self.aside = SideEffects(self.log, lambda text: self.reporter.message(text, "red"))
-        self.population = VectorizedPopulation(task, self._make_env())
-        self.examiner = Examiner(task, plan, self.population, device)
+        self.aside = SideEffects(self.log, lambda text: self.reporter.message(text, "red"), lambda: self.goes_on)
+        self.training = False  # whether `train` is at it
+        with ExitStack() as where_it_fails:
+            where_it_fails.callback(close_log, self.log)
+            env = self._make_env()
+            where_it_fails.callback(self._close, "the environment", env)
+            with self._logs_what_is_at_fault():
+                self.population = VectorizedPopulation(task, env)
+            self.examiner = Examiner(task, plan, self.population, device)
+            where_it_fails.pop_all()
         self.elapsed_before, self.started = 0.0, time.monotonic()
         self.learned: Mapping[str, torch.Tensor | float] = {}  # metrics of the newest update
         self.pace = Pace()
@@ -79,6 +83,21 @@ class TrainingRun:
         return env
 
     @property
+    def goes_on(self) -> bool:
+        """Whether there are steps to come."""
+        asked = self.training and self.population.env_steps < self.plan.total_steps
+        return asked and not self.stop.wanted and not self.mastered
+
+    @contextmanager
+    def _logs_what_is_at_fault(self) -> Iterator[None]:
+        """Let an environment that cannot be reset end the run before a step. Raises TrainingFailedError."""
+        try:
+            yield
+        except WorldError as error:
+            self.log.error("the training ends by an error before its first step", exc_info=error)
+            raise TrainingFailedError(f"before the first step: {error}; more in {self.run.log_path}") from error
+
+    @property
     def elapsed(self) -> float:
         """Seconds of training, over all processes that held this run."""
         return self.elapsed_before + time.monotonic() - self.started
@@ -86,7 +105,8 @@ class TrainingRun:
     def resume(self) -> bool:
         """Go on from the newest whole checkpoint, or begin anew where none was saved yet; return whether there was one.
 
-        Raises CheckpointError where all are damaged or of another run, or the newest does not fit.
+        Raises CheckpointError where all are damaged or of another run, or the newest does not fit, and
+        TrainingFailedError where the environment cannot be reset.
         """
         begun = bool(checkpoint.checkpoints_in(self.run.checkpoints))
         if begun:
@@ -100,7 +120,8 @@ class TrainingRun:
         return begun
 
     def _go_on_from(self, found: checkpoint.Checkpoint) -> None:
-        self.elapsed_before, self.learned, self.score = saved.go_on_from(found, self.population)
+        with self._logs_what_is_at_fault():
+            self.elapsed_before, self.learned, self.score = saved.go_on_from(found, self.population)
         self.saved_at = self.resumed_at = found.step
         due = passes(found.step, self.plan.evaluate_every, self.population.num_agents)
         self.owes_evaluation = found.manifest.get("score") is None and (due or found.step >= self.plan.total_steps)
@@ -116,11 +137,13 @@ class TrainingRun:
 
     def close(self) -> None:
         """Close the environments and the log."""
-        with self.aside.attempt("close the environment"):
-            self.population.env.close()
-        with self.aside.attempt("close the environment of the evaluations"):
-            self.examiner.close()
+        self._close("the environment", self.population.env)
+        self._close("the environment of the evaluations", self.examiner)
         close_log(self.log)
+
+    def _close(self, name: str, held: Environment | Examiner) -> None:
+        with self.aside.attempt(f"close {name}"):
+            held.close()
 
     def tell(self, text: str, style: str = "") -> None:
         """Say something to the person and to the log."""
@@ -138,12 +161,13 @@ class TrainingRun:
         TrainingFailedError where something else was raised. Raises RunError where the folder is gone for good.
         """
         self.metrics = MetricsWriter(self.run.metrics_path, report=self.tell, resume_step=self.resumed_at)
+        self.training = True
         try:
             parameters = count_parameters(self.population.network)
             self.reporter.start(header(self.task, self.plan, self.device, parameters, self.run.path))
             self._live()
         finally:
-            self.stop.unsaved = False
+            self.training = self.stop.unsaved = False
             with self.aside.attempt("write the metrics"):
                 if not self.metrics.close():
                     self.aside.missing.add("write the metrics")
@@ -185,7 +209,7 @@ class TrainingRun:
         self.pace.begin(population)
         if self.owes_evaluation:
             self._save_or_go_on(self._evaluate())
-        while population.env_steps < plan.total_steps and not self.stop.wanted and not self.mastered:
+        while self.goes_on:
             self.stop.unsaved = True
             self.learned = population.step() or self.learned
             step = population.env_steps
@@ -261,7 +285,7 @@ class TrainingRun:
             self.refused = False
         except checkpoint.CheckpointError as error:
             if not self.refused:
-                self.tell(f"{error}; training goes on", "red")
+                self.tell(f"{error}{self.aside.outlook()}", "red")
             self.refused = True
 
     def _look_after_folder(self) -> None:
@@ -271,30 +295,3 @@ class TrainingRun:
             self.tell(f"{gone} was deleted or moved away: what the run needs is written again", "red")
             self.saved_at = -1
             self._save_or_go_on(None)
-
-
-def write_about(run: RunDirectory, task: Task, wishes: Wishes, **facts: object) -> None:
-    """Write what a run is, how it is paced, and the machine that it runs on, into its folder. Raises RunError."""
-    run.write_config(resolved_config(task))
-    about = {"level": task.id, "seed": task.training.seed, "device": str(wishes.device)}
-    run.write_meta(describe_machine(**about, checkpoint_every=wishes.checkpoint_every, **facts))
-
-
-def train_in(
-    run: RunDirectory,
-    task: Task,
-    plan: Plan,
-    wishes: Wishes,
-    stop: StopRequest,
-    begin: Callable[[TrainingRun], None],
-) -> TrainingRun:
-    """Train in a run folder to the end, after `begin` has made the run what it begins as; returns the run, closed."""
-    with (
-        run,
-        quiet_writer_threads(),
-        Unfailing(make_reporter(wishes.plain)) as reporter,
-        closing(TrainingRun(task, plan, run, reporter, wishes.device, stop)) as training,
-    ):
-        begin(training)
-        training.train()
-    return training

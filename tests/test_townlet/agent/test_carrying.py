@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from support.learning import network_of
+from support.rooms import room, write_level
 from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork
 from townlet.config import Level, load_level
@@ -63,6 +64,22 @@ def test_a_column_goes_to_the_meter_of_the_same_name_and_a_new_input_has_no_weig
     assert torch.equal(columns[:, names.index("meters money")], money)
     for name in ("meters hygiene", "position cell 3, 0"):
         assert not columns[:, names.index(name)].any()
+
+
+def test_a_cell_keeps_its_column_on_a_grid_of_another_shape(tmp_path):
+    def room_of(name, width, height):
+        content = room(id=name, grid={"width": width, "height": height}, observation={"position": "one_hot"},
+                       network={"kind": "feed_forward", "hidden": [4]})  # fmt: skip
+        return load_level(write_level(tmp_path, content))
+
+    wide, tall = room_of("wide", 5, 2), room_of("tall", 1, 4)
+    names = [name.removeprefix("position cell ") for name in interface(wide).inputs[:10]]
+    assert names == ["0, 0", "1, 0", "2, 0", "3, 0", "4, 0", "0, 1", "1, 1", "2, 1", "3, 1", "4, 1"]
+    assert interface(tall).inputs[:5] == (*(f"position cell 0, {y}" for y in range(4)), "meters breath")
+    one, other = pair(wide, tall)
+    before, after = (network.body[0][0].weight for network in (one, other))  # [units, inputs]
+    assert torch.equal(after[:, 0], before[:, 0]) and torch.equal(after[:, 1], before[:, 5])
+    assert not after[:, 2:4].any() and torch.equal(after[:, 4:], before[:, 10:])
 
 
 @pytest.mark.parametrize(

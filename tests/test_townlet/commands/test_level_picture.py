@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from support.rooms import room, write_level
-from townlet.commands.level_picture import draw_map, labels, level_picture, levels_table
+from townlet.commands.level_picture import draw_map, labels, level_picture, levels_table, summary
 from townlet.config import Level, load_level
 from townlet.environment.tables import draw_places
 
@@ -49,6 +49,23 @@ def section(level: Level, title: str, **options: Any) -> list[str]:
 
 def test_a_fixed_map_has_its_places_where_they_are_by_hand(load):
     assert section(load(), "the one map") == ["   0 1 2 3", " 0 · · · c", " 1 C · · ·"]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "chair", "cup", "expected"),
+    [
+        (5, 2, [4, 0], [0, 1], ["   0 1 2 3 4", " 0 · · · · C", " 1 c · · · ·"]),
+        (2, 5, [1, 0], [0, 4], ["   0 1", " 0 · C", " 1 · ·", " 2 · ·", " 3 · ·", " 4 c ·"]),
+        (1, 4, [0, 3], [0, 1], ["   0", " 0 ·", " 1 c", " 2 ·", " 3 C"]),
+        (4, 1, [3, 0], [1, 0], ["   0 1 2 3", " 0 · c · C"]),
+    ],
+)
+def test_maps_that_are_not_square_are_drawn_row_by_row(load, width, height, chair, cup, expected):
+    affordances = {"Chair": {"place": chair}, "Cup": {"place": cup}}
+    level = load(grid={"width": width, "height": height}, affordances=affordances)
+    assert section(level, "the one map") == expected
+    assert f"{width}x{height} cells, at most 9 ticks" in "\n".join(lines(level_picture(level)))
+    assert summary(level).startswith(f"{width}x{height} fixed, 2 places")
 
 
 def test_a_random_map_is_the_one_that_agents_live_in(load):

@@ -20,22 +20,30 @@ def grow(table: dict[str, float], value: Tensor, extra: Tensor | None = None) ->
     return value * table["rate"] if extra is None else value * table["rate"] + extra
 
 
-def part_of_pytorch(name: str) -> Any:
-    """A private module of PyTorch's; the test is skipped where this version has it not."""
-    return pytest.importorskip(name, reason=f"this PyTorch has no {name}", exc_type=ImportError)
+def part_of_pytorch(module: str, name: str) -> Any:
+    """A part of a private module of PyTorch's; the test is skipped where this version has it not."""
+    found = pytest.importorskip(module, reason=f"this PyTorch has no {module}", exc_type=ImportError)
+    if not hasattr(found, name):
+        pytest.skip(f"this PyTorch has no {module}.{name}")
+    return getattr(found, name)
 
 
 @pytest.fixture
 def haste() -> ModuleType:
     """What shortens compiling."""
     reason = "compiling is shortened for PyTorch 2.13, this is another"
-    return pytest.importorskip("townlet.environment.haste", reason=reason, exc_type=ImportError)
+    module = pytest.importorskip("townlet.environment.haste", reason=reason, exc_type=ImportError)
+    try:
+        with module.hurried():
+            return module
+    except (AttributeError, KeyError) as error:  # an option that it has not
+        pytest.skip(f"{reason}: {error}")
 
 
 def empty_cache() -> AbstractContextManager[None]:
     """Nothing was compiled before."""
-    utils = part_of_pytorch("torch._inductor.utils")
-    return (getattr(utils, "fresh_cache", None) or utils.fresh_inductor_cache)()
+    utils = pytest.importorskip("torch._inductor.utils", reason="this PyTorch has no such cache", exc_type=ImportError)
+    return (getattr(utils, "fresh_cache", None) or part_of_pytorch(utils.__name__, "fresh_inductor_cache"))()
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +89,7 @@ def test_what_is_compiled_in_haste_is_the_same() -> None:
 
 
 def test_no_kernel_is_generated_twice(monkeypatch, haste) -> None:
-    proxy = part_of_pytorch("torch._inductor.codegen.cpp").CppKernelProxy
+    proxy = part_of_pytorch("torch._inductor.codegen.cpp", "CppKernelProxy")
     generated, generate = [], proxy.codegen_nodes
 
     def noting(self, nodes):
@@ -95,7 +103,7 @@ def test_no_kernel_is_generated_twice(monkeypatch, haste) -> None:
 
 
 def test_what_was_compiled_before_comes_from_the_cache() -> None:
-    counters, found = part_of_pytorch("torch._dynamo.utils").counters, []
+    counters, found = part_of_pytorch("torch._dynamo.utils", "counters"), []
     with empty_cache():
         for _ in range(2):
             counters.clear()
@@ -132,7 +140,7 @@ def test_garbage_is_collected_after_compiling_as_before(collecting: bool, monkey
 
 
 def test_pytorch_collects_no_garbage_of_its_own_at_the_end_of_compiling(monkeypatch, haste) -> None:
-    config, seen = part_of_pytorch("torch._dynamo.config"), []
+    config, seen = part_of_pytorch("torch._dynamo", "config"), []
     failing_compiler(monkeypatch, lambda: seen.append(config.run_gc_after_compile))
     with pytest.raises(RuntimeError, match="no C"):
         fuse(grow, varying="extra", trial=({"rate": 2.0}, torch.ones(4)))

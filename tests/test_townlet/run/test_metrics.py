@@ -188,6 +188,19 @@ def test_a_locked_file_is_reported_once_and_its_records_follow_later(tmp_path, w
     assert len(reports) == 1
 
 
+def test_a_file_that_is_locked_when_it_is_closed_is_reported_without_a_word_of_going_on(
+    tmp_path, writer, reports, monkeypatch
+):
+    monkeypatch.setattr(metrics, "_BUSY_TIMEOUT", 0.02)
+    writer._pending.append(lambda store: store.write_scalars(1, {"a": 1.0}, 0.0))
+    writer._store._connection.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(tmp_path / "metrics.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert not writer.close()
+    assert reports == [f"cannot write metrics to {tmp_path / 'metrics.sqlite'}: database is locked"]
+    other.execute("ROLLBACK")
+
+
 def test_a_full_disk_is_reported_once_and_its_records_follow_later(tmp_path, writer, reports):
     writer.write_scalars(1, {"a": 1.0}, elapsed=0.0)
     writer._store._connection.execute("PRAGMA max_page_count = 1")

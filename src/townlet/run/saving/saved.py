@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from townlet.agent.networks import QNetwork
 from townlet.config import Task
+from townlet.environment.types import WorldError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.meta import UNKNOWN, id_in, read_meta
 from townlet.run.saving import checkpoint
@@ -61,7 +62,10 @@ def save(
 
 
 def go_on_from(found: Checkpoint, population: VectorizedPopulation) -> Standing:
-    """Make a population what was saved, and return how its run stood. Raises CheckpointError where it does not fit."""
+    """Make a population what was saved, and return how its run stood.
+
+    Raises CheckpointError where it does not fit, and WorldError where the environment cannot be reset.
+    """
     load_network(population.network, found)
     standing = _standing(found)
     with fitting(found):
@@ -93,9 +97,14 @@ def _standing(found: Checkpoint) -> Standing:
 
 @contextmanager
 def fitting(found: Checkpoint) -> Iterator[None]:
-    """Raise CheckpointError for whatever is raised while parts of a checkpoint are taken over: they do not fit."""
+    """Raise CheckpointError for whatever is raised while parts of a checkpoint are taken over: they do not fit.
+
+    An environment that raises WorldError when it is reset says nothing about the checkpoint, and is heard itself.
+    """
     try:
         yield
+    except WorldError:
+        raise
     except Exception as error:  # content that was made up, with hashes that fit, can raise anything
         reason = str(error).partition("\n")[0] if type(error) in (ValueError, RuntimeError) else one_line(error)
         raise CheckpointError(f"{found.path}: expected a checkpoint of this level, got {reason}") from error

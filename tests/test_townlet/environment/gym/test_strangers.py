@@ -245,6 +245,46 @@ def test_what_was_learned_before_a_fault_is_saved(parts, expected, register, tmp
     assert train.main(["--resume", str(run), "--total-steps", "96", "--plain", "--device", "cpu"]) == 0
 
 
+def test_a_training_that_cannot_be_begun_is_told_and_leaves_nothing_open(register, tmp_path, capsys):
+    made, closed = [], []
+
+    def begin(env):
+        if made.index(env) == 2 + 3:  # two in the trial
+            raise ConnectionError("the simulator is not there")
+        return env.seen(), {}
+
+    register(made=made.append, reset=begin, close=closed.append)
+    line, run = said(capsys, 1, lambda: run_train(tmp_path)), tmp_path / "Some-v0_gym" / "run"
+    fault = "Some-v0: reset: raised ConnectionError: the simulator is not there (agent 3, reset)"
+    assert line == f"townlet train: before the first step: {fault}; more in {run / 'train.log'}\n"
+    assert "in begin" in (run / "train.log").read_text()
+    assert len(made) == 6 and closed == made
+
+
+def test_a_resumed_training_that_cannot_be_begun_is_told_and_keeps_its_checkpoints(register, tmp_path, capsys):
+    made, begun = [], []
+
+    def begin(env):
+        begun.append(env)
+        if env in made[2:] and begun.count(env) == 2:  # two in the trial; the second reset brings no episode back
+            raise ConnectionError("the simulator went away")
+        return env.seen(), {}
+
+    register(made=made.append)
+    assert run_train(tmp_path, "--total-steps", "32") == 0
+    made.clear()
+    del gymnasium.registry["Some-v0"]
+    register(made=made.append, reset=begin)
+    run, flags = tmp_path / "Some-v0_gym" / "run", ["--total-steps", "64", "--plain", "--device", "cpu"]
+    line = said(capsys, 1, lambda: train.main(["--resume", str(run), *flags]))
+    fault = "Some-v0: reset: raised ConnectionError: the simulator went away (agent 0, reset)"
+    assert line == f"townlet train: before the first step: {fault}; more in {run / 'train.log'}\n"
+    assert "in begin" in (run / "train.log").read_text()
+    del gymnasium.registry["Some-v0"]
+    register()
+    assert train.main(["--resume", str(run), *flags]) == 0
+
+
 def test_a_fault_in_an_evaluation_is_told_and_loses_nothing(register, tmp_path, capsys):
     made = []
 

@@ -1,13 +1,45 @@
-"""Climbing a ladder: its rungs trained one after the other."""
+"""Training in run folders: in one to its end, and in those of a ladder, rung after rung."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 
-from townlet.config import Level
+from townlet.config import Level, Task, resolved_config
+from townlet.run.board import quiet_writer_threads
 from townlet.run.ladder import Ladder, Outcome, share_out, with_budget
-from townlet.run.plan import Pacing, Wishes, describe, make_plan
+from townlet.run.meta import describe_machine
+from townlet.run.plan import Pacing, Plan, Wishes, describe, make_plan
 from townlet.run.run_directory import RunDirectory
-from townlet.run.training_run import TrainingRun, train_in, write_about
+from townlet.run.training_run import TrainingRun
 from townlet.screen.signals import StopRequest
+from townlet.screen.terminal import make_reporter
+from townlet.screen.unfailing import Unfailing
+
+
+def write_about(run: RunDirectory, task: Task, wishes: Wishes, **facts: object) -> None:
+    """Write what a run is, how it is paced, and the machine that it runs on, into its folder. Raises RunError."""
+    run.write_config(resolved_config(task))
+    about = {"level": task.id, "seed": task.training.seed, "device": str(wishes.device)}
+    run.write_meta(describe_machine(**about, checkpoint_every=wishes.checkpoint_every, **facts))
+
+
+def train_in(
+    run: RunDirectory,
+    task: Task,
+    plan: Plan,
+    wishes: Wishes,
+    stop: StopRequest,
+    begin: Callable[[TrainingRun], None],
+) -> TrainingRun:
+    """Train in a run folder to the end, after `begin` has made the run what it begins as; returns the run, closed."""
+    with (
+        run,
+        quiet_writer_threads(),
+        Unfailing(make_reporter(wishes.plain)) as reporter,
+        closing(TrainingRun(task, plan, run, reporter, wishes.device, stop)) as training,
+    ):
+        begin(training)
+        training.train()
+    return training
 
 
 def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> set[str]:
