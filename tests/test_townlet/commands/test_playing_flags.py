@@ -9,13 +9,14 @@ from support.rooms import room, train_briefly
 from townlet import evaluate, train
 from townlet.commands import cli, compare, novelty, transfer
 from townlet.population import evaluation
+from townlet.seeding import stream_seed
 
 CURIOSITY = {"weight": 0.5, "hidden": [4], "embedding": 2, "learning_rate": 0.01}
 MAPS = {"kind": "random", "training_maps": 2, "evaluation_maps": 1}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, no_pictures):
     """A curious run in the room, saved after 16 and after 32 steps."""
     folder = tmp_path_factory.mktemp("runs")
     content = room(training__curiosity=CURIOSITY, layout=MAPS, evaluation__every=16)
@@ -43,6 +44,17 @@ def play(capsys, runs, word, *flags):
 
 def evaluated(capsys, runs, *flags):
     return json.loads(play(capsys, runs, "evaluate", "--json", "--device", "cpu", *flags))
+
+
+# --- in the run itself --------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_evaluated_in_the_episodes_that_evaluate_plays_by_itself(tmp_path, monkeypatch):
+    worlds = made_by(monkeypatch, evaluation, "make_env")
+    train_briefly(tmp_path, room())
+    assert [(agents, seed, maps) for _, agents, _, seed, _, maps in worlds] == [
+        (4, stream_seed(1, "evaluation"), "evaluation")
+    ]
 
 
 # --- which checkpoint ---------------------------------------------------------------------------------------------
@@ -87,6 +99,7 @@ def test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_eva
         evaluated(capsys, runs, "--episodes", "2", *flags)
         play(capsys, runs, "evaluate", "--device", "cpu", "--episodes", "2", *flags)  # and random actions beside it
     own = evaluate.evaluation_seed(worlds[0][0])
+    assert own == stream_seed(1, "evaluation")  # of the room's seed
     assert [(seed, maps) for _, _, _, seed, _, maps in worlds] == [*[(own, "evaluation")] * 3, *[(7, "evaluation")] * 3]
 
 
@@ -102,6 +115,7 @@ def test_each_agent_plays_so_many_episodes_in_each_level(runs, capsys, monkeypat
     for flags in ([], ["--episodes", "3"]):
         play(capsys, runs, "transfer", "--levels", str(runs / "room.yaml"), "--device", "cpu", *flags)
     assert [episodes for _, _, episodes, *_ in played] == [512, 3]
+    assert {seed for _, _, _, seed, *_ in played} == {stream_seed(1, "evaluation")}  # as in the run's own evaluations
 
 
 def test_by_itself_every_shipped_world_is_played(runs, capsys, monkeypatch):
