@@ -63,9 +63,11 @@ def test_agents_that_minibatches_do_not_part_alike_are_told_of_in_the_first_line
 
 
 def test_every_flag_of_a_run_is_found_in_it(tmp_path):
-    flags = ["--seed", "7", "--num-agents", "2", "--total-steps", "24", "--set", "max_steps=6"]
-    run = train_briefly(tmp_path, room(), "named", *flags, "--checkpoint-every", "8", "--evaluate-every", "12")
-    assert run == tmp_path / "room_room" / "named"  # below --runs-dir, called as --run-name says
+    flags = ["--level", str(write_level(tmp_path, room())), "--runs-dir", str(tmp_path), "--run-name", "named"]
+    flags += ["--seed", "7", "--num-agents", "2", "--total-steps", "24", "--set", "max_steps=6"]
+    flags += ["--checkpoint-every", "8", "--evaluate-every", "12", "--plain", "--device", "cpu"]
+    assert train.main(flags) == 0
+    run = tmp_path / "room_room" / "named"
     level = load_level(run / "config.yaml")
     assert (level.training.seed, level.training.num_agents, level.training.total_steps) == (7, 2, 24)
     assert level.max_steps == 6
