@@ -54,7 +54,8 @@ def test_an_agent_goes_up_above_the_share_of_the_limit_and_is_judged_anew_there(
 
 def test_an_agent_falls_back_below_the_share_of_the_limit():
     curriculum = make(1, min_stay=1)
-    assert live(curriculum, 10, 10, 3, 3, 2, 1) == [0, 1, 1, 1, 0, 0]  # 0.3 is not below 0.3; 0.25 is; below 0 is none
+    assert live(curriculum, 10, 10, 3, 3, 2) == [0, 1, 1, 1, 0]  # 0.3 is not below 0.3; 0.25 is
+    assert live(curriculum, 1, 1, 1) == [0, 0, 0]  # below the first there is none
 
 
 def test_an_agent_stays_for_the_least_steps_before_it_goes_up_or_down():
