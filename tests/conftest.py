@@ -8,6 +8,8 @@ os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"  # as commands set it, before a
 import pytest
 import torch
 
+from townlet.run.curves import draw_run
+
 torch.set_num_threads(1)
 
 
@@ -18,9 +20,15 @@ def plain_products():
     torch.set_float32_matmul_precision("highest")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session", autouse=True)
 def no_pictures():
-    """To the end of a module runs draw no curves, which take longer than learning for a moment does."""
+    """Runs draw no curves, which takes longer than learning for a moment does, but where `pictures` are asked for."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("townlet.run.training_run.draw_run", lambda *_, **__: None)
+        patched.setattr("townlet.run.training_run.draw_run", lambda *_: None)
         yield
+
+
+@pytest.fixture
+def pictures(monkeypatch):
+    """Runs draw their curves, as they do for users."""
+    monkeypatch.setattr("townlet.run.training_run.draw_run", draw_run)

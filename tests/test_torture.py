@@ -1,5 +1,6 @@
 """The campaign itself: what holds and what does not is told apart, with the seed that shows it again."""
 
+import json
 import random
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 import torture.__main__ as campaign
 from torture import damage, stranger, texts
 from torture.child import Broken
-from torture.runs import KINDS, Outcome, Reference, compare
+from torture.runs import KINDS, Outcome, Reference, compare, end
 
 
 def odd_seeds_break(rng: random.Random, folder: Path, reference: Reference) -> str:
@@ -72,6 +73,15 @@ def test_other_weights_and_other_metrics_are_told() -> None:
         compare(one, one._replace(weights="abd"), "what")
     with pytest.raises(Broken, match="what: expected the same metrics, got others, as"):
         compare(one, one._replace(scalars=()), "what")
+
+
+def test_a_ladder_has_come_to_what_its_newest_level_has(tmp_path) -> None:
+    for level, step in (("0_minimal", 192), ("0.5_dual_resource", 160), ("0.5_dual_resource", 96)):
+        checkpoint = tmp_path / "ladder" / "run" / level / "checkpoints" / f"step_{step:09}"
+        checkpoint.mkdir(parents=True)
+        files = {"model.safetensors": {"sha256": f"of {level}"}}
+        (checkpoint / "manifest.json").write_text(json.dumps({"step": step, "files": files}))
+    assert end(tmp_path) == (160, "of 0.5_dual_resource")  # its metrics are not needed
 
 
 def test_what_is_drawn_follows_from_the_seed_alone() -> None:

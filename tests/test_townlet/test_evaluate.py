@@ -12,7 +12,7 @@ from townlet.environment.tables import draw_places
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, no_pictures):
+def run(tmp_path_factory):
     return train_briefly(tmp_path_factory.mktemp("runs"), room())
 
 

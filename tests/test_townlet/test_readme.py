@@ -37,7 +37,7 @@ TINY = {  # what makes a benchmark take a moment
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, no_pictures):
+def folder(tmp_path, monkeypatch):
     """A folder with the levels, and the README's own level."""
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     for block in blocks("yaml"):

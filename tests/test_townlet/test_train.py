@@ -23,8 +23,6 @@ from townlet.config import load_level
 from townlet.environment.vectorized_env import STEPS_THAT_REPAY_COMPILING
 from townlet.population import vectorized
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import training_run
-from townlet.run.curves import draw_run
 from townlet.run.saving import checkpoint
 
 SMALL = [
@@ -36,8 +34,6 @@ LONG = str(8 * (STEPS_THAT_REPAY_COMPILING - 1))
 
 
 NAMES = ("--level", "--gym", "--curriculum", "--resume", "--load", "--run-name", "--runs-dir")
-
-pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def run_train(runs: Path, *arguments: str) -> Path:
@@ -55,7 +51,7 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, no_pictures):
+def trained(tmp_path_factory):
     """A run of 160 steps with seed 5, and checkpoints of each half of it, to be read: `run` is a copy of it."""
     folder = tmp_path_factory.mktemp("trained")
     return run_train(folder, "--total-steps", "160", "--seed", "5", "--checkpoint-every", "80")
@@ -66,8 +62,7 @@ def run(trained, tmp_path):
     return Path(shutil.copytree(trained, tmp_path / "2_partial_observability" / "run"))
 
 
-def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(training_run, "draw_run", draw_run)
+def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys, pictures):
     run = run_train(tmp_path, "--total-steps", "320", "--evaluate-every", "160")
     out = capsys.readouterr().out
     assert "greedy survival" in out and f"The run lies in {run}" in out and "--resume" in out
@@ -118,7 +113,7 @@ def test_same_seed_gives_the_same_weights_and_another_seed_others(trained, tmp_p
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, no_pictures):
+def whole(tmp_path_factory):
     """A run that nothing interrupts, to 384 steps: six windows of 8 steps of 8 agents, two episodes of each."""
     return run_train(tmp_path_factory.mktemp("whole"), "--total-steps", "384")
 

@@ -49,7 +49,7 @@ def test_validate_says_what_the_guide_shows(capsys):
     assert capsys.readouterr().out == shown[0]
 
 
-def test_every_command_works_in_its_place(folder, capsys, no_pictures):
+def test_every_command_works_in_its_place(folder, capsys):
     lines = [line for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
     for line in lines:
         match shlex.split(line, comments=True):

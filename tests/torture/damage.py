@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from torture.child import Broken, run
-from torture.runs import REPEATABLE, Reference, compare, has_run, outcome, resume_words, root_of
+from torture.runs import REPEATABLE, Reference, compare, end, has_run, outcome, resume_words, root_of
 
 BY_PEOPLE = ("config.yaml", "meta.json", "ladder.json")  # may be edited: what a digit meant, nobody can know
 
@@ -31,9 +31,9 @@ def damage(rng: random.Random, folder: Path, reference: Reference) -> str:
     code, said = run(resume_words(kind, runs), folder / "out")
     if code not in (0, 1, 2):
         raise Broken(f"{what}: expected exit code 0, 1 or 2, got {code}:\n{said[-2000:]}")
-    expected, got = reference.of(kind)[1], outcome(runs) if code == 0 else None
-    if got is not None and not edited and got[:2] != expected[:2]:
-        raise Broken(f"{what}: expected {expected[:2]}, got {got[:2]}")
+    expected, got = reference.of(kind)[1], end(runs) if code == 0 else None
+    if got is not None and not edited and got != expected[:2]:
+        raise Broken(f"{what}: expected {expected[:2]}, got {got}")
     if kind != "ladder":
         code, said = run(["evaluate", str(root_of(runs)), "--episodes", "4", "--device", "cpu"], folder / "evaluated")
         if code not in (0, 1, 2) or (code and not said.strip()):

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from torture.child import Broken, Child, refuse_traceback, run
-from torture.runs import REPEATABLE, Reference, compare, has_run, outcome, resume_words, words
+from torture.runs import REPEATABLE, Reference, compare, end, has_run, outcome, resume_words, words
 
 
 def short_files(rng: random.Random, folder: Path, reference: Reference) -> str:
@@ -45,8 +45,8 @@ def _cramped(
         raise Broken(f"{kind}, {where}: expected a line that says what failed, got none")
     if runs == folder and has_run(runs):
         code, said = run(resume_words(kind, runs), folder / "end.log")
-        if code == 0 and outcome(runs)[:2] != reference.of(kind)[1][:2]:
-            raise Broken(f"{kind}, {where}: expected the weights of a run that had room, got {outcome(runs)[:2]}")
+        if code == 0 and end(runs) != reference.of(kind)[1][:2]:
+            raise Broken(f"{kind}, {where}: expected the weights of a run that had room, got {end(runs)}")
         if code not in (0, 1, 2):
             raise Broken(f"{kind}, {where}, gone on from: expected exit code 0, 1 or 2, got {code}:\n{said[-2000:]}")
     return f"{kind}, {where}"

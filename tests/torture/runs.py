@@ -88,16 +88,26 @@ def has_run(runs: Path) -> bool:
 
 def outcome(runs: Path) -> Outcome:
     """Read what the newest run in a folder has come to."""
-    folders = sorted(runs.rglob("checkpoints"), key=lambda path: str(path))
-    newest = max((step for folder in folders for step in folder.glob("step_*")), default=None, key=_age)
+    run_folder, step, weights = _end(runs)
+    return Outcome(step, weights, _scalars(run_folder))
+
+
+def end(runs: Path) -> tuple[int, str]:
+    """Step and weights of the newest run in a folder, whose metrics may be damaged."""
+    return _end(runs)[1:]
+
+
+def _end(runs: Path) -> tuple[Path, int, str]:
+    newest = max(runs.rglob("checkpoints/step_*"), default=None, key=_age)
     if newest is None:
         raise Broken(f"{runs}: expected a checkpoint, got none")
     manifest = json.loads((newest / "manifest.json").read_text())
-    return Outcome(manifest["step"], manifest["files"]["model.safetensors"]["sha256"], _scalars(newest.parents[1]))
+    return newest.parents[1], manifest["step"], manifest["files"]["model.safetensors"]["sha256"]
 
 
-def _age(checkpoint: Path) -> tuple[str, str]:
-    return str(checkpoint.parents[1]), checkpoint.name  # rungs of a ladder are numbered
+def _age(checkpoint: Path) -> tuple[float, str]:
+    level, _, _ = checkpoint.parents[1].name.partition("_")  # a ladder's runs are named by their levels: 0.5_dual_...
+    return float(level) if level.replace(".", "").isdigit() else 0.0, checkpoint.name
 
 
 def _scalars(run_folder: Path) -> tuple[tuple[int, str, float], ...]:

@@ -181,7 +181,8 @@ class _LevelReader(YamlReader):
         root = self.read_own(path)
         if root is None or "extends" not in root.value:
             return root
-        base = self._read_base(root.value.pop("extends"), path, (*chain, path.resolve()))
+        base = self._read_base(root.value["extends"], path, (*chain, path.resolve()))
+        root = Node({key: node for key, node in root.value.items() if key != "extends"}, root.place)
         self.complete = self.complete and base is not None
         return root if base is None else _lay_over(base, root)
 

@@ -122,11 +122,8 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = IMPLICIT
 
 
-@lru_cache(maxsize=128)  # a level is sought among all that are shipped, each time anew
-def _compose(text: str, source: str) -> yaml.Node | None:
-    loader = _Loader(text)
-    loader.name = source
-    return loader.get_single_node()
+class _TooLargeError(Exception):
+    """Raised with the mistakes of a text that has too many values, or has them too deep."""
 
 
 class YamlReader:
@@ -143,7 +140,45 @@ class YamlReader:
     def read_text(self, text: str, place: Place, key: Key = ()) -> Node | None:
         """Read one document; None, and a mistake, where it is not YAML. Raises ConfigError where it is too large."""
         try:
-            root = _compose(text, place.source)
+            root, mistakes, num_values = _read(text, place, key)
+            if self.num_values + num_values > MAX_VALUES:
+                raise _TooLargeError(_too_large(place, key))
+        except _TooLargeError as error:
+            raise config_error([*self.mistakes, *error.args]) from None
+        self.mistakes += mistakes
+        self.num_values += num_values
+        return root
+
+
+@lru_cache(maxsize=128)  # a level is sought among all that are shipped, each time anew
+def _read(text: str, place: Place, key: Key) -> tuple[Node | None, tuple[Mistake, ...], int]:
+    """The root, the mistakes and the number of values of one text; a root is never changed."""
+    document = _Document()
+    root = document.read(text, place, key)
+    return root, tuple(document.mistakes), document.num_values
+
+
+def _too_large(place: Place, key: Key) -> Mistake:
+    return Mistake(place, Problem(key[:1], f"at most {MAX_VALUES} values, {MAX_DEPTH} mappings or lists deep", "more"))
+
+
+class _Document:
+    """One text on its way to nodes."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[Mistake] = []
+        self.num_values = 0
+
+    def refuse(self, place: Place, key: Key, expected: str, got: str) -> None:
+        """Note a mistake."""
+        self.mistakes.append(Mistake(place, Problem(key, expected, got)))
+
+    def read(self, text: str, place: Place, key: Key) -> Node | None:
+        """The root; None, and a mistake, where the text is not YAML."""
+        try:
+            loader = _Loader(text)
+            loader.name = place.source
+            root = loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             message = " ".join(part for part in (error.problem, error.context) if part)
@@ -154,19 +189,15 @@ class YamlReader:
         except (ValueError, OverflowError):
             self.refuse(place, key, "valid YAML", "an escape for a character that does not exist")
         except RecursionError:
-            raise self._too_large(place, key) from None
+            raise _TooLargeError(*self.mistakes, _too_large(place, key)) from None
         else:
             return Node(None, place) if root is None else self._node(root, key, _place(root))
         return None
 
-    def _too_large(self, place: Place, key: Key) -> ConfigError:
-        expected = f"at most {MAX_VALUES} values, {MAX_DEPTH} mappings or lists deep"
-        return config_error([*self.mistakes, Mistake(place, Problem(key[:1], expected, "more"))])
-
     def _node(self, source: yaml.Node, key: Key, place: Place) -> Node:
         self.num_values += 1
         if len(key) > MAX_DEPTH or self.num_values > MAX_VALUES:
-            raise self._too_large(place, key)
+            raise _TooLargeError(*self.mistakes, _too_large(place, key))
         if isinstance(source, yaml.MappingNode) and source.tag == f"{_TAG}map":
             return Node(self._entries(source, key), place)
         if isinstance(source, yaml.SequenceNode) and source.tag == f"{_TAG}seq":

@@ -180,7 +180,6 @@ def test_train_and_evaluate_are_the_commands_of_their_modules(capsys: Capture, t
     assert capsys.readouterr().err.startswith("townlet evaluate: no run 'no-such-run'")
 
 
-@pytest.mark.usefixtures("no_pictures")  # of the runs alone
 def test_compare_draws_several_runs_into_one_picture(capsys: Capture, tmp_path: Path) -> None:
     small = [
         "--level",

@@ -17,7 +17,7 @@ CURIOUS = FRESH | {"training.curiosity": KEY, "grid": "{width: 5, height: 4}"}
 
 
 @pytest.fixture
-def runs(tmp_path, no_pictures):
+def runs(tmp_path):
     """A folder with two small runs: `curious`, and `plain`."""
     for name, settings in (("curious", CURIOUS), ("plain", FRESH)):
         flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]

@@ -14,7 +14,7 @@ AIR = {"breath": {"passive": -0.125, "lethal": True}, "calm": {}}  # for eight t
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, no_pictures):
+def runs(tmp_path_factory):
     """Two seeds in the room, one in a room with more air and another window."""
     folder = tmp_path_factory.mktemp("runs")
     for seed in ("1", "2"):

@@ -14,9 +14,9 @@ from support.worlds import (
     make_env,
     odd_town,
     random_valid,
-    reference_of,
+    references_of,
     scatter,
-    state_of,
+    states_of,
 )
 from townlet.config import load_level
 from townlet.environment.rules import tick
@@ -24,7 +24,7 @@ from townlet.environment.types import Observation
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.level.file import shipped_levels
 
-NUM_AGENTS = 32
+NUM_AGENTS = 24
 CLOSE = 1e-5
 ROUNDING = 5e-7  # float32 sums may fall on the other side of a threshold that is nearer than this
 
@@ -121,10 +121,10 @@ def env(world: VectorizedEnv) -> VectorizedEnv:
 def test_each_tick_agrees_with_the_reference_set_to_the_state_before_it(env: VectorizedEnv) -> None:
     generator = torch.Generator().manual_seed(1)
     compared = skipped = 0
-    for now in range(33):
+    for now in range(22):
         if now % 11 == 5:
             scatter(env, generator)
-        before = [reference_of(env, agent) for agent in range(NUM_AGENTS)]
+        before = references_of(env)
         mask = env.observe().action_mask
         anything = torch.randint(0, env.num_actions, (NUM_AGENTS,), generator=generator)
         careless = torch.rand(NUM_AGENTS, generator=generator) < 0.15
@@ -136,25 +136,26 @@ def test_each_tick_agrees_with_the_reference_set_to_the_state_before_it(env: Vec
         ticks = [world.tick(start, name) for (world, start), name in zip(before, names, strict=True)]
         sure = [not unsure(world, start, done) for (world, start), done in zip(before, ticks, strict=True)]
         compared, skipped = compared + sum(sure), skipped + NUM_AGENTS - sum(sure)
+        states = states_of(env.level, state)
         for agent in range(NUM_AGENTS):
             if sure[agent]:
-                assert_same_state(state_of(env.level, state, agent), ticks[agent].state)
+                assert_same_state(states[agent], ticks[agent].state)
                 assert bool(result.terminated[agent]) == ticks[agent].terminated
                 assert bool(result.truncated[agent]) == ticks[agent].truncated
         rewards = torch.tensor([done.reward for done in ticks])
         torch.testing.assert_close(result.reward[sure], rewards[sure], atol=CLOSE, rtol=1e-6)
         old = [(world, done.state) for (world, _), done in zip(before, ticks, strict=True)]
         assert_same_view(Observation(result.final_features, result.final_action_mask), old, sure)
-        new = [reference_of(env, agent) for agent in range(NUM_AGENTS)]  # after autoreset
+        new = references_of(env)  # after autoreset
         assert_same_view(result.observation, new, [True] * NUM_AGENTS)
-    assert compared > 1_000
+    assert compared > 500
     assert skipped <= 0.002 * compared
 
 
 def test_whole_lives_agree_with_a_reference_that_runs_freely(env: VectorizedEnv) -> None:
     generator = torch.Generator().manual_seed(2)
-    num_agents = 8
-    alone = {agent: reference_of(env, agent) for agent in range(num_agents)}  # those whose first life is not over
+    num_agents = 4
+    alone = dict(enumerate(references_of(env)[:num_agents]))  # those whose first life is not over
     deaths: dict[int, int] = {}  # tick of death in the reference, which may come one tick early or late
     observation = env.reset()
     for now in range(1, env.level.max_steps + 2):
@@ -193,7 +194,9 @@ def test_every_row_has_a_valid_action_in_the_states_that_a_town_can_reach(env: V
 
 def assert_same_state(state: ReferenceState, expected: ReferenceState) -> None:
     assert (state.x, state.y, state.progress, state.tick) == (expected.x, expected.y, expected.progress, expected.tick)
-    assert state.meters == pytest.approx(expected.meters, abs=CLOSE)
+    assert state.meters.keys() == expected.meters.keys()
+    for name, value in expected.meters.items():
+        assert abs(state.meters[name] - value) <= CLOSE, name
 
 
 def assert_same_view(seen: Observation, agents: list[tuple[ReferenceWorld, ReferenceState]], sure: list[bool]) -> None:

@@ -435,7 +435,6 @@ def test_every_key_of_a_level_is_in_the_table_of_changes() -> None:
     assert sorted(known) == sorted(keys_of(Level))
 
 
-@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(("aspect", "key"), CASES, ids=[f"{aspect}-{key}" for aspect, key in CASES])
 def test_a_key_matters(aspect: str, key: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     base, changes = CHANGES[aspect][key]

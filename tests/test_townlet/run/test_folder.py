@@ -20,11 +20,6 @@ from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingRun
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    monkeypatch.setattr(training_run, "draw_run", lambda *_: None)
-
-
 def steps_recorded(run: Path) -> list[int]:
     store = MetricsStore(run / "metrics.sqlite", read_only=True)
     steps = [step for step, _ in store.scalars("train/epsilon")]

@@ -31,8 +31,6 @@ SMALL = {
 SELDOM = ["--checkpoint-every", "100_000"]  # where a level is evaluated or left, and nowhere else
 ALL = ["0", "0.5", "1", "2", "2.5", "3"]
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
-
 
 def climb(runs: Path, *arguments: str, levels: str = "1,2,3", settings: dict[str, str] | None = None) -> Path:
     """Climb a small ladder in this process; returns its folder."""
@@ -52,7 +50,7 @@ def last_weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def climbed(tmp_path_factory, no_pictures):
+def climbed(tmp_path_factory):
     """A ladder climbed to its top, to be read."""
     return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
 

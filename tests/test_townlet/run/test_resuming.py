@@ -21,11 +21,6 @@ Capture = pytest.CaptureFixture[str]
 QUIET = ("--plain", "--device", "cpu")
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    monkeypatch.setattr(training_run, "draw_run", lambda *_: None)
-
-
 def resume(run: Path, *flags: str) -> int:
     return train.main(["--resume", str(run), *QUIET, *flags])
 
@@ -54,9 +49,7 @@ def recorded(run: Path) -> tuple[dict[str, list[tuple[int, str]]], list[dict[str
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of 32 steps, not to be trained in."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training_run, "draw_run", lambda *_: None)
-        return train_briefly(tmp_path_factory.mktemp("runs"), room(layout__training_maps=2))
+    return train_briefly(tmp_path_factory.mktemp("runs"), room(layout__training_maps=2))
 
 
 @pytest.mark.parametrize("id", ["1e5", "null", "2026-01-01"])
@@ -234,13 +227,11 @@ def test_weights_without_their_run_are_taken_and_it_is_told_what_is_not_known(tm
 def others(tmp_path_factory) -> dict[str, Path]:
     """Checkpoints of step 32 of other runs."""
     folder = tmp_path_factory.mktemp("others")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training_run, "draw_run", lambda *_: None)
-        runs = {
-            "run": train_briefly(folder, room(), "again"),
-            "seed": train_briefly(folder, room(), "seed", "--seed", "2"),
-            "level": train_briefly(folder, room(id="hall", observation__age=True)),
-        }
+    runs = {
+        "run": train_briefly(folder, room(), "again"),
+        "seed": train_briefly(folder, room(), "seed", "--seed", "2"),
+        "level": train_briefly(folder, room(id="hall", observation__age=True)),
+    }
     return {what: run / "checkpoints" / "step_000000032" for what, run in runs.items()}
 
 
@@ -404,8 +395,7 @@ def change(state: dict[str, Any], key: str, value: object) -> None:
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory) -> Path:
     """A run of 16 of 32 steps, not to be trained in."""
-    with pytest.MonkeyPatch.context() as patched, after_step(16, stop):
-        patched.setattr(training_run, "draw_run", lambda *_: None)
+    with after_step(16, stop):
         return train_briefly(tmp_path_factory.mktemp("runs"), room())
 
 

@@ -41,11 +41,6 @@ def saved_steps(run: Path) -> list[int]:
     return sorted(int(folder.name.removeprefix("step_")) for folder in (run / "checkpoints").glob("step_*"))
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    monkeypatch.setattr(training_run, "draw_run", lambda *_, **__: None)
-
-
 def failing(error: BaseException, calls: int = 0, whole=None):
     """Like `whole` for some calls, then raising."""
     made = []

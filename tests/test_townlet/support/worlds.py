@@ -77,21 +77,31 @@ def put(
 
 def places_of(env: VectorizedEnv, agent: int) -> dict[str, tuple[int, int]]:
     """Where each affordance stands on the map of one agent."""
+    return places_on(env, int(env.state.map_index[agent]))
+
+
+def places_on(env: VectorizedEnv, index: int) -> dict[str, tuple[int, int]]:
+    """Where each affordance stands on one map."""
     count = len(env.level.affordances)
-    first = int(env.state.map_index[agent]) * count
+    first = index * count
     xs, ys = env.tables.place_x[first : first + count].tolist(), env.tables.place_y[first : first + count].tolist()
     return {name: (x, y) for name, x, y in zip(env.level.affordances, xs, ys, strict=True) if x >= 0}
 
 
-def reference_of(env: VectorizedEnv, agent: int) -> tuple[ReferenceWorld, ReferenceState]:
-    """The reference world of one agent's map, and the agent's state in it."""
-    return ReferenceWorld(env.level, places_of(env, agent)), state_of(env.level, env.state, agent)
+def references_of(env: VectorizedEnv) -> list[tuple[ReferenceWorld, ReferenceState]]:
+    """The reference world of each agent's map, and the agent's state in it."""
+    state = env.state
+    worlds = [ReferenceWorld(env.level, places_on(env, index)) for index in state.map_index.tolist()]
+    return list(zip(worlds, states_of(env.level, state), strict=True))
 
 
-def state_of(level: Level, state: EnvState, agent: int = 0) -> ReferenceState:
-    """One agent's state as plain numbers."""
-    meters = dict(zip(level.present_meters, state.meters[:, agent].tolist(), strict=True))
-    return ReferenceState(meters, *(int(row[agent]) for row in (state.x, state.y, state.progress, state.tick)))
+def states_of(level: Level, state: EnvState) -> list[ReferenceState]:
+    """Each agent's state as plain numbers."""
+    numbers = (row.tolist() for row in (state.x, state.y, state.progress, state.tick))
+    return [
+        ReferenceState(dict(zip(level.present_meters, meters, strict=True)), *agent)
+        for meters, *agent in zip(state.meters.T.tolist(), *numbers, strict=True)
+    ]
 
 
 def tick_once(level: Level, action: str, **where: Any) -> tuple[Tick, dict[str, float]]:
@@ -99,7 +109,7 @@ def tick_once(level: Level, action: str, **where: Any) -> tuple[Tick, dict[str, 
     env = make_env(level)
     put(env, **where)
     done = tick(level, env.tables, env.state, torch.tensor([level.actions.index(action)]))
-    return done, state_of(level, done.state).meters
+    return done, states_of(level, done.state)[0].meters
 
 
 def tick_through(level: Level, actions: list[str], **where: Any) -> list[Tick]:
@@ -127,8 +137,7 @@ def scatter(env: VectorizedEnv, generator: torch.Generator) -> None:
     ticks = torch.randint(0, level.max_steps - 1, state.tick.shape, generator=generator, dtype=torch.int32)
     near_end = torch.rand(ticks.shape, generator=generator) < 0.2
     env.state = state._replace(meters=meters, tick=torch.where(near_end, level.max_steps - 1 - ticks % 8, ticks))
-    underfoot = [reference_of(env, agent) for agent in range(env.num_agents)]
-    most = [world.ticks(name) if (name := world.underfoot(at)) else 1 for world, at in underfoot]
+    most = [world.ticks(name) if (name := world.underfoot(at)) else 1 for world, at in references_of(env)]
     done = torch.rand(len(most), generator=generator) * torch.tensor(most)
     env.state = env.state._replace(progress=done.int())
 

@@ -12,10 +12,6 @@ from townlet import evaluate, train
 from townlet.commands import cli
 from townlet.config import ConfigError, GymTask, load_gym_task, load_level, load_task
 from townlet.level.file import configs_directory
-from townlet.run import training_run
-from townlet.run.curves import draw_run
-
-pytestmark = pytest.mark.usefixtures("no_pictures")
 
 SMALL = [
     "--num-agents", "4", "--set", "training.seq_len=4", "--set", "network.hidden=8", "--set", "network.head=8",
@@ -33,8 +29,7 @@ def weights(run, step):
     return safetensors.torch.load_file(run / "checkpoints" / f"step_{step:09}" / "model.safetensors")
 
 
-def test_a_run_trains_evaluates_and_speaks_of_the_return(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(training_run, "draw_run", draw_run)
+def test_a_run_trains_evaluates_and_speaks_of_the_return(tmp_path, capsys, pictures):
     run = run_train(tmp_path, "--total-steps", "480", "--evaluate-every", "240")
     said = capsys.readouterr().out
     assert "greedy return" in said and "on unseen seeds" in said and "survival" not in said
