@@ -16,7 +16,7 @@ MAPS = {"kind": "random", "training_maps": 2, "evaluation_maps": 1}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, no_pictures):
+def runs(tmp_path_factory):
     """A curious run in the room, saved after 16 and after 32 steps."""
     folder = tmp_path_factory.mktemp("runs")
     content = room(training__curiosity=CURIOSITY, layout=MAPS, evaluation__every=16)

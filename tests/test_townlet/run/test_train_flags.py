@@ -12,8 +12,6 @@ from townlet.config import load_level
 from townlet.run import training_run
 from townlet.run.saving import checkpoint
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
-
 
 def saved(run: Path, step: int) -> checkpoint.Checkpoint:
     return checkpoint.load(run / "checkpoints" / f"step_{step:09}")
