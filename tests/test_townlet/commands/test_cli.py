@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from townlet import evaluate
-from townlet.commands import cli, compare
+from townlet.commands import check_env, cli, compare
 from townlet.config import load_level, load_task, resolved_config
 from townlet.level.file import shipped_levels
 from townlet.level.task import WORD
@@ -249,6 +249,16 @@ def test_compare_refuses_survival_beside_return_and_draws_what_all_levels_share(
     assert exit_code("compare", "1", "memory-length", "--runs-dir", str(tmp_path)) == 1
     expected = "expected runs told by survival, as those of level 1, got one of level memory-length, told by return"
     assert capsys.readouterr().err == f"townlet compare: {expected}\n"
+
+
+def test_check_env_makes_so_many_sub_environments_as_are_asked_for(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[tuple[int, int]] = []
+    monkeypatch.setattr(check_env, "check_vector_env", lambda env, steps: checked.append((env.num_envs, steps)))
+    for flags in ([], ["--num-envs", "2", "--steps", "7"]):
+        assert exit_code("check-env", "Townlet/Level0-v0", *flags) == 0
+    assert checked == [(4, 1000), (2, 7)]
 
 
 def test_check_env_tells_right_from_wrong(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,14 @@
 """Stages of difficulty: who goes up, who falls back, and what each lives under, in numbers worked out by hand."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 
 from support.learning import copy_of, differences, everything, make_population, population_of
 from support.worlds import make_env, put
+from townlet.agent.acting import q_values
 from townlet.config import Adversarial, Level, load_level
 from townlet.curriculum.adversarial import AdversarialCurriculum, policy_entropy
 from townlet.curriculum.static import StaticCurriculum, make_curriculum
@@ -52,7 +54,8 @@ def test_an_agent_goes_up_above_the_share_of_the_limit_and_is_judged_anew_there(
 
 def test_an_agent_falls_back_below_the_share_of_the_limit():
     curriculum = make(1, min_stay=1)
-    assert live(curriculum, 10, 10, 3, 3, 2, 1) == [0, 1, 1, 1, 0, 0]  # 0.3 is not below 0.3; 0.25 is; below 0 is none
+    assert live(curriculum, 10, 10, 3, 3, 2) == [0, 1, 1, 1, 0]  # 0.3 is not below 0.3; 0.25 is
+    assert live(curriculum, 1, 1, 1) == [0, 0, 0]  # below the first there is none
 
 
 def test_an_agent_stays_for_the_least_steps_before_it_goes_up_or_down():
@@ -60,6 +63,17 @@ def test_an_agent_stays_for_the_least_steps_before_it_goes_up_or_down():
     assert live(curriculum, 10, 10, 10) == [0, 0, 1]
     assert live(curriculum, *[2] * 12) == [1] * 12  # 24 steps
     assert live(curriculum, 2) == [0]
+
+
+def test_an_agent_that_fell_back_is_judged_by_new_episodes_alone():
+    assert live(make(1, min_stay=1), 10, 10, 10, 10, 2, 2, 2, 2) == [0, 1, 1, 2, 2, 1, 1, 0]  # two for each stage
+
+
+def test_an_agent_that_fell_back_stays_for_the_least_steps_again():
+    curriculum = make(1, min_stay=25)
+    assert live(curriculum, 10, 10, 10) == [0, 0, 1]
+    assert live(curriculum, *[2] * 13) == [1] * 12 + [0]
+    assert live(curriculum, 10, 10, 10) == [0, 0, 1]
 
 
 def test_an_agent_goes_up_only_while_it_does_not_become_worse():
@@ -184,6 +198,18 @@ SMALL = {
     "training.curriculum.entropy_below": 1.0, "training.curriculum.episodes": 2,
     "training.curriculum.advance_above": 0.6, "training.curriculum.retreat_below": 0.5,
 }  # fmt: skip
+
+
+def test_an_agent_is_judged_by_what_it_saw_when_it_chose(monkeypatch):
+    population, judged = population_of(load_level("2-adversarial", SMALL)), []
+    monkeypatch.setattr(population.curriculum, "record", lambda q, mask, result: judged.append((q, mask, result)))
+    for _ in range(20):
+        before = population.observation.action_mask
+        q = q_values(population.network, population.observation, population.memory)[0]
+        population.step()
+        assert torch.equal(judged[-1][1], before) and torch.equal(judged[-1][0], q)
+        assert judged[-1][2].observation is population.observation
+    assert any(not torch.equal(one[1], other[1]) for one, other in pairwise(judged))
 
 
 def test_a_population_goes_through_the_stages_and_resumes_in_the_middle_bit_for_bit():

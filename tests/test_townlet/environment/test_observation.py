@@ -125,17 +125,21 @@ def test_offsets_of_affordances_that_are_absent_are_nothing() -> None:
 WIDE = {"grid": {"width": 5, "height": 2}, "affordances.Bed.place": [4, 1]}
 
 
+def allowed(env: VectorizedEnv) -> set[str]:
+    """What the first agent may do."""
+    return {name for name, may in zip(env.level.actions, env.observe().action_mask[0], strict=True) if may}
+
+
 def test_on_a_map_that_is_not_square_each_way_across_is_its_own() -> None:
     env = town_env(load_level("0", WIDE), at=(2, 0))
-    assert part(env, "position") == [0.5, 0.0]
+    assert part(env, "position") == [0.5, 0.0] and allowed(env) == {"DOWN", "LEFT", "RIGHT"}
     assert [cell for cell, shown in enumerate(part(env, "window")) if shown] == [3 * 5 + 4]  # one below, two right
     put(env, at=(1, 1))
     assert part(env, "position") == [0.25, 1.0]
     assert not any(part(env, "window"))  # three to the right
     put(env, at=(4, 1))
     assert part(env, "position") == [1.0, 1.0] and part(env, "underfoot")[0] == 1.0
-    names = [name for name, allowed in zip(env.level.actions, env.observe().action_mask[0], strict=True) if allowed]
-    assert set(names) == {"UP", "LEFT", "INTERACT"}
+    assert allowed(env) == {"UP", "LEFT", "INTERACT"}
 
 
 def test_on_a_map_that_is_not_square_cells_are_counted_row_by_row_and_offsets_in_shares_of_each_way() -> None:

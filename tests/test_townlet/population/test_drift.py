@@ -25,6 +25,15 @@ def test_there_is_no_drift_while_the_weights_stay(mode):
     assert population.stored_state_drift() == pytest.approx(0.0, abs=1e-5)
 
 
+@pytest.mark.parametrize("stored_every", [2, 4])
+def test_between_stored_memories_there_is_none_to_have_drifted(stored_every):
+    still = {"training__learning_rate": 1e-12, "training__final_learning_rate": 1e-12}
+    population = make_population("replay", training__mode__stored_every=stored_every, **still)
+    for _ in range(40):
+        population.step()
+    assert population.stored_state_drift() == pytest.approx(0.0, abs=1e-5)
+
+
 @pytest.mark.parametrize("mode", ["fresh", "replay"])
 def test_memories_drift_when_the_recurrent_weights_change(mode):
     population = make_population(mode, training__learning_rate=1e-12, training__final_learning_rate=1e-12)

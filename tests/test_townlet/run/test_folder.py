@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.rooms import after_step, room, train_briefly, write_level
+from support.rooms import after_step, room, stop, train_briefly, write_level
 from townlet import evaluate, train
 from townlet.commands import compare
 from townlet.config import load_task
@@ -17,6 +17,7 @@ from townlet.run import metrics, run_directory, training_run
 from townlet.run.metrics import MetricsStore
 from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint
+from townlet.run.training_run import TrainingRun
 
 
 def steps_recorded(run: Path) -> list[int]:
@@ -55,6 +56,22 @@ def test_a_folder_that_is_gone_is_told_at_once_and_written_again(tmp_path, capsy
         moved = run.with_name("moved")
         assert steps_recorded(moved)[-1] == 12
         RunDirectory.open(moved).close()  # nobody holds it
+
+
+def test_a_checkpoint_that_was_lost_is_saved_again_though_no_step_came_after_it(tmp_path):
+    """The folder is deleted as soon as step 16 is saved, and then a signal comes."""
+    save = TrainingRun._save
+
+    def lost(run, score):
+        save(run, score)
+        if run.population.env_steps == 16 and not run.stop.wanted:
+            delete(run.run.path)
+            stop(run)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TrainingRun, "_save", lost)
+        run = train_briefly(tmp_path, room(), "run", "--checkpoint-every", "16")
+    assert checkpoint.load_latest(run / "checkpoints", pytest.fail).step == 16
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "meta.json", run_directory.LOCK, "metrics.sqlite", "checkpoints"])

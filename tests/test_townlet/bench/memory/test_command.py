@@ -10,6 +10,7 @@ from townlet.bench import __main__ as command
 from townlet.bench.memory import command as memory_command
 from townlet.bench.memory import plan
 from townlet.bench.memory.trials import run_trial
+from townlet.bench.probe import command as probe_command
 from townlet.config import ConfigError
 
 PLAN = """
@@ -56,14 +57,14 @@ def here(monkeypatch):
 
 
 def test_all_rows_are_run_kept_shown_and_drawn(bench, tmp_path):
-    code, said = bench("--seeds", "1", "--markdown", str(tmp_path / "page.md"))
+    code, said = bench("--seeds", "1", "--markdown", str(tmp_path / "page.md"), "--plot", str(tmp_path / "drawn"))
     assert code == 0, said
     trials = json.loads((tmp_path / "results.json").read_text())["trials"]
     assert list(trials) == ["balance/recurrent/100", "balance/control/100", "balance-again/recurrent/100"]
     assert "balance/recurrent/100: reached 5 after 64 steps" in said.out
     assert "balance-again/recurrent/100: return" in said.out
     assert "1 of 1" in said.out and "0 of 1" in said.out
-    assert {path.name for path in tmp_path.glob("*.png")} == {"balance.png", "balance-again.png"}
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"balance.png", "balance-again.png"}
     assert "| balance-again | 1000 | recurrent |" in (tmp_path / "page.md").read_text()
 
 
@@ -78,7 +79,30 @@ def test_a_second_call_runs_only_what_is_missing(bench, here, tmp_path):
     trials = json.loads(results.read_text())["trials"]
     assert code == 0
     assert trials["balance/recurrent/100"]["mark"] == "first" and "balance/control/100" in trials
+    assert [path.name for path in tmp_path.glob("*.png")] == ["balance.png"]  # beside the results
     assert "balance/recurrent/100: " not in said.out and "balance/control/100: " in said.out
+
+
+def test_trials_are_those_of_the_seeds_and_contestants_that_are_asked_for(bench, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(memory_command, "check_packages", lambda _: None)
+    monkeypatch.setattr(
+        memory_command, "run_side_by_side", lambda trials, jobs, look: asked.append((trials, jobs)) or []
+    )
+    path = tmp_path / "plan.yaml"
+    path.write_text(path.read_text().replace("[recurrent, control]", "[recurrent, peer]"))
+    flags = ["--tasks", "balance", "--seeds", "2"]
+    for more in ([], ["--first-seed", "7", "--no-peers", "--jobs", "3"]):
+        assert bench(*flags, *more)[0] == 0
+    (everybody, jobs), (ours, more_jobs) = asked
+    assert {(one.agent, one.seed) for one in everybody} == {("recurrent", 100), ("recurrent", 101), ("peer", 100)}
+    assert [(one.agent, one.seed) for one in ours] == [("recurrent", 7), ("recurrent", 8)]
+    assert (jobs, more_jobs) == (1, 3)
+
+
+def test_a_run_that_is_to_be_probed_is(monkeypatch):
+    monkeypatch.setattr(probe_command, "main_probe", lambda options: 7 if options.probe == "latest" else 0)
+    assert [command.main(["memory", *words]) for words in (["--probe", "latest"], ["--probe=latest"])] == [7, 7]
 
 
 def test_an_unknown_row_is_one_line_and_exit_code_2(bench):

@@ -3,9 +3,13 @@
 import json
 
 import pytest
+import torch
 
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
+from townlet.bench.probe import command
 from townlet.bench.probe.command import add_probe_arguments, main_probe
+from townlet.bench.probe.linear import ProbeError
+from townlet.bench.probe.sights import Sampling
 from townlet.config import load_level
 from townlet.run.saving import checkpoint
 from townlet.run.training_run import resolved_config
@@ -17,7 +21,7 @@ FEW = ["--agents", "96", "--ticks", "24", "--every", "2", "--device", "cpu"]
 def run_probe(*words):
     parser = Parser(prog="probe")
     add_probe_arguments(parser)
-    return main_probe(parser.parse_args(["--probe", *map(str, words), *FEW]))
+    return main_probe(parser.parse_args([*FEW, "--probe", *map(str, words)]))
 
 
 def made_run(path, level):
@@ -51,6 +55,22 @@ def test_a_checkpoint_is_named_by_its_folder_or_within_its_run(run, tmp_path, ca
         printed.append(json.loads(capsys.readouterr().out))
     assert printed[0] == printed[1] != printed[2] == printed[3]
     assert json.loads((tmp_path / "out" / "memory_probe.json").read_text()) == printed[3]
+
+
+def test_the_network_is_asked_on_the_device_and_as_often_as_is_asked_for(run, monkeypatch):
+    asked = []
+
+    def probe(level, network, sampling, device, report):
+        asked.append((sampling, str(device)))
+        raise ProbeError("asked")
+
+    monkeypatch.setattr(command, "probe", probe)
+    assert run_probe(run.name, "--runs-dir", run.parent, "--recent", "3", "--epsilon", "0.5", "--seed", "4") == 1
+    assert asked == [(Sampling(agents=96, ticks=24, every=2, recent=3, epsilon=0.5, seed=4), "cpu")]
+    monkeypatch.setattr(command, "trained_network", lambda *_: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert run_probe(run, "--device", "cuda") == 1
+    assert asked[1][1] == "cuda"
 
 
 def test_what_cannot_be_probed_is_one_line(tmp_path, capsys):

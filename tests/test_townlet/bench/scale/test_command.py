@@ -5,17 +5,15 @@ from functools import partial
 import pytest
 
 from support.benchmarks import run_quickly
+from townlet.bench import __main__ as command
 from townlet.bench.scale.command import CURVES
 
 SMALL = ("--eager", "--set", "training.num_agents=8")
-TINY = {
-    "agents": "1,4",
-    "windows": "1,8",
-    "batch": "2,1",
-    "capacity": "1_000,4000",
-    "grid": "4,8",
-    "affordances": "14,28",
-}
+SIZES = [
+    "--agents", "1,4", "--windows", "1,8", "--batch", "2,1", "--capacity", "1_000,4000", "--grid", "4,8",
+    "--affordances", "14,28",
+]  # fmt: skip
+TINY = {flag.removeprefix("--"): sizes for flag, sizes in zip(SIZES[::2], SIZES[1::2], strict=True)}
 TIMED = {
     "agents": ["world's step", "without learning", "with learning"],
     "capacity": ["append", "append and sample"],
@@ -31,9 +29,8 @@ def bench(tmp_path, capsys):
 
 def test_every_curve_is_measured_told_drawn_and_kept(bench, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    words = [word for name, sizes in TINY.items() for word in (f"--{name}", sizes)]
     plot, page = tmp_path / "it.png", tmp_path / "it.md"
-    code, said, kept = bench(*words, "--plot", str(plot), "--markdown", str(page))
+    code, said, kept = bench(*SIZES, "--plot", str(plot), "--markdown", str(page))
     assert code == 0, said.err
     names = {f"{curve}: {name}" for curve in TINY for name in TIMED.get(curve, ["world's step"])}
     sizes = {curve: sorted(int(size) for size in text.split(",")) for curve, text in TINY.items()}
@@ -54,6 +51,22 @@ def test_only_those_curves_that_are_asked_for(bench):
     assert code == 0, said.err
     assert [row["name"] for row in kept["rows"]] == ["batch: an update", "grid: world's step"]
     assert kept["facts"] == {} and kept["options"]["of"] == ["batch", "grid"] and "agents" not in kept["options"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], ("2", "2-replay", {}, False)),
+        (["--level", "1", "--replay", "3", "--set", "max_steps=9", "--eager"], ("1", "3", {"max_steps": "9"}, True)),
+    ],
+)
+def test_sweeps_are_told_what_was_asked_for(flags, expected, monkeypatch, capsys):
+    told = []
+    sweep = CURVES["grid"]._replace(sweep=lambda *asked: told.append(asked) or [])
+    monkeypatch.setitem(CURVES, "grid", sweep)
+    assert command.main(["scale", "--of", "grid", "--grid", "8,4", *flags]) == 1  # nothing is measured
+    ((asked, sizes),) = told
+    assert (asked.level, asked.replay, asked.settings, asked.eager) == expected and sizes == [4, 8]
 
 
 def test_where_every_size_is_left_out_it_is_one_line_and_exit_code_1(bench):

@@ -136,6 +136,13 @@ def test_absent_packages_leave_the_peers_out_with_a_line_each(bench, monkeypatch
         assert f"{name} is left out: expected the extra townlet[bench], or --no-peers, got " in told
 
 
+def test_peers_are_left_out_without_a_word_where_nobody_wants_them(bench, monkeypatch):
+    monkeypatch.setattr(train, "PeerTrainee", None)
+    code, said, kept = bench("--no-peers")
+    assert code == 0 and [row["name"] for row in kept["rows"]] == ["Townlet"]
+    assert kept["notes"] == [] and "left out" not in said.out
+
+
 @pytest.mark.bench
 def test_peers_train_on_the_same_level(bench, monkeypatch):
     for package in ("stable_baselines3", "sb3_contrib"):
@@ -175,6 +182,7 @@ def test_peers_learn_as_often_as_they_do_alone(monkeypatch):
     [
         (["--until", "-3"], "--until: expected a number above 0, got -3"),
         (["--until", "21"], "--until: expected at most 20, the limit of level 2, got 21"),
+        (["--level", "1", "--until", "21"], "--until: expected at most 20, the limit of level 1, got 21"),
         (["--evaluate-every", "100"], "--evaluate-every: expected --until beside it, got none"),
         (["--set", "training.seq_len=0"], "training.seq_len"),
     ],

@@ -154,6 +154,17 @@ def test_next_step_shows_the_end_then_the_beginning_then_goes_on() -> None:
     assert shown[0, 3] == 1.0 and not any("final_obs" in one[4] for one in first)
 
 
+def test_a_step_that_shows_a_beginning_ends_nothing_whatever_would_end_there() -> None:
+    dying = vector("NextStep")
+    deaths = []
+    for _ in range(3):
+        away_from_bed(dying, 1, meters={"energy": 0.004})
+        deaths.append(dying.step(still(dying))[2].tolist())
+    assert deaths == [[False, True, False], [False] * 3, [False, True, False]]
+    short = vector("NextStep", max_steps=1)
+    assert [short.step(still(short))[3].tolist() for _ in range(3)] == [[True] * 3, [False] * 3, [True] * 3]
+
+
 def test_same_step_shows_the_beginning_and_hands_out_the_end() -> None:
     env = vector("SameStep", max_steps=3)
     away_from_bed(env, 1, meters={"energy": 0.004})
@@ -190,6 +201,19 @@ def test_disabled_waits_for_the_mask_and_refuses_to_go_on_without_it() -> None:
     assert env.world.state.episode.tolist() == [1, 1, 0]  # the episode that had begun, not the one after it
     _, _, terminated, truncated, _ = env.step(still(env))
     assert not terminated.any() and not truncated.any()
+
+
+def test_a_reset_of_some_leaves_others_at_their_ends() -> None:
+    env = vector("Disabled")
+    energy = env.world.observation_layout.slices["meters"].start
+    for agent in (0, 1):
+        away_from_bed(env, agent, meters={"energy": 0.004})
+    shown, *_ = env.step(still(env))
+    assert shown[:2, energy].tolist() == [0.0, 0.0]
+    for agent, expected in ((1, [0.0, 1.0]), (0, [1.0, 1.0])):
+        shown, infos = env.reset(options={"reset_mask": np.arange(3) == agent})
+        assert shown[:2, energy].tolist() == expected
+        assert infos["action_mask"].tolist() == env.action_masks().tolist()
 
 
 def test_mode_is_declared_as_gymnasium_wants_it() -> None:
