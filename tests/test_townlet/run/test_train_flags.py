@@ -9,7 +9,7 @@ import pytest
 from support.rooms import room, train_briefly, write_level
 from townlet import train
 from townlet.config import load_level
-from townlet.run import training_run
+from townlet.run import training
 from townlet.run.saving import checkpoint
 
 
@@ -85,13 +85,13 @@ def test_every_flag_of_a_run_is_found_in_it(tmp_path):
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_plain_lines_take_the_place_of_the_dashboard_where_they_are_asked_for(plain, tmp_path, monkeypatch):
-    made, make = [], training_run.make_reporter
+    made, make = [], training.make_reporter
 
     def noted(plain_asked):
         made.append(plain_asked)
         return make(True)
 
-    monkeypatch.setattr(training_run, "make_reporter", noted)
+    monkeypatch.setattr(training, "make_reporter", noted)
     path = write_level(tmp_path, room())
     flags = ["--level", str(path), "--device", "cpu", "--runs-dir", str(tmp_path), *(["--plain"] if plain else [])]
     assert train.main(flags) == 0 and made == [plain]
