@@ -1,5 +1,6 @@
 """One thread for each test process: tests are small, and run on all cores at once. Products are those of commands."""
 
+import gc
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start; set before PyTorch is imported
@@ -11,6 +12,19 @@ import torch
 from townlet.run.curves import draw_run
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish():
+    """What was imported stays: the garbage collector need not look at it again in every test."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_power_cuts():
+    """Flushes need not reach the disk: no test cuts the power. That they are asked for is tested."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

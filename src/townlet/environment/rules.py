@@ -97,7 +97,7 @@ def look_up(row: Row, at: list[Tensor]) -> Tensor:
     """
     found = torch.full_like(at[0], row.usual, dtype=torch.float32)
     for affordance, number in row.others:
-        found = torch.where(at[affordance], number, found)
+        found.masked_fill_(at[affordance], number)
     return found
 
 

@@ -13,21 +13,21 @@ from townlet.config import load_level
 
 @pytest.mark.parametrize("layout", [{}, FIXED], ids=["random maps", "fixed map"])
 def test_a_planner_that_knows_the_map_never_dies_on_level_2(layout: Mapping[str, Any]) -> None:
-    env = make_env(load_level("2", layout), 64, seed=21, maps="evaluation")
+    env = make_env(load_level("2", layout), 24, seed=21, maps="evaluation")
     ticks, truncated = first_lives(env, Planner(env).act)
-    assert ticks.tolist() == [500.0] * 64
+    assert ticks.tolist() == [500.0] * 24
     assert truncated.all()
 
 
 def test_a_planner_that_knows_the_hours_never_dies_on_level_3() -> None:
-    env = make_env(load_level("3"), 64, seed=22, maps="evaluation")
+    env = make_env(load_level("3"), 24, seed=22, maps="evaluation")
     ticks, truncated = first_lives(env, Planner(env).act)
-    assert ticks.tolist() == [500.0] * 64
+    assert ticks.tolist() == [500.0] * 24
     assert truncated.all()
 
 
 @pytest.mark.parametrize("layout", [{}, FIXED], ids=["random maps", "fixed map"])
 def test_random_valid_actions_live_about_a_hundred_ticks_on_level_2(layout: Mapping[str, Any]) -> None:
-    env, draws = make_env(load_level("2", layout), 1_000, seed=23), torch.Generator().manual_seed(0)
+    env, draws = make_env(load_level("2", layout), 600, seed=23), torch.Generator().manual_seed(0)
     ticks, _ = first_lives(env, lambda: random_valid(env.observe().action_mask, draws))
-    assert 95.0 < float(ticks.mean()) < 107.0  # 101, standard deviation of the mean 1.2
+    assert 94.0 < float(ticks.mean()) < 108.0  # 101, standard deviation of the mean 1.6

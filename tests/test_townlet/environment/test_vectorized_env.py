@@ -196,7 +196,7 @@ def test_one_agent_alone_lives_as_it_does_beside_others(name: str, captured: boo
     alone, among = make_env(level, 1, seed=5), make_env(level, 3, seed=5)
     if captured:  # as on a CUDA device
         alone.capture()
-    for _ in range(95):
+    for _ in range(50):
         everyone = random_valid(among.observe().action_mask, draws)
         mine, theirs = alone.step(everyone[:1]), among.step(everyone)
         for one, other in zip(flat(mine), flat(theirs), strict=True):

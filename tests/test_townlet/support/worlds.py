@@ -16,19 +16,19 @@ ALL_ACTIONS = ["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
 DAY = {"day_ticks": 24, "actions": ALL_ACTIONS}
 MULTI_TICK = {"multi_tick": {"spread": 0.75}, "actions": ALL_ACTIONS}
 ODD_TOWNS: dict[str, tuple[str, dict[str, Any]]] = {  # maps that are not square, and as little of everything as can be
-    "a wide town": ("2", {"grid": {"width": 11, "height": 3}, "max_steps": 90}),
-    "a tall town": ("3", {"grid": {"width": 3, "height": 11}, "max_steps": 90}),
-    "a wide town in view": ("1", {"grid": {"width": 8, "height": 3}, "max_steps": 90}),
-    "one column": ("2", {"grid": {"width": 1, "height": 15}, "actions": ["UP", "DOWN", "INTERACT"], "max_steps": 90}),
-    "one row": ("1", {"grid": {"width": 15, "height": 1}, "actions": ["RIGHT", "LEFT", "INTERACT"], "max_steps": 90}),
+    "a wide town": ("2", {"grid": {"width": 11, "height": 3}, "max_steps": 45}),
+    "a tall town": ("3", {"grid": {"width": 3, "height": 11}, "max_steps": 45}),
+    "a wide town in view": ("1", {"grid": {"width": 8, "height": 3}, "max_steps": 45}),
+    "one column": ("2", {"grid": {"width": 1, "height": 15}, "actions": ["UP", "DOWN", "INTERACT"], "max_steps": 45}),
+    "one row": ("1", {"grid": {"width": 15, "height": 1}, "actions": ["RIGHT", "LEFT", "INTERACT"], "max_steps": 45}),
     "one cell": ("0", {
         **FIXED, "grid": {"width": 1, "height": 1}, "affordances.Bed.place": [0, 0], "actions": ["INTERACT", "WAIT"],
-        "meters.energy.initial": 0.3, "max_steps": 90,
+        "meters.energy.initial": 0.3, "max_steps": 45,
     }),
     "one action": ("0", {
-        **FIXED, "placed_affordances": [], "actions": ["WAIT"], "meters.energy.initial": 0.3, "max_steps": 90,
+        **FIXED, "placed_affordances": [], "actions": ["WAIT"], "meters.energy.initial": 0.3, "max_steps": 45,
     }),
-    "one affordance": ("0", {**FIXED, "meters.energy.initial": 0.3, "max_steps": 90}),
+    "one affordance": ("0", {**FIXED, "meters.energy.initial": 0.3, "max_steps": 45}),
 }  # fmt: skip
 
 

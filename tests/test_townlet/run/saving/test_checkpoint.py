@@ -23,12 +23,6 @@ from townlet.run.saving.checkpoint import Checkpoint, CheckpointError, load, loa
 FILES = ("model.safetensors", "state.pt", "manifest.json")
 
 
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch):
-    """No test cuts the power, so that flushes need not reach the disk; that they are asked for is tested."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 def save_tagged(directory: Path, step: int, tag: int = 0, **options: object) -> Path:
     """Save a checkpoint whose model and state both carry `tag`."""
     model = {"weight": torch.full((2, 3), float(tag)), "bias": torch.zeros(3)}
