@@ -7,6 +7,7 @@ COVERAGE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+KEPT := PYTHONDONTWRITEBYTECODE= # tests start many processes, and each would compile all anew
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
@@ -19,9 +20,9 @@ train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds f
 	$(BIN)/python -m townlet.train --level 2 $(ARGS)
 
 test: $(VENV)/.installed-dev ## install, then run the quick tests; SLOW=1 adds the slow ones, COVERAGE=1 says which lines they reach
-	$(BIN)/python -m pytest -m "not slow" -n auto $(if $(COVERAGE),--cov --cov-report=term) $(ARGS)
+	$(KEPT) $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(if $(COVERAGE),--cov --cov-report=term) $(ARGS)
 ifeq ($(SLOW),1)
-	$(BIN)/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: no test is slow
+	$(KEPT) $(BIN)/python -m pytest -m slow $(ARGS) || [ $$? -eq 5 ] # 5: no test is slow
 endif
 
 mutants: $(VENV)/.installed-dev ## install, then make each known mistake in a copy and see a test fail; ARGS="--only NAME"

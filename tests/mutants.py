@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -222,9 +223,10 @@ def _show(verdict: Verdict) -> None:
     CONSOLE.print(f"{name:<44} [{STYLES[outcome]}]{outcome:<9}[/] {seconds:5.0f} s  {detail}", soft_wrap=True)
 
 
-def page(verdicts: Sequence[Verdict]) -> str:
-    """The table of caught mistakes, as Markdown."""
-    parts, section = [INTRODUCTION], ""
+def page(verdicts: Sequence[Verdict], minutes: float) -> str:
+    """The table of caught mistakes, as Markdown, and when they were made."""
+    last = f"\nThe last whole run was on {date.today():%Y-%m-%d}: {len(verdicts)} mistakes in {minutes:.0f} minutes.\n"
+    parts, section = [INTRODUCTION, last], ""
     for mutant, where, _, test, _ in verdicts:
         if mutant.section != section:
             section = mutant.section
@@ -255,6 +257,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     problems = [problem for mutant in mutants if (problem := mutant.problem(root))]
     for problem in problems:
         CONSOLE.print(problem, style="bold red", soft_wrap=True)
+    began = time.monotonic()
     makeable = [mutant for mutant in mutants if mutant.problem(root) is None]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
         original = Path(folder) / "project"
@@ -264,18 +267,19 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         verdicts: list[Verdict] = []
         calls = [lambda mutant=mutant: judge(mutant, original, options.limit, options.jobs) for mutant in makeable]
         _in_parallel(pool, calls, "mistakes", lambda verdict: (verdicts.append(verdict), _show(verdict)))
-    return _conclude(sorted(verdicts, key=lambda verdict: mutants.index(verdict.mutant)), problems, options.write, root)
-
-
-def _conclude(verdicts: Sequence[Verdict], problems: Sequence[str], write: bool, root: Path) -> int:
-    counts = Counter(verdict.outcome for verdict in verdicts) + Counter({"gone": len(problems)})
-    CONSOLE.print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()), style="bold")
-    if set(counts) != {"caught"}:
+    verdicts.sort(key=lambda one: mutants.index(one.mutant))
+    if not _all_caught(verdicts, problems):
         return 1
-    if write:
-        (root / TABLE).write_text(page(verdicts))
+    if options.write:
+        (root / TABLE).write_text(page(verdicts, (time.monotonic() - began) / 60.0))
         CONSOLE.print(f"wrote {TABLE}")
     return 0
+
+
+def _all_caught(verdicts: Sequence[Verdict], problems: Sequence[str]) -> bool:
+    counts = Counter(verdict.outcome for verdict in verdicts) + Counter({"gone": len(problems)})
+    CONSOLE.print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()), style="bold")
+    return set(counts) == {"caught"}
 
 
 if __name__ == "__main__":

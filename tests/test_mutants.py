@@ -132,6 +132,7 @@ def test_when_all_are_caught_the_page_is_written_with_the_test_that_turned_red(p
     written = (project / mutants.TABLE).read_text()
     assert "| A mistake called skips. | `sums.py: total` | `test_numbers_add_up` |" in written
     assert "| A mistake called thirds. | `sums.py: Counter.half` | `test_half_of_an_even_number` |" in written
+    assert re.search(r"^The last whole run was on \d{4}-\d\d-\d\d: 2 mistakes in \d+ minutes.$", written, re.MULTILINE)
     assert "2 caught" in capsys.readouterr().out
 
 

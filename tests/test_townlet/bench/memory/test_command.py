@@ -56,7 +56,7 @@ def here(monkeypatch):
     monkeypatch.setattr(memory_command, "run_side_by_side", run)
 
 
-def test_all_rows_are_run_kept_shown_and_drawn(bench, tmp_path):
+def test_all_rows_are_run_kept_shown_and_drawn(bench, here, tmp_path):
     code, said = bench("--seeds", "1", "--markdown", str(tmp_path / "page.md"), "--plot", str(tmp_path / "drawn"))
     assert code == 0, said
     trials = json.loads((tmp_path / "results.json").read_text())["trials"]
