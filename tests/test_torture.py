@@ -31,6 +31,11 @@ def test_a_promise_that_does_not_hold_is_named_with_its_seed_and_fails_the_campa
     assert re.search(r"^odd +1 +1 ", capsys.readouterr().out, re.MULTILINE)
 
 
+def test_the_same_first_seed_gives_the_same_trials(trials, capsys) -> None:
+    assert campaign.main(["--first-seed", "8", "--minutes", "0.0005", "--jobs", "1"]) in (0, 1)
+    assert "--only odd --seed 8 " in capsys.readouterr().out
+
+
 def test_a_trial_that_cannot_be_tried_is_no_promise_held(monkeypatch, capsys) -> None:
     def fails(*_: object) -> str:
         raise ZeroDivisionError

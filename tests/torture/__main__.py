@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="torture", description="Try to break trainings, and count what held.")
     parser.add_argument("--minutes", type=float, default=60.0, help="how long (default: 60)")
     parser.add_argument("--only", choices=TRIALS, action="append", help="this kind alone; may be given several times")
-    parser.add_argument("--seed", type=int, help="one trial of --only, with this seed (default: many, from the clock)")
+    parser.add_argument("--seed", type=int, help="one trial of --only, with this seed")
+    parser.add_argument("--first-seed", type=int, help="that of the first of many trials (default: from the clock)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once (default: a core each)")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args(arguments)
@@ -84,7 +85,8 @@ def _campaign(names: Sequence[str], options: argparse.Namespace, folder: Path, c
     counts = {name: Count() for name in names}
     until = time.monotonic() + 60.0 * options.minutes
     bag = [name for name in names for _ in range(TRIALS[name][1])]
-    first = int(time.time()) * 1000 if options.seed is None else options.seed
+    seeds = (options.seed, options.first_seed, int(time.time()) * 1000)
+    first = next(seed for seed in seeds if seed is not None)
     lock = threading.Lock()
 
     def one(name: str, seed: int) -> None:
