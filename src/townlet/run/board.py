@@ -20,10 +20,13 @@ class Board:
 
     What fails is reported once through `report`, until a write succeeds again, and tried again later. Without
     TensorBoard nothing is written. `resume_step` is the step that training goes on from: what is newer is not shown.
+    `outlook` says how a line of what failed ends.
     """
 
-    def __init__(self, folder: Path, report: Callable[[str], None], resume_step: int | None = None) -> None:
-        self._folder, self._report, self._resume_step = folder, report, resume_step
+    def __init__(
+        self, folder: Path, report: Callable[[str], None], outlook: Callable[[], str], resume_step: int | None = None
+    ) -> None:
+        self._folder, self._report, self._outlook, self._resume_step = folder, report, outlook, resume_step
         self._writer: Any = None
         self._failed = False
         self._opens_at = 0.0  # time.monotonic(); never where there is no TensorBoard
@@ -55,7 +58,8 @@ class Board:
             self._writer = None
             self._opens_at = time.monotonic() + RETRY
             if not self._failed:
-                self._report(f"cannot write TensorBoard events to {self._folder}: {reason_of(error)}; training goes on")
+                reason = f"{reason_of(error)}{self._outlook()}"
+                self._report(f"cannot write TensorBoard events to {self._folder}: {reason}")
             self._failed = True
 
 

@@ -139,18 +139,24 @@ class MetricsWriter:
 
     A write that fails is reported once through `report`, until one succeeds again. Records that the store did not
     take wait, up to a limit, and are written in order by the next call. `resume_step` is the step of the checkpoint
-    that training goes on from: records newer than that are dropped.
+    that training goes on from: records newer than that are dropped. `outlook` says how a line of what failed ends.
     """
 
     def __init__(
-        self, path: Path, *, report: Callable[[str], None], resume_step: int | None = None, tensorboard: bool = True
+        self,
+        path: Path,
+        *,
+        report: Callable[[str], None],
+        outlook: Callable[[], str] = str,
+        resume_step: int | None = None,
+        tensorboard: bool = True,
     ) -> None:
         self._path = Path(path)
-        self._report = report
+        self._report, self._outlook = report, outlook
         self._store: MetricsStore | None = None
         self._store_failed = False
         self._pending: deque[Callable[[MetricsStore], None]] = deque(maxlen=_PENDING_LIMIT)
-        self._board = Board(self._path.parent, report, resume_step) if tensorboard else None
+        self._board = Board(self._path.parent, report, outlook, resume_step) if tensorboard else None
         if resume_step is not None:
             self._pending.append(lambda store: store.rewind(resume_step))
         self._flush_store()
@@ -181,7 +187,7 @@ class MetricsWriter:
 
     def close(self) -> bool:
         """Write what waits, as far as the disk allows, and close both files; returns whether the store has it all."""
-        self._flush_store(outlook="")
+        self._flush_store()
         self._close_store()
         if self._board:
             self._board.close()
@@ -193,7 +199,7 @@ class MetricsWriter:
                 self._store.close()
         self._store = None
 
-    def _flush_store(self, outlook: str = "; training goes on") -> None:
+    def _flush_store(self) -> None:
         try:
             if self._store is not None and not self._path.exists():  # SQLite goes on writing where nobody finds it
                 self._close_store()
@@ -209,7 +215,7 @@ class MetricsWriter:
         except (sqlite3.Error, OSError) as error:
             self._close_store()  # opened anew by the next write, which notices a file that was damaged
             if not self._store_failed:
-                self._report(f"cannot write metrics to {self._path}: {error}{outlook}")
+                self._report(f"cannot write metrics to {self._path}: {error}{self._outlook()}")
             self._store_failed = True
 
 

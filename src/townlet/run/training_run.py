@@ -160,7 +160,9 @@ class TrainingRun:
         Raises TrainingDivergedError (nothing is saved then), CheckpointError if the last save fails, and
         TrainingFailedError where something else was raised. Raises RunError where the folder is gone for good.
         """
-        self.metrics = MetricsWriter(self.run.metrics_path, report=self.tell, resume_step=self.resumed_at)
+        self.metrics = MetricsWriter(
+            self.run.metrics_path, report=self.tell, outlook=self.aside.outlook, resume_step=self.resumed_at
+        )
         self.training = True
         try:
             parameters = count_parameters(self.population.network)
