@@ -46,9 +46,8 @@ def test_a_gru_has_three_gates():
 
 
 @pytest.mark.parametrize("reference", ["2", "2-reference"])
-def test_pytorch_counts_as_many(reference, monkeypatch):
+def test_pytorch_counts_as_many(reference):
     """PyTorch counts products where an LSTM is made of them; the gradient of the first memory is what it saves."""
-    monkeypatch.setattr(learner, "LIVED_TICKS", 16)
     subject = learner.make_subject(reference, {"max_steps": 12}, 16, torch.device("cpu"))
     with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
         subject.learner.update(subject.batch._replace(reset=None))

@@ -9,10 +9,8 @@ from townlet.bench.worlds.agreement import DisagreementError
 
 
 @pytest.fixture
-def bench(tmp_path, capsys, monkeypatch):
+def bench(tmp_path, capsys):
     """Run the command; returns its exit code, what it said, and the rows by name and size."""
-    monkeypatch.setattr(env, "CHECKED_AGENTS", 8)
-    monkeypatch.setattr(env, "CHECKED_STEPS", 20)
 
     def run(*arguments):
         code, said, kept = run_quickly("env", tmp_path, capsys, *arguments)

@@ -11,11 +11,6 @@ from townlet.bench.speed import learner
 SHORT_LIVES = {"max_steps": 12}  # so that there are soon as many episodes as `2-reference` waits for
 
 
-@pytest.fixture(autouse=True)
-def windows_are_soon_there(monkeypatch):
-    monkeypatch.setattr(learner, "LIVED_TICKS", 16)
-
-
 @pytest.fixture
 def bench(tmp_path, capsys, monkeypatch):
     """Run the command; returns its exit code, what it said, and what it kept."""
