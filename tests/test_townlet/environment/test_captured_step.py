@@ -35,9 +35,9 @@ def live_alike(plain: VectorizedEnv, captured: VectorizedEnv, steps: int, seed: 
 
 @pytest.mark.parametrize("name", ["1", "2", "3"])
 def test_a_captured_world_lives_as_a_plain_one_bit_for_bit(name: str) -> None:
-    plain, captured = both(load_level(name))
+    plain, captured = both(load_level(name, {"max_steps": 40}))
     assert differences(plain.state_dict(), captured.state_dict()) == []  # warming up has taken no step
-    live_alike(plain, captured, 120)
+    live_alike(plain, captured, 50)
     assert int(plain.state.episode.sum()) > AGENTS // 2
     assert captured.compile_failure is None and not captured.compiled
 

@@ -163,13 +163,13 @@ def test_every_episode_of_an_agent_draws_its_own_map(level: Level) -> None:
 def test_an_agent_lives_the_same_life_beside_any_number_of_others(level: Level) -> None:
     few, many = make_env(level, 8, seed=5), make_env(level, 2_000, seed=5)
     draws, ended = generator(), 0
-    for _ in range(250):
+    for _ in range(130):
         everyone = random_valid(many.observe().action_mask, draws)
         ours, theirs = few.step(everyone[:8]), many.step(everyone)
         ended += int(ours.terminated.sum())
         for one, other in zip(flat(ours), flat(theirs), strict=True):
             assert torch.equal(one, other[:8])
-    assert ended >= 8
+    assert ended >= 4
 
 
 @pytest.mark.parametrize("name", ["2", "3"])
@@ -207,7 +207,7 @@ def test_one_agent_alone_lives_as_it_does_beside_others(name: str, captured: boo
 # --- the order of things in the file ------------------------------------------------------------------------------
 
 
-def lives(level: Level, num_agents: int = 32, num_steps: int = 150) -> list[StepResult]:
+def lives(level: Level, num_agents: int = 32, num_steps: int = 120) -> list[StepResult]:
     """Random steps, the same for any two levels that have the same actions and masks."""
     env, draws = make_env(level, num_agents), generator(7)
     return [env.step(random_valid(env.observe().action_mask, draws)) for _ in range(num_steps)]
@@ -295,9 +295,9 @@ def run(env: VectorizedEnv, draws: torch.Generator, num_steps: int) -> list[Step
 
 def test_a_state_goes_on_in_another_environment_as_it_would_have(level: Level) -> None:
     env, other = make_env(level, 16, seed=1), make_env(level, 16, seed=2)
-    run(env, generator(), 150)
+    run(env, generator(), 60)
     other.load_state_dict(copy.deepcopy(env.state_dict()))
-    for one, two in zip(run(env, generator(1), 150), run(other, generator(1), 150), strict=True):
+    for one, two in zip(run(env, generator(1), 100), run(other, generator(1), 100), strict=True):
         assert_equal(one, two)
     assert env.read_metrics() == other.read_metrics()
 

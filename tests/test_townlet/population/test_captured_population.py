@@ -44,7 +44,7 @@ def make(kind, monkeypatch, captured):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_captured_population_is_a_plain_one_bit_for_bit(kind, monkeypatch):
     plain, captured = (make(kind, monkeypatch, one) for one in (False, True))
-    for _ in range(60):
+    for _ in range(44):
         assert differences(plain.step(), captured.step()) == []
     assert plain.learner.updates >= 7
     assert differences(everything(plain), everything(captured)) == []
