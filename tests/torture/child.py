@@ -22,7 +22,7 @@ Prepare = Callable[..., None]
 def server() -> ForkServerContext:
     """What children are forked from. A process has one, which holds what it was told first: nobody asks before need."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "townlet.train", "townlet.evaluate", "matplotlib.pyplot"])
+    context.set_forkserver_preload(["torch", "townlet.commands.cli", "matplotlib.pyplot"])
     return context
 
 
@@ -87,7 +87,12 @@ def _run(words: list[str], output: Path, prepare: Sequence[tuple[Prepare, object
     for stream in (1, 2):
         os.dup2(target, stream)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(signum, signal.SIG_DFL)
+    sys.argv = ["townlet", *words]
+    sys.orig_argv = [sys.executable, *sys.argv]
+    from townlet.screen import process
+
+    process.begin()  # as the package does that is imported by a command
     sys.path.insert(0, str(TESTS))
     os.chdir(output.parent)
     import torch
@@ -98,7 +103,7 @@ def _run(words: list[str], output: Path, prepare: Sequence[tuple[Prepare, object
     for function, argument in prepare:
         function(argument)
     try:
-        code = cli.main(words)
+        code = cli.main()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:
