@@ -128,7 +128,8 @@ def resume_in_a_new_process(*arguments):
 
 
 @pytest.mark.parametrize(  # in the middle of a window, and at its end
-    ("stop_at", "resume"), [(88, resume_in_a_new_process), (128, resume_here)]
+    ("stop_at", "resume"),
+    [(88, resume_here), (128, resume_here), pytest.param(88, resume_in_a_new_process, marks=pytest.mark.slow)],
 )
 def test_stopped_and_resumed_equals_uninterrupted(whole, tmp_path, stop_at, resume):
     parts = run_train(tmp_path, "--total-steps", str(stop_at))
@@ -175,6 +176,7 @@ def wait_for_checkpoint(run: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_stops_and_the_run_can_go_on(tmp_path):
     process = start(tmp_path, "--total-steps", LONG, "--checkpoint-every", "80", "--set", "training.seed=3")
     run = tmp_path / "2_partial_observability" / "run"
@@ -212,10 +214,12 @@ def killed(tmp_path_factory):
     return Killed(path, process.pid, refused, err.getvalue())
 
 
+@pytest.mark.slow
 def test_a_run_is_held_by_one_process(killed):
     assert killed.refused == 1 and str(killed.process) in killed.said
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_run_resumes(killed):
     run = killed.path
     found = checkpoint.load_latest(run / "checkpoints", pytest.fail)

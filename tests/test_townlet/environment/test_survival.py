@@ -11,6 +11,7 @@ from support.worlds import FIXED, first_lives, make_env, random_valid
 from townlet.config import load_level
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [{}, FIXED], ids=["random maps", "fixed map"])
 def test_a_planner_that_knows_the_map_never_dies_on_level_2(layout: Mapping[str, Any]) -> None:
     env = make_env(load_level("2", layout), 24, seed=21, maps="evaluation")
@@ -19,6 +20,7 @@ def test_a_planner_that_knows_the_map_never_dies_on_level_2(layout: Mapping[str,
     assert truncated.all()
 
 
+@pytest.mark.slow
 def test_a_planner_that_knows_the_hours_never_dies_on_level_3() -> None:
     env = make_env(load_level("3"), 24, seed=22, maps="evaluation")
     ticks, truncated = first_lives(env, Planner(env).act)

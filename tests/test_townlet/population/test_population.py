@@ -442,7 +442,7 @@ def test_each_part_of_the_kit_is_at_work_in_a_population_that_has_it_all():
     assert any(bool((batch.weights < 1.0).any()) for batch, *_ in updates)
 
 
-@pytest.mark.parametrize("seq_len", [1, 8, 40, 128])
+@pytest.mark.parametrize("seq_len", [1, 8, 40, pytest.param(128, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @MODES
 def test_windows_of_any_length_are_learned_from(mode, cell, seq_len):

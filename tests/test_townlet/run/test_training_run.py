@@ -239,6 +239,7 @@ def test_a_signal_before_the_first_step_saves_nothing(tmp_path, monkeypatch, cap
 # --- nobody there -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_ends_no_run_that_ignores_hangups(tmp_path):
     """As under nohup: the dashboard draws into nothing from then on."""
     master, slave = pty.openpty()
@@ -256,6 +257,7 @@ def test_a_terminal_that_is_closed_ends_no_run_that_ignores_hangups(tmp_path):
     assert saved_steps(run) == [80, 160] and "greedy survival" in (run / "train.log").read_text()
 
 
+@pytest.mark.slow
 def test_output_without_room_and_letters_that_it_lacks_end_no_run(tmp_path):
     words = [sys.executable, "-m", "townlet.train", *command(tmp_path, "--plain", "--run-name", "ünï")]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}

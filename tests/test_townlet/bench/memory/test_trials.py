@@ -95,6 +95,7 @@ def together():
     return Together(outcomes, before, dict(os.environ))
 
 
+@pytest.mark.slow
 def test_trials_side_by_side_give_what_each_gives_alone(together):
     with torch.random.fork_rng():
         alone = {trial.key: run_trial(trial, lambda standing: None) for trial in WANTED}
@@ -105,11 +106,13 @@ def test_trials_side_by_side_give_what_each_gives_alone(together):
         assert side_by_side["parameters"] == record["parameters"]
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_one_line_and_the_others_go_on(together):
     failed = together.outcomes["broken/recurrent/0"]
     assert failed.startswith("ConfigError: ") and "NoSuchWorld-v0" in failed and "\n" not in failed
     assert all(together.outcomes[trial.key]["points"] for trial in WANTED)
 
 
+@pytest.mark.slow
 def test_the_environment_of_this_process_stays_as_it_was(together):
     assert together.environment_after == together.environment_before

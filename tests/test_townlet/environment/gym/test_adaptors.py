@@ -24,9 +24,9 @@ from townlet.level.file import shipped_levels
 
 MODES = ["NextStep", "SameStep", "Disabled"]
 IDS = [f"Townlet/Level{level[0].upper()}{level[1:]}-v0" for level in shipped_levels()]
-AGENTS, TICKS = 6, 150
+AGENTS, TICKS = 6, 90
 LIVED: dict[str, dict[str, Any]] = {
-    "2": {"max_steps": 110},
+    "2": {"max_steps": 60, "meters.energy.initial": 0.25},
     "3": {"max_steps": 40},
     "2 in one column": ODD_TOWNS["one column"][1],
 }
