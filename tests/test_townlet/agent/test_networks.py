@@ -436,9 +436,7 @@ def dynamo():
 @pytest.mark.parametrize(
     ("kind", "options"),
     [  # "all" has each option; one by one they are slow together
-        one
-        if one.id.endswith(("-plain", "-all", "-gru"))
-        else pytest.param(*one.values, id=one.id, marks=pytest.mark.slow)
+        one if one.id.endswith(("-all", "-gru")) else pytest.param(*one.values, id=one.id, marks=pytest.mark.slow)
         for one in EACH_NETWORK
     ],
 )

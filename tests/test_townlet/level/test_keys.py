@@ -330,7 +330,7 @@ def network(level: Level, directory: Path) -> Iterator[Any]:
 def learning(level: Level, directory: Path) -> Iterator[Any]:
     """The weights after a short run of the population."""
     population = VectorizedPopulation(level, VectorizedEnv(level, level.training.num_agents, compile=False))
-    for _ in range(24):
+    for _ in range(16):
         population.step()
     assert population.learner.updates
     yield from population.network.state_dict().values()

@@ -545,7 +545,7 @@ def test_chances_that_are_kept_are_those_of_the_whole_tape(num_agents, slots, st
     tick()
     buffer.sample_sequences(4, 8)
     kept = buffer.chances
-    for time in range(6 * slots):
+    for time in range(4 * slots):
         tick()
         if time % 40 == 17:
             tick.cut()
@@ -650,7 +650,7 @@ def test_every_window_of_random_lives_is_a_stored_piece_of_one_episode(num_agent
     buffer = make_buffer(capacity * num_agents, num_agents, stored_every=stride)
     population = Lives(buffer, random_lives(num_agents, 600, longest, generator), long_number)
     rings = [ReferenceRing(buffer.slots - 1) for _ in range(num_agents)]
-    for tick in range(600 if stride == 1 else 240):
+    for tick in range(400 if stride == 1 else 240):
         for ring, step in zip(rings, population.step(), strict=True):
             ring.append(step)
         if tick % 12 in (0, 5):

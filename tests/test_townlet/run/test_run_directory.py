@@ -138,6 +138,7 @@ cli.main(["levels", "0"])
 """
 
 
+@pytest.mark.slow
 def test_without_fcntl_commands_start_and_a_run_has_one_holder(tmp_path):
     path = make_run(tmp_path, "a")  # held and left by a process that locks with fcntl
     environment = {**os.environ, "PYTHONPATH": str(Path(townlet.__file__).parents[1])}

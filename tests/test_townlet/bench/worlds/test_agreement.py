@@ -69,7 +69,7 @@ def test_lives_are_ours_tick_by_tick(name: str, make: Make, request: pytest.Fixt
         request.getfixturevalue("soon_compiled")
     level = load_level(reference, {**HUNGRY, **overrides} if overrides else {})
     world = make(plain_rules(level), 300, 7)  # more than one block of the kernel, and no multiple of it
-    ended = check_agreement(name, world, level, 300, 7, 70 if overrides else 160)
+    ended = check_agreement(name, world, level, 300, 7, 60 if overrides else 120)
     assert ended > 100
 
 

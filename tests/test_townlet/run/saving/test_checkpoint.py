@@ -278,6 +278,7 @@ print("reached", step)
 """
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_moments_never_loses_a_reported_checkpoint(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(townlet.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", KILLED_SAVER, str(tmp_path / "checkpoints"), "25"]
