@@ -49,6 +49,7 @@ RECURRENT = {
     "kind": "recurrent", "encoder": JOINT, "hidden": 6, "head": 5,
     "skip": True, "layer_norm": True, "dueling": True, "previous_action": True,
 }  # fmt: skip
+SPECTRAL = {"kind": "spectral", "lags": 4, "keep": 0.9}
 FEED_FORWARD = {"kind": "feed_forward", "hidden": [8], "layer_norm": True, "dueling": True, "previous_action": True}
 
 TOWN: Content = {
@@ -111,7 +112,8 @@ BASES: dict[str, Content] = {
     "replay": {**TOWN, "max_steps": 6, "network": {**RECURRENT, "encoder": SPATIAL}, "training": REPLAY},
     "ranked": {**TOWN, "max_steps": 6, "training": REPLAY | {"mode": {**REPLAY_MODE, "priority": PRIORITY}}},
     "plain": {**TOWN, "network": FEED_FORWARD},
-    "spectral": {**TOWN, "network": {**RECURRENT, "spectral": {"lags": 4, "keep": 0.9}}},
+    "spectral": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL]}},
+    "steered": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL | {"turn": "learned"}]}},
     "graded": {
         **TOWN,
         "meters": HUNGRY,
@@ -196,8 +198,10 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.cell": ("town", {"network.cell": "gru"}),
         "network<recurrent>.sightings": ("town", {"network.sightings": True}),
         "network<recurrent>.frontier": ("town", {"network.frontier": True}),
-        "network<recurrent>.spectral.lags": ("spectral", {"network.spectral.lags": 8}),
-        "network<recurrent>.spectral.keep": ("spectral", {"network.spectral.keep": 0.5}),
+        "network<recurrent>.memory.*.lags": ("spectral", {"network.memory.0.lags": 8}),
+        "network<recurrent>.memory.*.keep": ("spectral", {"network.memory.0.keep": 0.5}),
+        "network<recurrent>.memory.*.turn": ("spectral", {"network.memory.0.turn": "learned"}),
+        "network<recurrent>.memory.*.banks": ("steered", {"network.memory.0.banks": 2}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
         "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),
@@ -370,7 +374,8 @@ ASPECTS: dict[str, Callable[[Level, Path], Iterator[Any]]] = {
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """All keys that hold values of their own, and all choices between kinds of a part."""
     for name, field in model.model_fields.items():
-        yield from _keys_in(field.annotation, f"{prefix}{name}")
+        if name != "kind" or len(get_args(field.annotation)) > 1:  # else it has one value: its choice is the part's
+            yield from _keys_in(field.annotation, f"{prefix}{name}")
 
 
 def _keys_in(annotation: Any, key: str) -> Iterator[str]:
@@ -383,7 +388,7 @@ def _keys_in(annotation: Any, key: str) -> Iterator[str]:
         yield key
         for part in parts:
             (kind,) = get_args(part.model_fields["kind"].annotation)
-            yield from (found for found in keys_of(part, f"{key}<{kind}>.") if not found.endswith(">.kind"))
+            yield from keys_of(part, f"{key}<{kind}>.")
     elif get_origin(annotation) in (tuple, dict) and any(_keys_in_parts(parts)):
         yield from _keys_in_parts(parts, f"{key}.*")
     else:

@@ -1,0 +1,26 @@
+"""The memories that a network keeps beside its cell, as a task names them."""
+
+from townlet.agent.memory.beside import Beside
+from townlet.agent.memory.frontier import Frontier
+from townlet.agent.memory.sightings import make_sightings
+from townlet.agent.memory.spectral import Spectral
+from townlet.agent.memory.steered import SteeredSpectral
+from townlet.config import Memory, Recurrent
+from townlet.environment.types import ObservationLayout
+
+
+def make_beside(config: Recurrent, layout: ObservationLayout, inputs: int) -> list[Beside]:
+    """Make what is kept beside the cell, in the task's order; `inputs`: the width of all that comes in."""
+    ruled: list[Beside] = []
+    if config.sightings:
+        ruled.append(make_sightings(layout))
+    if config.frontier:
+        ruled.append(Frontier(layout))
+    return [*ruled, *(make_memory(memory, layout.obs_dim, inputs) for memory in config.memory)]
+
+
+def make_memory(config: Memory, obs_dim: int, inputs: int) -> Beside:
+    """Make one memory of the kind that a task names, with fresh parameters where it has any."""
+    if config.turn == "learned":
+        return SteeredSpectral(obs_dim, inputs, config.lags, config.keep, config.banks)
+    return Spectral(obs_dim, config.lags, config.keep)

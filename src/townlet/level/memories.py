@@ -1,0 +1,26 @@
+"""Memories beside the cell, as a level names them: `network.memory` is a list of these."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from townlet.level.part import Part
+
+Banks = Annotated[int, Field(ge=1, le=64)]
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class SpectralMemory(Part):
+    """What was observed up to `lags` steps ago, each step times `keep`: see `agent.memory.spectral`.
+
+    `turn`: at a fixed speed, or as learned from what comes in, in so many `banks`: see `agent.memory.steered`.
+    """
+
+    kind: Literal["spectral"]
+    lags: Annotated[int, Field(ge=2, le=1024, multiple_of=2)]
+    keep: Share
+    turn: Literal["fixed", "learned"] = "fixed"
+    banks: Banks = 1
+
+
+Memory = SpectralMemory
