@@ -9,7 +9,7 @@ from townlet.level import file as level_file
 from townlet.level.checks import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
 from townlet.level.file import ConfigError
-from townlet.level.memories import Memory, SpectralMemory
+from townlet.level.memories import DeltaMemory, Memory, SpectralMemory
 from townlet.level.parts import (
     Adversarial,
     Affordance,
@@ -51,6 +51,7 @@ __all__ = [
     "Cascades",
     "ConfigError",
     "Curiosity",
+    "DeltaMemory",
     "Drain",
     "Evaluation",
     "Exploration",

@@ -178,6 +178,7 @@ STEP_PATH = {
     "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read"),
     "agent.memory.steered": ("SteeredSpectral.forward",),
     "agent.memory.shares": ("shares_left",),
+    "agent.memory.delta": ("Delta.forward",),
     "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),

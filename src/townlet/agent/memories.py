@@ -1,11 +1,12 @@
 """The memories that a network keeps beside its cell, as a task names them."""
 
 from townlet.agent.memory.beside import Beside
+from townlet.agent.memory.delta import Delta
 from townlet.agent.memory.frontier import Frontier
 from townlet.agent.memory.sightings import make_sightings
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
-from townlet.config import Memory, Recurrent
+from townlet.config import DeltaMemory, Memory, Recurrent
 from townlet.environment.types import ObservationLayout
 
 
@@ -21,6 +22,8 @@ def make_beside(config: Recurrent, layout: ObservationLayout, inputs: int) -> li
 
 def make_memory(config: Memory, obs_dim: int, inputs: int) -> Beside:
     """Make one memory of the kind that a task names, with fresh parameters where it has any."""
+    if isinstance(config, DeltaMemory):
+        return Delta(inputs, config.keys, config.values, config.keep)
     if config.turn == "learned":
         return SteeredSpectral(obs_dim, inputs, config.lags, config.keep, config.banks)
     return Spectral(obs_dim, config.lags, config.keep)

@@ -7,6 +7,7 @@ from pydantic import Field
 from townlet.level.part import Part
 
 Banks = Annotated[int, Field(ge=1, le=64)]
+Width = Annotated[int, Field(ge=1, le=1024)]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
@@ -23,4 +24,13 @@ class SpectralMemory(Part):
     banks: Banks = 1
 
 
-Memory = SpectralMemory
+class DeltaMemory(Part):
+    """What was seen with what: `values` numbers at each of `keys` directions, see `agent.memory.delta`."""
+
+    kind: Literal["delta"]
+    keys: Width
+    values: Width
+    keep: Share
+
+
+Memory = Annotated[SpectralMemory | DeltaMemory, Field(discriminator="kind")]

@@ -50,6 +50,7 @@ RECURRENT = {
     "skip": True, "layer_norm": True, "dueling": True, "previous_action": True,
 }  # fmt: skip
 SPECTRAL = {"kind": "spectral", "lags": 4, "keep": 0.9}
+DELTA = {"kind": "delta", "keys": 4, "values": 3, "keep": 0.9}
 FEED_FORWARD = {"kind": "feed_forward", "hidden": [8], "layer_norm": True, "dueling": True, "previous_action": True}
 
 TOWN: Content = {
@@ -113,6 +114,7 @@ BASES: dict[str, Content] = {
     "ranked": {**TOWN, "max_steps": 6, "training": REPLAY | {"mode": {**REPLAY_MODE, "priority": PRIORITY}}},
     "plain": {**TOWN, "network": FEED_FORWARD},
     "spectral": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL]}},
+    "delta": {**TOWN, "network": {**RECURRENT, "memory": [DELTA]}},
     "steered": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL | {"turn": "learned"}]}},
     "graded": {
         **TOWN,
@@ -198,10 +200,14 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.cell": ("town", {"network.cell": "gru"}),
         "network<recurrent>.sightings": ("town", {"network.sightings": True}),
         "network<recurrent>.frontier": ("town", {"network.frontier": True}),
-        "network<recurrent>.memory.*.lags": ("spectral", {"network.memory.0.lags": 8}),
-        "network<recurrent>.memory.*.keep": ("spectral", {"network.memory.0.keep": 0.5}),
-        "network<recurrent>.memory.*.turn": ("spectral", {"network.memory.0.turn": "learned"}),
-        "network<recurrent>.memory.*.banks": ("steered", {"network.memory.0.banks": 2}),
+        "network<recurrent>.memory.*": ("spectral", {"network.memory.0": DELTA}),
+        "network<recurrent>.memory.*<spectral>.lags": ("spectral", {"network.memory.0.lags": 8}),
+        "network<recurrent>.memory.*<spectral>.keep": ("spectral", {"network.memory.0.keep": 0.5}),
+        "network<recurrent>.memory.*<spectral>.turn": ("spectral", {"network.memory.0.turn": "learned"}),
+        "network<recurrent>.memory.*<spectral>.banks": ("steered", {"network.memory.0.banks": 2}),
+        "network<recurrent>.memory.*<delta>.keys": ("delta", {"network.memory.0.keys": 5}),
+        "network<recurrent>.memory.*<delta>.values": ("delta", {"network.memory.0.values": 4}),
+        "network<recurrent>.memory.*<delta>.keep": ("delta", {"network.memory.0.keep": 0.5}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
         "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),
@@ -400,9 +406,12 @@ def _is_union(annotation: Any) -> bool:
 
 
 def _keys_in_parts(parts: list[Any], key: str = "") -> Iterator[str]:
-    """Keys of the last of a container's types, where that is a part of a level."""
-    if isinstance(parts[-1], type) and issubclass(parts[-1], BaseModel):
-        yield from _keys_in(parts[-1], key)
+    """Keys of the last of a container's types, where that is a part of a level, or one of several kinds."""
+    last = parts[-1]
+    if hasattr(last, "__metadata__") and _is_union(get_args(last)[0]):
+        last = get_args(last)[0]
+    if _is_union(last) or (isinstance(last, type) and issubclass(last, BaseModel)):
+        yield from _keys_in(last, key)
 
 
 def changed(content: Content, changes: Content) -> Content:
@@ -413,7 +422,7 @@ def changed(content: Content, changes: Content) -> Content:
         inside: Any = content
         for part in parents:
             inside = inside[part]
-        assert inside.get(last) != value, f"{path} is {value!r} already"
+        assert (inside[last] if isinstance(inside, list) else inside.get(last)) != value, f"{path} is {value!r} already"
         inside[last] = value
     return content
 

@@ -41,8 +41,8 @@ class SteeredSpectral(Beside):
             self.steer.weight.zero_()
             self.steer.bias.fill_(WHOLE)
             self.steer.bias[1:banks] = -WHOLE
-            for bank in range(1, banks):
-                self.steer.weight[bank, torch.randint(inputs, ())] = 2.0 * WHOLE
+            drawn = torch.cat([torch.randperm(inputs) for _ in range(0, banks, inputs)])  # all, before any again
+            self.steer.weight[torch.arange(1, banks), drawn[: banks - 1]] = 2.0 * WHOLE
 
     def input_layers(self) -> dict[str, slice]:
         """What steers reads all."""

@@ -103,13 +103,14 @@ def test_at_full_speed_with_an_open_gate_it_is_the_memory_that_nothing_steers():
     torch.testing.assert_close(mine, theirs)
 
 
-def test_the_first_bank_begins_as_forwards_and_each_other_as_steered_by_one_input_alone():
+def test_the_first_bank_begins_as_forwards_and_each_other_as_steered_by_an_input_of_its_own():
     torch.manual_seed(0)
-    steer = SteeredSpectral(2, 4, 6, 0.9, 3).steer
+    steer = SteeredSpectral(2, 4, 6, 0.9, 8).steer
     speed, gate = (steer.weight @ torch.eye(4) + steer.bias.unsqueeze(1)).chunk(2)  # [banks, input that is 1]
     assert (speed[0] == 3.0).all() and (gate == 3.0).all()
-    for bank in speed[1:]:
-        assert sorted(bank.tolist()) == [-3.0, -3.0, -3.0, 3.0]
+    assert (speed[1:].abs() == 3.0).all() and ((speed[1:] > 0.0).sum(dim=1) == 1).all()
+    assert sorted(speed[1:5].argmax(dim=1).tolist()) == [0, 1, 2, 3]  # none is drawn again before all were
+    assert len(set(speed[5:].argmax(dim=1).tolist())) == 3
 
 
 def test_a_network_sends_gradients_into_a_learned_memory_and_carries_it_behind_those_of_rules():
