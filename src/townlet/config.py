@@ -9,7 +9,7 @@ from townlet.level import file as level_file
 from townlet.level.checks import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
 from townlet.level.file import ConfigError
-from townlet.level.memories import DeltaMemory, Memory, SpectralMemory
+from townlet.level.memories import DeltaMemory, LinearRecurrentMemory, Memory, SpectralMemory
 from townlet.level.parts import (
     Adversarial,
     Affordance,
@@ -62,6 +62,7 @@ __all__ = [
     "JointEncoder",
     "Layout",
     "Level",
+    "LinearRecurrentMemory",
     "Memory",
     "Meter",
     "Milestone",

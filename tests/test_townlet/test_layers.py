@@ -179,6 +179,7 @@ STEP_PATH = {
     "agent.memory.steered": ("SteeredSpectral.forward",),
     "agent.memory.shares": ("shares_left",),
     "agent.memory.delta": ("Delta.forward",),
+    "agent.memory.lru": ("LinearRecurrentUnit.forward", "scan", "_complex"),
     "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),

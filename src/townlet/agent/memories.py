@@ -3,10 +3,11 @@
 from townlet.agent.memory.beside import Beside
 from townlet.agent.memory.delta import Delta
 from townlet.agent.memory.frontier import Frontier
+from townlet.agent.memory.lru import LinearRecurrentUnit
 from townlet.agent.memory.sightings import make_sightings
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
-from townlet.config import DeltaMemory, Memory, Recurrent
+from townlet.config import DeltaMemory, LinearRecurrentMemory, Memory, Recurrent
 from townlet.environment.types import ObservationLayout
 
 
@@ -24,6 +25,8 @@ def make_memory(config: Memory, obs_dim: int, inputs: int) -> Beside:
     """Make one memory of the kind that a task names, with fresh parameters where it has any."""
     if isinstance(config, DeltaMemory):
         return Delta(inputs, config.keys, config.values, config.keep)
+    if isinstance(config, LinearRecurrentMemory):
+        return LinearRecurrentUnit(inputs, config.units, config.span)
     if config.turn == "learned":
         return SteeredSpectral(obs_dim, inputs, config.lags, config.keep, config.banks)
     return Spectral(obs_dim, config.lags, config.keep)

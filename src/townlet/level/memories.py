@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from townlet.level.part import Part
+from townlet.level.part import MOST, Part
 
 Banks = Annotated[int, Field(ge=1, le=64)]
 Width = Annotated[int, Field(ge=1, le=1024)]
@@ -33,4 +33,12 @@ class DeltaMemory(Part):
     keep: Share
 
 
-Memory = Annotated[SpectralMemory | DeltaMemory, Field(discriminator="kind")]
+class LinearRecurrentMemory(Part):
+    """Units that fade and turn at learned rates, at first over 1 to `span` steps: see `agent.memory.lru`."""
+
+    kind: Literal["lru"]
+    units: Width
+    span: Annotated[int, Field(ge=2, le=MOST)]
+
+
+Memory = Annotated[SpectralMemory | DeltaMemory | LinearRecurrentMemory, Field(discriminator="kind")]

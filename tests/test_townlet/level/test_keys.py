@@ -51,6 +51,7 @@ RECURRENT = {
 }  # fmt: skip
 SPECTRAL = {"kind": "spectral", "lags": 4, "keep": 0.9}
 DELTA = {"kind": "delta", "keys": 4, "values": 3, "keep": 0.9}
+LRU = {"kind": "lru", "units": 4, "span": 8}
 FEED_FORWARD = {"kind": "feed_forward", "hidden": [8], "layer_norm": True, "dueling": True, "previous_action": True}
 
 TOWN: Content = {
@@ -115,6 +116,7 @@ BASES: dict[str, Content] = {
     "plain": {**TOWN, "network": FEED_FORWARD},
     "spectral": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL]}},
     "delta": {**TOWN, "network": {**RECURRENT, "memory": [DELTA]}},
+    "lru": {**TOWN, "network": {**RECURRENT, "memory": [LRU]}},
     "steered": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL | {"turn": "learned"}]}},
     "graded": {
         **TOWN,
@@ -208,6 +210,8 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.memory.*<delta>.keys": ("delta", {"network.memory.0.keys": 5}),
         "network<recurrent>.memory.*<delta>.values": ("delta", {"network.memory.0.values": 4}),
         "network<recurrent>.memory.*<delta>.keep": ("delta", {"network.memory.0.keep": 0.5}),
+        "network<recurrent>.memory.*<lru>.units": ("lru", {"network.memory.0.units": 5}),
+        "network<recurrent>.memory.*<lru>.span": ("lru", {"network.memory.0.span": 9}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
         "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),
