@@ -52,12 +52,14 @@ class SteeredSpectral(Beside):
         """Write and read at each step of a window, see `Beside`."""
         batch, time, _ = features.shape
         speed, gate = self.steer(features).chunk(2, dim=-1)  # [batch, time, banks] each
-        angle = torch.tanh(speed).cumsum(1).unsqueeze(-1) * self.speeds  # [batch, time, banks, lags / 2 + 1]
+        zeros = features.new_zeros(batch, time)
+        within = shares_left(zeros, reset)[..., 1:]  # 1 in the same episode: else rounding would tell of the one before
+        left = shares_left(zeros + self.log_keep, reset)  # [batch, time, 1 + time]
+        angle = (within @ torch.tanh(speed)).unsqueeze(-1) * self.speeds  # [batch, time, banks, lags / 2 + 1]
         turned = torch.polar(torch.ones_like(angle), angle).unsqueeze(3)
         written = torch.sigmoid(gate)[..., None, None] * features[:, :, None, : self.obs_dim, None] * turned.conj()
         before = hidden[0][0].view(batch, 1, -1)
         frame = torch.cat([before, torch.view_as_real(written).flatten(2)], dim=1)  # [batch, 1 + time, size]
-        left = shares_left(frame.new_full((batch, time), self.log_keep), reset)
         held = torch.view_as_complex((left @ frame).view(batch, time, self.banks, self.obs_dim, -1, 2)) * turned
         held = torch.view_as_real(held).flatten(2)  # [batch, time, size]
         return held * self.scale, (held[:, -1].unsqueeze(0),)
