@@ -9,7 +9,7 @@ from townlet.level import file as level_file
 from townlet.level.checks import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
 from townlet.level.file import ConfigError
-from townlet.level.memories import DeltaMemory, LinearRecurrentMemory, Memory, SpectralMemory
+from townlet.level.memories import Memory
 from townlet.level.parts import (
     Adversarial,
     Affordance,
@@ -51,7 +51,6 @@ __all__ = [
     "Cascades",
     "ConfigError",
     "Curiosity",
-    "DeltaMemory",
     "Drain",
     "Evaluation",
     "Exploration",
@@ -62,7 +61,6 @@ __all__ = [
     "JointEncoder",
     "Layout",
     "Level",
-    "LinearRecurrentMemory",
     "Memory",
     "Meter",
     "Milestone",
@@ -78,7 +76,6 @@ __all__ = [
     "Reward",
     "Score",
     "SpatialEncoder",
-    "SpectralMemory",
     "Stage",
     "Static",
     "Task",

@@ -178,7 +178,10 @@ STEP_PATH = {
     "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read"),
     "agent.memory.steered": ("SteeredSpectral.forward",),
     "agent.memory.shares": ("shares_left",),
-    "agent.memory.delta": ("Delta.forward",),
+    "agent.memory.delta": (
+        "Window.found", "Window.held", "Window.after", "DeltaRule.forward", "Delta.value_of", "Delta.read",
+    ),
+    "agent.memory.phases": ("DeltaPhases.value_of", "DeltaPhases.read"),
     "agent.memory.lru": ("LinearRecurrentUnit.forward", "scan", "_complex"),
     "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from townlet.level.errors import Key, Problem
-from townlet.level.memories import SpectralMemory
 from townlet.level.parts import Adversarial, FeedForward, Fresh, Milestone, Recurrent, Replay, Reward, SpatialEncoder
 from townlet.level.task import GymTask, Level, Task
 
@@ -265,7 +264,7 @@ def _memory_problems(network: FeedForward | Recurrent) -> list[Problem]:
     return [
         Problem(("network", "memory", index, "banks"), "1 where turn is fixed", str(one.banks))
         for index, one in enumerate(memories)
-        if isinstance(one, SpectralMemory) and one.turn == "fixed" and one.banks > 1
+        if one.kind == "spectral" and one.turn == "fixed" and one.banks > 1
     ]
 
 

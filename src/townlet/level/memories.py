@@ -25,12 +25,16 @@ class SpectralMemory(Part):
 
 
 class DeltaMemory(Part):
-    """What was seen with what: `values` numbers at each of `keys` directions, see `agent.memory.delta`."""
+    """What was seen with what: `values` numbers at each of `keys` directions, see `agent.memory.delta`.
+
+    `phases`: the values are angles, and read relative to today's, as places are: see `agent.memory.phases`.
+    """
 
     kind: Literal["delta"]
     keys: Width
     values: Width
     keep: Share
+    phases: bool = False
 
 
 class LinearRecurrentMemory(Part):

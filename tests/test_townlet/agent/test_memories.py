@@ -13,9 +13,13 @@ KINDS = [
     SPECTRAL,
     SPECTRAL | {"turn": "learned", "banks": 2},
     {"kind": "delta", "keys": 3, "values": 2, "keep": 0.9},
+    {"kind": "delta", "keys": 3, "values": 2, "keep": 0.9, "phases": True},
     {"kind": "lru", "units": 3, "span": 8},
 ]
-LEARNED = {"learned.0.steer.weight", "learned.1.address.weight", "learned.2.drive.weight", "learned.2.nu"}
+LEARNED = {
+    "learned.0.steer.weight", "learned.1.address.weight", "learned.2.address.weight", "learned.3.drive.weight",
+    "learned.3.nu",
+}  # fmt: skip
 MODES = pytest.mark.parametrize("mode", ["fresh", "replay"])
 
 

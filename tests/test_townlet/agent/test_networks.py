@@ -8,9 +8,10 @@ import torch
 from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, differences, feed_forward, joint, random_hidden, recurrent
 from townlet.agent.memory.cells import make_cell
 from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
-from townlet.config import DeltaMemory, LinearRecurrentMemory, SpatialEncoder, SpectralMemory, load_level
+from townlet.config import SpatialEncoder, load_level
 from townlet.environment.observation import lay_out
 from townlet.environment.types import ObservationLayout
+from townlet.level.memories import DeltaMemory, LinearRecurrentMemory, SpectralMemory
 
 OPTIONS = {
     "plain": {},
@@ -27,6 +28,7 @@ BESIDE = {
         SpectralMemory(kind="spectral", lags=4, keep=0.9),
         SpectralMemory(kind="spectral", lags=4, keep=0.9, turn="learned", banks=2),
         DeltaMemory(kind="delta", keys=3, values=2, keep=0.9),
+        DeltaMemory(kind="delta", keys=3, values=2, keep=0.9, phases=True),
         LinearRecurrentMemory(kind="lru", units=3, span=8),
     ),
 }

@@ -210,6 +210,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.memory.*<delta>.keys": ("delta", {"network.memory.0.keys": 5}),
         "network<recurrent>.memory.*<delta>.values": ("delta", {"network.memory.0.values": 4}),
         "network<recurrent>.memory.*<delta>.keep": ("delta", {"network.memory.0.keep": 0.5}),
+        "network<recurrent>.memory.*<delta>.phases": ("delta", {"network.memory.0.phases": True}),
         "network<recurrent>.memory.*<lru>.units": ("lru", {"network.memory.0.units": 5}),
         "network<recurrent>.memory.*<lru>.span": ("lru", {"network.memory.0.span": 9}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),

@@ -20,7 +20,7 @@ def by_hand(steps, keep=1.0, reset=None, strength=SURE):
         memory.address.weight[:5] = torch.eye(5)
         memory.address.bias.zero_()
         memory.address.bias[-1] = strength
-    features = torch.tensor([[(*key, *query, value) for key, query, value in steps]])
+    features = torch.tensor([[(*key, value, *query) for key, query, value in steps]])
     flags = None if reset is None else torch.tensor([reset])
     read, (after,) = memory(features, memory.initial_hidden(1, features), flags)
     return read[0, :, 0].tolist(), after[0, 0].tolist()
@@ -31,10 +31,10 @@ ONE, OTHER, BOTH = (1.0, 0.0), (0.0, 1.0), (3.0, 4.0)  # BOTH has the length 5: 
 
 def slow(memory, features, hidden, reset):
     """The rule, step by step."""
-    keys, _, values, _ = memory.parted
-    held, steps = hidden[0][0].view(-1, keys, values), []
+    parts = (memory.keys, memory.width, memory.keys, 1)
+    held, steps = hidden[0][0].view(-1, memory.keys, memory.width), []
     for step in range(features.shape[1]):
-        key, query, value, strength = memory.address(features[:, step]).split(memory.parted, dim=-1)
+        key, value, query, strength = memory.address(features[:, step]).split(parts, dim=-1)
         key, query = functional.normalize(key, dim=-1), functional.normalize(query, dim=-1)
         held = held * (~reset[:, step]).to(held.dtype).view(-1, 1, 1) * memory.keep
         found = torch.einsum("bkv,bk->bv", held, key)
