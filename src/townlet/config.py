@@ -9,6 +9,7 @@ from townlet.level import file as level_file
 from townlet.level.checks import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
 from townlet.level.file import ConfigError
+from townlet.level.memories import Memory
 from townlet.level.parts import (
     Adversarial,
     Affordance,
@@ -36,7 +37,6 @@ from townlet.level.parts import (
     Replay,
     Reward,
     SpatialEncoder,
-    SpectralMemory,
     Static,
     Training,
 )
@@ -61,6 +61,7 @@ __all__ = [
     "JointEncoder",
     "Layout",
     "Level",
+    "Memory",
     "Meter",
     "Milestone",
     "MultiTick",
@@ -75,7 +76,6 @@ __all__ = [
     "Reward",
     "Score",
     "SpatialEncoder",
-    "SpectralMemory",
     "Stage",
     "Static",
     "Task",

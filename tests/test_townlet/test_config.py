@@ -284,6 +284,19 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "observation: {position: one_hot}\nnetwork: {sightings: true}",
         ["3: network.sightings: expected false, since it takes offsets or a normalised position, got true"],
     ),
+    "the spectral memory as levels once named it": (
+        "2",
+        "network: {spectral: {lags: 8, keep: 1.0}}",
+        [
+            "2: network.spectral: expected network.memory: [{kind: spectral, lags: ..., keep: ...}] in its place, got "
+            "{lags: 8, keep: 1.0}"
+        ],
+    ),
+    "banks of a memory that nothing steers": (
+        "2",
+        "network: {memory: [{kind: spectral, lags: 8, keep: 1.0, banks: 2}]}",
+        ["2: network.memory[0].banks: expected 1 where turn is fixed, got 2"],
+    ),
     "memories stored where windows do not begin": (
         "2-reference",
         "training:\n  mode: {stored_every: 3, burn_in: 4}",
@@ -433,3 +446,7 @@ def test_options_of_an_environment_keep_their_types(tmp_path: Path) -> None:
 
 def test_the_environment_that_is_named_wins_over_the_key() -> None:
     assert load_gym_task("CartPole-v1", overrides={"gym": "Acrobot-v1", "id": "mine"}).gym == "CartPole-v1"
+
+
+def test_a_memory_that_a_run_said_it_had_not_under_its_former_key_is_not_missed() -> None:
+    assert load_level("2", {"network.spectral": "null"}) == load_level("2")

@@ -164,11 +164,11 @@ STEP_PATH = {
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
-        "RecurrentSpatialQNetwork.read_beside", "RecurrentSpatialQNetwork._beside",
+        "RecurrentSpatialQNetwork.read_beside",
         "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._inputs",
     ),
     "agent.memory.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
-    "agent.memory.beside": ("Written.forward",),
+    "agent.memory.beside": ("Memories.read", "Written.forward"),
     "agent.memory.sightings": (
         "LastSightings.shown", "LastSightings.write", "LastSightings.read", "PlacesInView.forward",
     ),
@@ -176,6 +176,13 @@ STEP_PATH = {
         "Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest",
     ),
     "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read"),
+    "agent.memory.steered": ("SteeredSpectral.forward",),
+    "agent.memory.shares": ("shares_left",),
+    "agent.memory.delta": (
+        "Window.found", "Window.held", "Window.after", "DeltaRule.forward", "Delta.value_of", "Delta.read",
+    ),
+    "agent.memory.phases": ("DeltaPhases.value_of", "DeltaPhases.read"),
+    "agent.memory.lru": ("LinearRecurrentUnit.forward", "scan", "_complex"),
     "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),

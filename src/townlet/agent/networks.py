@@ -9,12 +9,10 @@ from itertools import chain, islice, pairwise
 import torch
 from torch import Tensor, nn
 
-from townlet.agent.memory.beside import Beside
+from townlet.agent.memories import make_beside
+from townlet.agent.memory.beside import Memories
 from townlet.agent.memory.cells import make_cell
 from townlet.agent.memory.directions import DIRECTIONS, directions
-from townlet.agent.memory.frontier import Frontier
-from townlet.agent.memory.sightings import make_sightings
-from townlet.agent.memory.spectral import Spectral
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
@@ -120,8 +118,8 @@ class SimpleQNetwork(QNetwork):
 class RecurrentSpatialQNetwork(QNetwork):
     """An encoder over all timesteps at once, one recurrent cell over the window, and a head.
 
-    Beside the cell, where the task asks for them, memories that nothing is learned in: sightings, the frontier and the
-    spectral one. The head reads them.
+    Beside the cell, where the task asks for them, memories that the head reads: first those that nothing is learned in,
+    which are shown the observation, then those that are learned, which are shown all that the network takes in.
     """
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:
@@ -133,20 +131,18 @@ class RecurrentSpatialQNetwork(QNetwork):
             self.encoder = WholeEncoder(layout, self.extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
-        self.sightings = make_sightings(layout) if config.sightings else None
-        self.frontier = Frontier(layout) if config.frontier else None
-        spectral = config.spectral
-        self.spectral = Spectral(layout.obs_dim, spectral.lags, spectral.keep) if spectral else None
-        kept = (self.sightings, self.frontier, self.spectral)
-        self.beside: list[Beside] = [part for part in kept if part is not None]
+        beside = make_beside(config, layout, layout.obs_dim + self.extra)
+        self.ruled = Memories(part for part in beside if not part.learned)
+        self.learned = Memories(part for part in beside if part.learned)
         self.skip = config.skip
-        read = sum(part.width for part in self.beside)
+        read = sum(part.width for part in beside)
         self.head = _layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
         self.value, self.dueling = QHead(config.head, num_actions, config.dueling), config.dueling
 
     def input_layers(self) -> dict[str, slice]:
-        """Those of the encoder."""
-        return {f"encoder.{name}": part for name, part in self.encoder.input_layers().items()}
+        """Those of the encoder, and of the memories that are learned."""
+        readers = {"encoder": self.encoder} | {f"learned.{index}": one for index, one in enumerate(self.learned)}
+        return {f"{where}.{name}": part for where, one in readers.items() for name, part in one.input_layers().items()}
 
     def output_layer(self) -> tuple[str, ...]:
         """Those of the head."""
@@ -158,7 +154,8 @@ class RecurrentSpatialQNetwork(QNetwork):
         What is kept beside the cell comes after them.
         """
         hidden = self.cell.initial_hidden(batch)
-        return tuple(chain(hidden, *(part.initial_hidden(batch, hidden[0]) for part in self.beside)))
+        beside = chain(self.ruled, self.learned)
+        return tuple(chain(hidden, *(part.initial_hidden(batch, hidden[0]) for part in beside)))
 
     def forward(
         self,
@@ -173,28 +170,23 @@ class RecurrentSpatialQNetwork(QNetwork):
         features [batch, time, obs_dim]; hidden: the memory before the first step; previous_actions [batch, time] int64,
         num_actions for none, where the network takes them; reset [batch, time] bool: memory is zero before that step.
         Returns q [batch, time, num_actions] and the memory after the last step; where `beside` has what `read_beside`
-        returned, that of the cell alone.
+        returned, without the memories that nothing is learned in.
         """
-        encoded = self.encoder(self._inputs(features, previous_actions))
-        remembered, carried = self.cell(encoded, hidden[: self.cell.parts], reset)
-        read, after = self._beside(features, hidden, reset) if beside is None else ([beside], ())
-        parts = [remembered, encoded, *read] if self.skip else [remembered, *read]
-        return self.value(self.head(torch.cat(parts, dim=-1))), (*carried, *after)
+        inputs, held = self._inputs(features, previous_actions), iter(hidden)
+        encoded = self.encoder(inputs)
+        remembered, of_cell = self.cell(encoded, tuple(islice(held, self.cell.parts)), reset)
+        ruled = tuple(islice(held, self.ruled.parts))
+        read, kept = self.ruled.read(features, ruled, reset) if beside is None else ([beside], ())
+        found, learned = self.learned.read(inputs, tuple(held), reset)
+        parts = [remembered, encoded, *read, *found] if self.skip else [remembered, *read, *found]
+        return self.value(self.head(torch.cat(parts, dim=-1))), (*of_cell, *kept, *learned)
 
     @torch.no_grad()
     def read_beside(self, features: Tensor, hidden: Hidden, reset: Tensor | None = None) -> Tensor | None:
-        """Return what the memories beside the cell read, see `QNetwork`."""
-        read, _ = self._beside(features, hidden, reset)
+        """Return what the memories beside the cell read that nothing is learned in, see `QNetwork`."""
+        first = self.cell.parts
+        read, _ = self.ruled.read(features, hidden[first : first + self.ruled.parts], reset)
         return torch.cat(read, dim=-1) if read else None
-
-    def _beside(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[list[Tensor], Hidden]:
-        """What each memory beside the cell reads, [batch, time, width], and the memories after the last step."""
-        held, read, carried = iter(hidden[self.cell.parts :]), [], []
-        for part in self.beside:
-            one, after = part(features, tuple(islice(held, part.parts)), reset)
-            read.append(one)
-            carried.extend(after)
-        return read, tuple(carried)
 
 
 class WholeEncoder(nn.Module):

@@ -207,9 +207,9 @@ def _network(network: FeedForward | Recurrent) -> str:
     kept = {
         "sightings of places": network.sightings,
         "a map of the ground": network.frontier,
-        f"the last {network.spectral.lags if network.spectral else 0} sights": network.spectral is not None,
     }
-    beside = "".join(f", and {name}" for name, is_kept in kept.items() if is_kept)
+    named = [*(name for name, is_kept in kept.items() if is_kept), *(f"{one.kind} memory" for one in network.memory)]
+    beside = "".join(f", and {name}" for name in named)
     return f"{network.kind}, {network.cell} of {network.hidden} units{beside}"
 
 

@@ -259,6 +259,15 @@ def _places_are_told(level: Level) -> bool:
     return level.observation.offsets or level.observation.position == "normalised"
 
 
+def _memory_problems(network: FeedForward | Recurrent) -> list[Problem]:
+    memories = network.memory if isinstance(network, Recurrent) else ()
+    return [
+        Problem(("network", "memory", index, "banks"), "1 where turn is fixed", str(one.banks))
+        for index, one in enumerate(memories)
+        if one.kind == "spectral" and one.turn == "fixed" and one.banks > 1
+    ]
+
+
 def _network_problems(level: Task) -> list[Problem]:
     network, mode, problems = level.network, level.training.mode, []
     if isinstance(network, Recurrent) and isinstance(network.encoder, SpatialEncoder) and not level.window:
@@ -276,6 +285,7 @@ def _network_problems(level: Task) -> list[Problem]:
     if isinstance(level, Level) and isinstance(network, Recurrent) and network.frontier and not _ground_is_seen(level):
         expected = "false, since it takes a window and a normalised position"
         problems.append(Problem(("network", "frontier"), expected, "true"))
+    problems += _memory_problems(network)
     if isinstance(network, FeedForward) and isinstance(mode, Replay):
         for name, value, none in (("burn_in", mode.burn_in, 0), ("stored_every", mode.stored_every, 1)):
             if value != none:

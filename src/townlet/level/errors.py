@@ -16,6 +16,9 @@ from pydantic_core import ErrorDetails
 Key = tuple[str | int, ...]
 Schema = dict[str, Any]
 SHORT = 60  # characters of a value that an error line shows
+MOVED: dict[Key, str] = {  # keys that levels once had, and what to write in their place
+    ("network", "spectral"): "network.memory: [{kind: spectral, lags: ..., keep: ...}] in its place"
+}
 
 
 class ConfigError(Exception):
@@ -175,6 +178,8 @@ _LIMITS = {
 def _problem(details: ErrorDetails, spot: _Spot, values: object) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
+        if spot.key in MOVED:
+            return Problem(spot.key, MOVED[spot.key], short(value_at(values, spot.key)))
         names = ["extends"] if len(spot.key) == 1 else []  # which a file may have, and a level has not
         names += [name for _, schema in spot.parents for name in schema.get("properties", {})]
         return Problem(spot.key, *_one_of(names, spot.key[-1]))

@@ -1,10 +1,11 @@
 """The parts of a level: everything that a run is, as frozen, checked types."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from townlet.level.course import Adversarial, Curiosity, Static
+from townlet.level.memories import Memory
 from townlet.level.part import MOST, Count, Name, Part, Positive, Rate, Ticks, Unit
 
 WINDOW = "cells around the agent, row by row: 1 where something stands"
@@ -164,20 +165,13 @@ class JointEncoder(Part):
     width: Positive
 
 
-class SpectralMemory(Part):
-    """What was observed up to `lags` steps ago, each step times `keep`: see `agent.memory.spectral`."""
-
-    lags: Annotated[int, Field(ge=2, le=1024, multiple_of=2)]
-    keep: Annotated[float, Field(gt=0.0, le=1.0)]
-
-
 class Recurrent(Part):
     """An encoder, a cell of `hidden` units, a head of `head` units; `skip` hands the encoding past the cell.
 
     `memory_span`: the steps for which fresh units keep what they hold, from 1 up to it; null: about three for all.
     `sightings`: beside the cell, which way each kind of place lies, from a memory of where it was last underfoot, or
     from the offsets of a level that shows them. `frontier`: which way the nearest place lies that was never stood on,
-    and the nearest ground never seen. `spectral`: the last sights themselves. `directions`: as without memory.
+    and the nearest ground never seen. `memory`: those of other kinds, side by side. `directions`: as without memory.
     """
 
     kind: Literal["recurrent"]
@@ -188,12 +182,20 @@ class Recurrent(Part):
     memory_span: Annotated[int, Field(ge=2, le=MOST)] | None = None
     sightings: bool = False
     frontier: bool = False
-    spectral: SpectralMemory | None = None
+    memory: Annotated[tuple[Memory, ...], Field(strict=False)] = ()
     skip: bool = False
     layer_norm: bool = False
     dueling: bool = False
     previous_action: bool = False
     directions: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_was_not_there(cls, values: Any) -> Any:
+        """Leave out `spectral: null`, as runs wrote it that had no such memory when that was its key."""
+        if isinstance(values, dict) and values.get("spectral", values) is None:
+            return {name: value for name, value in values.items() if name != "spectral"}
+        return values
 
 
 class Fresh(Part):

@@ -11,6 +11,11 @@ from townlet.config import Level, load_level
 from townlet.environment.observation import lay_out
 
 JOINT = {"network.encoder.width": 7, "network.hidden": 6, "network.head": 5, "network.sightings": False}
+KEPT = [
+    {"kind": "delta", "keys": 3, "values": 2, "keep": 1.0},
+    {"kind": "delta", "keys": 3, "values": 2, "keep": 1.0, "phases": True},
+    {"kind": "lru", "units": 3, "span": 8},
+]
 SPATIAL = {"network.encoder.window": 8, "network.encoder.part": 4, "network.hidden": 6, "network.head": 5}
 WITH_WAIT = {"actions": "[WAIT, UP, DOWN, LEFT, RIGHT, INTERACT]"}
 
@@ -91,6 +96,7 @@ def test_a_cell_keeps_its_column_on_a_grid_of_another_shape(tmp_path):
         ("1", "1", {"network.hidden": "[6]", "network.directions": True}, WITH_WAIT),
         ("2-reference", "2-reference", SPATIAL, WITH_WAIT),
         ("2", "3", JOINT | {"network.dueling": False}, {}),
+        ("2", "3", JOINT | {"network.memory": KEPT}, {}),
     ],
 )
 def test_known_actions_keep_their_values_whatever_is_newly_seen(before, after, options, changes):

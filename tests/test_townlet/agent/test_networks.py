@@ -5,12 +5,13 @@ import copy
 import pytest
 import torch
 
-from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, feed_forward, joint, random_hidden, recurrent
+from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, differences, feed_forward, joint, random_hidden, recurrent
 from townlet.agent.memory.cells import make_cell
 from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
 from townlet.environment.observation import lay_out
 from townlet.environment.types import ObservationLayout
+from townlet.level.memories import DeltaMemory, LinearRecurrentMemory, SpectralMemory
 
 OPTIONS = {
     "plain": {},
@@ -21,6 +22,16 @@ OPTIONS = {
     "all": {"skip": True, "layer_norm": True, "dueling": True, "previous_action": True},
 }
 GRU = {"cell": "gru"}
+BESIDE = {
+    "previous_action": True,
+    "memory": (
+        SpectralMemory(kind="spectral", lags=4, keep=0.9),
+        SpectralMemory(kind="spectral", lags=4, keep=0.9, turn="learned", banks=2),
+        DeltaMemory(kind="delta", keys=3, values=2, keep=0.9),
+        DeltaMemory(kind="delta", keys=3, values=2, keep=0.9, phases=True),
+        LinearRecurrentMemory(kind="lru", units=3, span=8),
+    ),
+}
 SMALL_SPATIAL = SpatialEncoder(kind="spatial", window=6, part=3)
 SPATIAL_LAYOUT = ObservationLayout({"window": slice(0, 9), "meters": slice(9, 11)}, window_size=3)
 
@@ -43,6 +54,7 @@ EACH_NETWORK = [
         if not (kind == "feed_forward" and name == "skip")
     ),
     pytest.param("joint", GRU, id="joint-gru"),
+    pytest.param("joint", BESIDE, id="joint-beside"),
 ]
 ALL_NETWORKS = pytest.mark.parametrize(("kind", "options"), EACH_NETWORK)
 RECURRENT = pytest.mark.parametrize(
@@ -52,7 +64,7 @@ RECURRENT = pytest.mark.parametrize(
         for kind in ("joint", "spatial")
         for name in ("plain", "all")
     ]
-    + [pytest.param("joint", GRU, id="joint-gru")],
+    + [pytest.param("joint", GRU, id="joint-gru"), pytest.param("joint", BESIDE, id="joint-beside")],
 )
 
 
@@ -66,7 +78,9 @@ def inputs(network, batch=3, time=6, seed=0):
 
 def memory_of(network, batch, seed):
     """A memory that is not zero, of as many parts as the network's."""
-    return random_hidden(batch, seed)[: len(network.initial_hidden(1))]
+    empty, stream = network.initial_hidden(batch), torch.Generator().manual_seed(seed + 1)
+    beside = [torch.randn(part.shape, generator=stream) for part in empty[2:]]  # of an LSTM's network
+    return (*random_hidden(batch, seed), *beside)[: len(empty)]
 
 
 def gradients(network, loss):
@@ -169,13 +183,12 @@ def test_a_forward_leaves_nothing_in_the_network(kind, options):
                     found[name, key] = repr(value)
         return found
 
-    before, state = held(), copy.deepcopy(network.state_dict())
+    before, state = held(), copy.deepcopy([network.state_dict(), dict(network.named_buffers())])
     features, hidden, previous = inputs(network)
     network(features, hidden, previous)
     network(features, hidden, previous, torch.ones(3, 6, dtype=torch.bool))
     assert held() == before
-    assert not list(network.buffers())
-    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    assert differences([network.state_dict(), dict(network.named_buffers())], state) == []  # buffers are constants
 
 
 @ALL_NETWORKS
@@ -241,7 +254,7 @@ def test_any_batch_size_from_one_call_to_the_next_and_rows_do_not_touch(kind, op
     whole, _ = network(features, hidden, previous)
     for rows in ([0], [3], [1, 4], [0, 1, 2, 3, 4], [2]):
         q, after = network(features[rows], tuple(part[:, rows] for part in hidden), previous[rows])
-        assert all(part.shape == (1, len(rows), HIDDEN) for part in after)
+        assert [part.shape for part in after] == [(1, len(rows), part.shape[2]) for part in hidden]
         torch.testing.assert_close(q, whole[rows], rtol=1e-5, atol=1e-6)
 
 

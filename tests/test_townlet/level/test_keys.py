@@ -49,6 +49,9 @@ RECURRENT = {
     "kind": "recurrent", "encoder": JOINT, "hidden": 6, "head": 5,
     "skip": True, "layer_norm": True, "dueling": True, "previous_action": True,
 }  # fmt: skip
+SPECTRAL = {"kind": "spectral", "lags": 4, "keep": 0.9}
+DELTA = {"kind": "delta", "keys": 4, "values": 3, "keep": 0.9}
+LRU = {"kind": "lru", "units": 4, "span": 8}
 FEED_FORWARD = {"kind": "feed_forward", "hidden": [8], "layer_norm": True, "dueling": True, "previous_action": True}
 
 TOWN: Content = {
@@ -111,7 +114,10 @@ BASES: dict[str, Content] = {
     "replay": {**TOWN, "max_steps": 6, "network": {**RECURRENT, "encoder": SPATIAL}, "training": REPLAY},
     "ranked": {**TOWN, "max_steps": 6, "training": REPLAY | {"mode": {**REPLAY_MODE, "priority": PRIORITY}}},
     "plain": {**TOWN, "network": FEED_FORWARD},
-    "spectral": {**TOWN, "network": {**RECURRENT, "spectral": {"lags": 4, "keep": 0.9}}},
+    "spectral": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL]}},
+    "delta": {**TOWN, "network": {**RECURRENT, "memory": [DELTA]}},
+    "lru": {**TOWN, "network": {**RECURRENT, "memory": [LRU]}},
+    "steered": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL | {"turn": "learned"}]}},
     "graded": {
         **TOWN,
         "meters": HUNGRY,
@@ -196,8 +202,17 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.cell": ("town", {"network.cell": "gru"}),
         "network<recurrent>.sightings": ("town", {"network.sightings": True}),
         "network<recurrent>.frontier": ("town", {"network.frontier": True}),
-        "network<recurrent>.spectral.lags": ("spectral", {"network.spectral.lags": 8}),
-        "network<recurrent>.spectral.keep": ("spectral", {"network.spectral.keep": 0.5}),
+        "network<recurrent>.memory.*": ("spectral", {"network.memory.0": DELTA}),
+        "network<recurrent>.memory.*<spectral>.lags": ("spectral", {"network.memory.0.lags": 8}),
+        "network<recurrent>.memory.*<spectral>.keep": ("spectral", {"network.memory.0.keep": 0.5}),
+        "network<recurrent>.memory.*<spectral>.turn": ("spectral", {"network.memory.0.turn": "learned"}),
+        "network<recurrent>.memory.*<spectral>.banks": ("steered", {"network.memory.0.banks": 2}),
+        "network<recurrent>.memory.*<delta>.keys": ("delta", {"network.memory.0.keys": 5}),
+        "network<recurrent>.memory.*<delta>.values": ("delta", {"network.memory.0.values": 4}),
+        "network<recurrent>.memory.*<delta>.keep": ("delta", {"network.memory.0.keep": 0.5}),
+        "network<recurrent>.memory.*<delta>.phases": ("delta", {"network.memory.0.phases": True}),
+        "network<recurrent>.memory.*<lru>.units": ("lru", {"network.memory.0.units": 5}),
+        "network<recurrent>.memory.*<lru>.span": ("lru", {"network.memory.0.span": 9}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),
         "network<recurrent>.head": ("town", {"network.head": 6}),
         "network<recurrent>.memory_span": ("town", {"network.memory_span": 10}),
@@ -370,7 +385,8 @@ ASPECTS: dict[str, Callable[[Level, Path], Iterator[Any]]] = {
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """All keys that hold values of their own, and all choices between kinds of a part."""
     for name, field in model.model_fields.items():
-        yield from _keys_in(field.annotation, f"{prefix}{name}")
+        if name != "kind" or len(get_args(field.annotation)) > 1:  # else it has one value: its choice is the part's
+            yield from _keys_in(field.annotation, f"{prefix}{name}")
 
 
 def _keys_in(annotation: Any, key: str) -> Iterator[str]:
@@ -383,7 +399,7 @@ def _keys_in(annotation: Any, key: str) -> Iterator[str]:
         yield key
         for part in parts:
             (kind,) = get_args(part.model_fields["kind"].annotation)
-            yield from (found for found in keys_of(part, f"{key}<{kind}>.") if not found.endswith(">.kind"))
+            yield from keys_of(part, f"{key}<{kind}>.")
     elif get_origin(annotation) in (tuple, dict) and any(_keys_in_parts(parts)):
         yield from _keys_in_parts(parts, f"{key}.*")
     else:
@@ -395,9 +411,12 @@ def _is_union(annotation: Any) -> bool:
 
 
 def _keys_in_parts(parts: list[Any], key: str = "") -> Iterator[str]:
-    """Keys of the last of a container's types, where that is a part of a level."""
-    if isinstance(parts[-1], type) and issubclass(parts[-1], BaseModel):
-        yield from _keys_in(parts[-1], key)
+    """Keys of the last of a container's types, where that is a part of a level, or one of several kinds."""
+    last = parts[-1]
+    if hasattr(last, "__metadata__") and _is_union(get_args(last)[0]):
+        last = get_args(last)[0]
+    if _is_union(last) or (isinstance(last, type) and issubclass(last, BaseModel)):
+        yield from _keys_in(last, key)
 
 
 def changed(content: Content, changes: Content) -> Content:
@@ -408,7 +427,7 @@ def changed(content: Content, changes: Content) -> Content:
         inside: Any = content
         for part in parents:
             inside = inside[part]
-        assert inside.get(last) != value, f"{path} is {value!r} already"
+        assert (inside[last] if isinstance(inside, list) else inside.get(last)) != value, f"{path} is {value!r} already"
         inside[last] = value
     return content
 

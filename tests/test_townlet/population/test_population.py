@@ -518,31 +518,37 @@ def test_metrics_of_memory_and_exploration():
 # --- what is worked out once for all updates from the same windows ----------------------------------------------------
 
 
+STEERED = {"kind": "spectral", "lags": 4, "keep": 0.9, "turn": "learned", "banks": 2}
+
+
+@pytest.mark.parametrize("memory", [[], [STEERED]], ids=["rules", "rules and a learned memory"])
 @pytest.mark.parametrize("initial_state", ["stored", "zero"])
-def test_what_is_read_beside_the_cell_is_worked_out_once_and_is_what_each_update_would_read(initial_state):
-    changes = {"network__frontier": True, "training__initial_state": initial_state}
+def test_what_is_read_beside_the_cell_is_worked_out_once_and_is_what_each_update_would_read(initial_state, memory):
+    changes = {"network__frontier": True, "network__memory": memory, "training__initial_state": initial_state}
     population = make_population("fresh", **changes)
     learner, seen = population.learner, watch_updates(population)
     for _ in range(16):
         population.step()
     assert any(batch.reset is not None and batch.reset.any() for _, batch in seen)
     for _, batch in seen:
-        assert batch.beside.shape == (4, 9, sum(part.width for part in population.network.beside))
+        assert batch.beside.shape == (4, 9, sum(part.width for part in population.network.ruled))
         plain = batch._replace(beside=None)
         assert torch.equal(learner.prepare(plain).beside, batch.beside)
         assert differences(learner.td_error(plain), learner.td_error(batch)) == []
 
 
-def test_what_was_read_before_a_burn_in_is_left_out_of_what_is_learned_from():
-    population = make_population("fresh")
+@pytest.mark.parametrize("memory", [[], [STEERED]], ids=["rules", "rules and a learned memory"])
+def test_what_was_read_before_a_burn_in_is_left_out_of_what_is_learned_from(memory):
+    population = make_population("fresh", network__memory=memory)
     for _ in range(8):
         population.step()
     learner, batch = population.learner, population.buffer.newest_sequences(8)._replace(burn_in=3)
     assert differences(learner.td_error(batch), learner.td_error(learner.prepare(batch))) == []
 
 
-def test_a_network_without_such_memories_reads_nothing_beside():
-    population = make_population("fresh", network__sightings=False)
+@pytest.mark.parametrize("memory", [[], [STEERED]], ids=["none", "a learned one"])
+def test_a_network_without_such_memories_reads_nothing_beside(memory):
+    population = make_population("fresh", network__sightings=False, network__memory=memory)
     for _ in range(8):
         population.step()
     assert population.learner.prepare(population.buffer.newest_sequences(8)).beside is None

@@ -1,5 +1,9 @@
 """What a recurrent network keeps and reads beside its cell."""
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -7,11 +11,23 @@ from townlet.sequences import Hidden
 
 
 class Beside(nn.Module):
-    """A memory that nothing is learned in: it is written by a rule, and the head reads it."""
+    """A memory that the head reads beside the cell's: written by a rule, or by what is learned in it.
+
+    One that is learned is called with all that the network takes in, the observation first.
+    """
 
     parts = 1  # tensors of memory
     size: int  # numbers in the memory of one agent
     width: int  # numbers read at each step
+
+    @property
+    def learned(self) -> bool:
+        """Whether anything is learned in it, so that every update reads something else."""
+        return next(self.parameters(), None) is not None
+
+    def input_layers(self) -> dict[str, slice]:
+        """Return which of the inputs each weight [units, inputs] reads, by its name, as `QNetwork.input_layers`."""
+        return {}
 
     def initial_hidden(self, batch: int, like: Tensor) -> Hidden:
         """Return the memory at an episode's start: zeros, [1, batch, size], of the kind and device of `like`."""
@@ -20,11 +36,36 @@ class Beside(nn.Module):
     def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
         """Write and read at each step of a window.
 
-        features [batch, time, obs_dim]; hidden: the memory before it; reset [batch, time] bool: memory is zero before
-        that step, None where it never is. Returns what each step reads, its own sight included, [batch, time, width],
-        and the memory after the last.
+        features [batch, time, obs_dim], or wider where it is learned; hidden: the memory before it; reset [batch, time]
+        bool: memory is zero before that step, None where it never is. Returns what each step reads, its own sight
+        included, [batch, time, width], and the memory after the last.
         """
         raise NotImplementedError
+
+
+class Memories(nn.ModuleList):
+    """Memories side by side."""
+
+    def __init__(self, memories: Iterable[Beside]) -> None:
+        super().__init__(memories)
+
+    if TYPE_CHECKING:
+
+        def __iter__(self) -> Iterator[Beside]: ...
+
+    @property
+    def parts(self) -> int:
+        """Tensors of memory, of all of them."""
+        return sum(one.parts for one in self)
+
+    def read(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[list[Tensor], Hidden]:
+        """Return what each reads at each step of a window, and all their memory after the last, see `Beside`."""
+        held, read, carried = iter(hidden), [], []
+        for one in self:
+            found, after = one(features, tuple(islice(held, one.parts)), reset)
+            read.append(found)
+            carried.extend(after)
+        return read, tuple(carried)
 
 
 class Written(Beside):

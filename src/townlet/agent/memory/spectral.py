@@ -18,7 +18,8 @@ class Spectral(Written):
     which is a sliding Fourier transform (Jacobsen & Lyons, 2003) that forgets by `keep` and not at the end of a window.
     The value of any lag below n is a linear function of h, exactly so where keep is 1 and nothing is older. A head
     learns such a reading as a regression; nothing that is learned lies before the memory, so no window cuts a gradient.
-    What is read is h / sqrt(n), real and imaginary parts apart. `lags` is n, even.
+    h_0 never turns: where keep is 1, it counts. What is read is h / sqrt(n), real and imaginary parts apart. `lags` is
+    n, even.
     """
 
     turn: Tensor  # [lags / 2 + 1] complex64: what an accumulator is multiplied by at each step

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from townlet.agent.learner import QLearner
+from townlet.agent.memory.lru import LinearRecurrentUnit
 from townlet.agent.networks import QNetwork
 
-KNOWN = (nn.Linear, nn.Conv2d, nn.LSTM, nn.GRU, nn.LayerNorm)
+KNOWN = (nn.Linear, nn.Conv2d, nn.LSTM, nn.GRU, nn.LayerNorm, LinearRecurrentUnit)
 
 
 class Products(NamedTuple):

@@ -59,7 +59,7 @@ def test_pytorch_counts_as_many(reference):
 def test_layers_of_other_kinds_are_refused():
     network, _ = network_of("2")
     network.extra = nn.Bilinear(2, 2, 2)
-    with pytest.raises(ValueError, match="expected layers of Linear, Conv2d, LSTM, GRU, LayerNorm, got Bilinear"):
+    with pytest.raises(ValueError, match="LSTM, GRU, LayerNorm, LinearRecurrentUnit, got Bilinear"):
         products_of(network)
 
 
@@ -68,3 +68,12 @@ def test_counting_leaves_the_network_as_it_was():
     products_of(network)
     assert not any(module._forward_hooks for module in network.modules())
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_what_a_linear_recurrent_unit_drives_is_counted_and_its_own_rates_are_not():
+    plain, with_units = (
+        products_of(network_of("2", network__memory=memory)[0])
+        for memory in ([], [{"kind": "lru", "units": 3, "span": 4}])
+    )
+    seen = 6 * (50 + 5)  # real and imaginary parts of each, of the observation and the previous action
+    assert with_units.forward - plain.forward == seen + 6 * 128  # and the head reads them

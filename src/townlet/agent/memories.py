@@ -1,0 +1,37 @@
+"""The memories that a network keeps beside its cell, as a task names them."""
+
+from townlet.agent.memory.beside import Beside
+from townlet.agent.memory.delta import Delta
+from townlet.agent.memory.frontier import PLACE, Frontier
+from townlet.agent.memory.lru import LinearRecurrentUnit
+from townlet.agent.memory.phases import DeltaPhases
+from townlet.agent.memory.sightings import make_sightings
+from townlet.agent.memory.spectral import Spectral
+from townlet.agent.memory.steered import SteeredSpectral
+from townlet.config import Memory, Recurrent
+from townlet.environment.types import ObservationLayout
+
+
+def make_beside(config: Recurrent, layout: ObservationLayout, inputs: int) -> list[Beside]:
+    """Make what is kept beside the cell, in the task's order; `inputs`: the width of all that comes in."""
+    ruled: list[Beside] = []
+    if config.sightings:
+        ruled.append(make_sightings(layout))
+    if config.frontier:
+        ruled.append(Frontier(layout))
+    return [*ruled, *(make_memory(memory, layout, inputs) for memory in config.memory)]
+
+
+def make_memory(config: Memory, layout: ObservationLayout, inputs: int) -> Beside:
+    """Make one memory of the kind that a task names, with fresh parameters where it has any."""
+    if config.kind == "delta" and config.phases:
+        two = PLACE in layout.slices and layout.width(PLACE) == 2  # x and y, and not a number for each cell
+        place = layout.slices[PLACE] if two else None
+        return DeltaPhases(inputs, config.keys, config.values, config.keep, place)
+    if config.kind == "delta":
+        return Delta(inputs, config.keys, config.values, config.keep)
+    if config.kind == "lru":
+        return LinearRecurrentUnit(inputs, config.units, config.span)
+    if config.turn == "learned":
+        return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks)
+    return Spectral(layout.obs_dim, config.lags, config.keep)

@@ -1,0 +1,102 @@
+"""An associative memory: what was seen is found again by what it was seen with."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from townlet.agent.memory.beside import Beside
+from townlet.agent.memory.shares import shares_left
+from townlet.sequences import Hidden
+
+OPEN = 3.0  # a strength that begins so writes nearly all: the sigmoid is 0.953
+
+
+class Window(NamedTuple):
+    """What the steps of a window wrote, and what each has left of it."""
+
+    before: Tensor  # [batch, keys, values]: what was held before the window
+    key: Tensor  # [batch, time, keys]
+    written: Tensor  # [batch, time, values]: what each step added at its key
+    first: Tensor  # [batch, time, 1]: what each step has left of what was held before the window
+    since: Tensor  # [batch, time, time]: and of what each step wrote
+
+    def found(self, query: Tensor) -> Tensor:
+        """Return what each step finds by a query of its own [batch, time, keys]: [batch, time, values]."""
+        return self.first * (query @ self.before) + (query @ self.key.mT * self.since) @ self.written
+
+    def held(self) -> Tensor:
+        """Return all that is held after each step, [batch, time, keys, values]."""
+        added = torch.einsum("bts,bsk,bsv->btkv", self.since, self.key, self.written)
+        return self.first.unsqueeze(-1) * self.before.unsqueeze(1) + added
+
+    def after(self) -> Tensor:
+        """Return what is held after the last step, [batch, keys, values]."""
+        return self.first[:, -1:] * self.before + (self.key * self.since[:, -1].unsqueeze(-1)).mT @ self.written
+
+
+class DeltaRule(Beside):
+    """A matrix S [keys, values] that is written by the delta rule (Schlag, Irie & Schmidhuber, 2021).
+
+    With x the observation and the previous action, k a learned linear function of x of length 1, v a learned function
+    of x, and a strength b = sigmoid(w x + c), open at first:
+
+        S <- keep * S,  u = b * (v - S' k),  S <- S + k u'
+
+    So what is found at a key is written over, and keys at right angles to it lose nothing. With T steps in a window all
+    u follow from one triangular system (Yang et al., 2024): with D_ts what `keep` has left at t of what was written at
+    s,
+
+        u_t + b_t sum_(s < t) D_ts (k_t . k_s) u_s = b_t (v_t - D_t0 S_0' k_t)
+    """
+
+    def __init__(self, inputs: int, keys: int, values: int, shown: int, keep: float) -> None:
+        super().__init__()
+        self.keys, self.size, self.keep, self.shown = keys, keys * values, keep, shown
+        self.address = nn.Linear(inputs, keys + shown + 1)  # key, what `value_of` and `read` take, strength
+        with torch.no_grad():
+            self.address.weight[-1] = 0.0
+            self.address.bias[-1] = OPEN
+
+    def input_layers(self) -> dict[str, slice]:
+        """The one layer reads all."""
+        return {"address.weight": slice(None)}
+
+    def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
+        """Write and read at each step of a window, see `Beside`."""
+        batch, time, _ = features.shape
+        key, shown, strength = self.address(features).split((self.keys, self.shown, 1), dim=-1)
+        key, strength = functional.normalize(key, dim=-1), torch.sigmoid(strength)
+        before = hidden[0][0].view(batch, self.keys, -1)  # [batch, keys, values]
+        left = shares_left(features.new_full((batch, time), self.keep).log(), reset)
+        first, since = left[..., :1], left[..., 1:]
+        met = strength * (key @ key.mT * since).tril(-1)  # [batch, time, time]
+        wanted = strength * (self.value_of(shown) - first * (key @ before))
+        written = torch.linalg.solve_triangular(met, wanted, upper=False, unitriangular=True)
+        window = Window(before, key, written, first, since)
+        return self.read(window, shown), (window.after().flatten(1).unsqueeze(0),)
+
+    def value_of(self, shown: Tensor) -> Tensor:
+        """Return what each step writes at its key, [batch, time, values], of what it shows [batch, time, shown]."""
+        raise NotImplementedError
+
+    def read(self, window: Window, shown: Tensor) -> Tensor:
+        """Read at each step, [batch, time, width]."""
+        raise NotImplementedError
+
+
+class Delta(DeltaRule):
+    """Values that are learned linear functions of x, read by a query as the keys are made: S' q."""
+
+    def __init__(self, inputs: int, keys: int, values: int, keep: float) -> None:
+        super().__init__(inputs, keys, values, values + keys, keep)
+        self.width = values
+
+    def value_of(self, shown: Tensor) -> Tensor:
+        """The first of what is shown, see `DeltaRule`."""
+        return shown[..., : self.width]
+
+    def read(self, window: Window, shown: Tensor) -> Tensor:
+        """Read what is found by the rest of it, see `DeltaRule`."""
+        return window.found(functional.normalize(shown[..., self.width :], dim=-1))

@@ -1,0 +1,62 @@
+"""A linear recurrent unit: what is kept fades and turns at learned rates, and needs no loop."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from townlet.agent.memory.beside import Beside
+from townlet.sequences import Hidden
+
+
+class LinearRecurrentUnit(Beside):
+    """Complex units h that each fade and turn at a rate of their own (Orvieto et al., 2023).
+
+    With x the observation and the previous action, B x a learned complex linear function of it, for each unit
+
+        a = exp(-exp(nu) + i theta),  h <- a h + sqrt(1 - |a|^2) (B x)
+
+    with nu and theta learned. What is read is h, real and imaginary parts apart. At first a unit keeps k / (k + 1) a
+    step, k at random from 1 to `span`, and turns by up to half a turn.
+
+    In a window h is a sum of what came in, each times a power of a: pairs of steps are added up, then pairs of pairs,
+    in as many rounds as the window's length has bits (Blelloch, 1990).
+    """
+
+    def __init__(self, inputs: int, units: int, span: int) -> None:
+        super().__init__()
+        self.size = self.width = 2 * units
+        self.drive = nn.Linear(inputs, 2 * units)
+        steps = torch.empty(units).uniform_(1.0, span)
+        self.nu = nn.Parameter((-(steps / (steps + 1.0)).log()).log())  # [units]
+        self.theta = nn.Parameter(torch.empty(units).uniform_(0.0, math.pi))  # [units], radians
+
+    def input_layers(self) -> dict[str, slice]:
+        """What drives the units reads all."""
+        return {"drive.weight": slice(None)}
+
+    def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
+        """Write and read at each step of a window, see `Beside`."""
+        kept = torch.exp(-torch.exp(self.nu))
+        driven = _complex(self.drive(features)) * (1.0 - kept**2).sqrt()  # [batch, time, units]
+        factor = torch.polar(kept, self.theta).expand_as(driven)
+        if reset is not None:
+            factor = factor * (~reset).to(kept.dtype).unsqueeze(-1)
+        first = driven[:, :1] + factor[:, :1] * _complex(hidden[0][0]).unsqueeze(1)
+        held = torch.view_as_real(scan(factor, torch.cat([first, driven[:, 1:]], dim=1))).flatten(2)
+        return held, (held[:, -1].unsqueeze(0),)
+
+
+def scan(factor: Tensor, added: Tensor) -> Tensor:
+    """Return h of every step of h_t = factor_t h_(t-1) + added_t, from zero; all [batch, time, units]."""
+    reach = 1  # steps that `added` sums up by now
+    while reach < added.shape[1]:
+        added = torch.cat([added[:, :reach], added[:, reach:] + factor[:, reach:] * added[:, :-reach]], dim=1)
+        factor = torch.cat([factor[:, :reach], factor[:, reach:] * factor[:, :-reach]], dim=1)
+        reach *= 2
+    return added
+
+
+def _complex(numbers: Tensor) -> Tensor:
+    """Numbers [..., 2 * units], real and imaginary parts in turn, as [..., units]."""
+    return torch.view_as_complex(numbers.unflatten(-1, (-1, 2)).contiguous())

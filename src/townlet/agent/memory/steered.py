@@ -1,0 +1,65 @@
+"""Spectral memories that what is observed steers: how fast each turns, which way, and what is written."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from townlet.agent.memory.beside import Beside
+from townlet.agent.memory.shares import shares_left
+from townlet.sequences import Hidden
+
+WHOLE = 3.0  # what begins as a whole step, or an open gate: tanh is 0.995, the sigmoid 0.953, and both can still learn
+
+
+class SteeredSpectral(Beside):
+    """Banks of accumulators, as `Spectral`'s, whose speed s and write gate g are learned functions of what comes in.
+
+    With x the observation and the previous action, for each number u that is observed and each k from 0 to n / 2,
+
+        s = tanh(w_s x + b_s),  g = sigmoid(w_g x + b_g),  h_k <- keep * exp(2 pi i k s / n) * h_k + g * u
+
+    A bank that goes forwards holds sights by their lag, one that stands still adds them up, and one that goes back over
+    what it has written reads it in reverse order, as a stack does. The first bank begins as forwards whatever comes in.
+    Each other one has an input drawn for it, and begins as forwards where that is 1, backwards where it is 0.
+
+    In a window all angles are known beforehand: seen from a frame that turns with its bank nothing turns, and what is
+    held is a sum of what was written, each times what `keep` has left of it. `lags` is n, even.
+    """
+
+    speeds: Tensor  # [lags / 2 + 1]: how far each accumulator turns in a whole step, in radians
+
+    def __init__(self, obs_dim: int, inputs: int, lags: int, keep: float, banks: int) -> None:
+        super().__init__()
+        assert lags % 2 == 0
+        self.obs_dim, self.banks, self.log_keep, self.scale = obs_dim, banks, math.log(keep), 1.0 / math.sqrt(lags)
+        speeds = torch.arange(lags // 2 + 1) * (2.0 * math.pi / lags)
+        self.register_buffer("speeds", speeds, persistent=False)
+        self.size = self.width = 2 * banks * obs_dim * len(speeds)
+        self.steer = nn.Linear(inputs, 2 * banks)  # speeds, then gates
+        with torch.no_grad():
+            self.steer.weight.zero_()
+            self.steer.bias.fill_(WHOLE)
+            self.steer.bias[1:banks] = -WHOLE
+            drawn = torch.cat([torch.randperm(inputs) for _ in range(0, banks, inputs)])  # all, before any again
+            self.steer.weight[torch.arange(1, banks), drawn[: banks - 1]] = 2.0 * WHOLE
+
+    def input_layers(self) -> dict[str, slice]:
+        """What steers reads all."""
+        return {"steer.weight": slice(None)}
+
+    def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
+        """Write and read at each step of a window, see `Beside`."""
+        batch, time, _ = features.shape
+        speed, gate = self.steer(features).chunk(2, dim=-1)  # [batch, time, banks] each
+        zeros = features.new_zeros(batch, time)
+        within = shares_left(zeros, reset)[..., 1:]  # 1 in the same episode: else rounding would tell of the one before
+        left = shares_left(zeros + self.log_keep, reset)  # [batch, time, 1 + time]
+        angle = (within @ torch.tanh(speed)).unsqueeze(-1) * self.speeds  # [batch, time, banks, lags / 2 + 1]
+        turned = torch.polar(torch.ones_like(angle), angle).unsqueeze(3)
+        written = torch.sigmoid(gate)[..., None, None] * features[:, :, None, : self.obs_dim, None] * turned.conj()
+        before = hidden[0][0].view(batch, 1, -1)
+        frame = torch.cat([before, torch.view_as_real(written).flatten(2)], dim=1)  # [batch, 1 + time, size]
+        held = torch.view_as_complex((left @ frame).view(batch, time, self.banks, self.obs_dim, -1, 2)) * turned
+        held = torch.view_as_real(held).flatten(2)  # [batch, time, size]
+        return held * self.scale, (held[:, -1].unsqueeze(0),)

@@ -1,0 +1,117 @@
+"""An associative memory that is written by the delta rule."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from support.learning import network_of
+from townlet.agent.memory.delta import Delta
+from townlet.config import load_level
+
+F, T = False, True
+SURE = 50.0  # the sigmoid of it is 1
+
+
+def by_hand(steps, keep=1.0, reset=None, strength=SURE):
+    """What each step reads, and S after the last, for steps of (key, query, value) with two keys and one value."""
+    memory = Delta(5, 2, 1, keep)
+    with torch.no_grad():
+        memory.address.weight.zero_()
+        memory.address.weight[:5] = torch.eye(5)
+        memory.address.bias.zero_()
+        memory.address.bias[-1] = strength
+    features = torch.tensor([[(*key, value, *query) for key, query, value in steps]])
+    flags = None if reset is None else torch.tensor([reset])
+    read, (after,) = memory(features, memory.initial_hidden(1, features), flags)
+    return read[0, :, 0].tolist(), after[0, 0].tolist()
+
+
+ONE, OTHER, BOTH = (1.0, 0.0), (0.0, 1.0), (3.0, 4.0)  # BOTH has the length 5: its key is 0.6, 0.8
+
+
+def slow(memory, features, hidden, reset):
+    """The rule, step by step."""
+    parts = (memory.keys, memory.width, memory.keys, 1)
+    held, steps = hidden[0][0].view(-1, memory.keys, memory.width), []
+    for step in range(features.shape[1]):
+        key, value, query, strength = memory.address(features[:, step]).split(parts, dim=-1)
+        key, query = functional.normalize(key, dim=-1), functional.normalize(query, dim=-1)
+        held = held * (~reset[:, step]).to(held.dtype).view(-1, 1, 1) * memory.keep
+        found = torch.einsum("bkv,bk->bv", held, key)
+        held = held + torch.einsum("bk,bv->bkv", key, torch.sigmoid(strength) * (value - found))
+        steps.append(torch.einsum("bkv,bk->bv", held, query))
+    return torch.stack(steps, dim=1)
+
+
+def a_case():
+    """A memory, a window with resets, and what was held before it."""
+    torch.manual_seed(0)
+    memory = Delta(5, 3, 4, 0.9).double()
+    torch.nn.init.normal_(memory.address.weight)
+    features, reset = torch.randn(4, 9, 5, dtype=torch.float64), torch.rand(4, 9) < 0.2
+    assert reset.any()
+    return memory, features, (torch.randn(1, 4, memory.size, dtype=torch.float64),), reset
+
+
+def test_what_is_written_at_a_key_is_found_there_and_written_over_by_hand():
+    read, after = by_hand([(ONE, ONE, 7.0), (OTHER, ONE, 2.0), (ONE, ONE, 5.0), (ONE, OTHER, 5.0)])
+    assert read == pytest.approx([7.0, 7.0, 5.0, 2.0])
+    assert after == pytest.approx([5.0, 2.0])
+
+
+def test_a_key_between_others_changes_both_so_that_it_finds_its_value_by_hand():
+    """After 7 at the first key, 0.6 of it is found at (0.6, 0.8): 10 - 4.2 is added, in these shares."""
+    read, after = by_hand([(ONE, ONE, 7.0), (BOTH, BOTH, 10.0)])
+    assert read == pytest.approx([7.0, 10.0])
+    assert after == pytest.approx([7.0 + 0.6 * 5.8, 0.8 * 5.8])
+
+
+def test_a_strength_of_a_half_goes_half_the_way_by_hand():
+    read, _ = by_hand([(ONE, ONE, 8.0), (ONE, ONE, 8.0), (ONE, ONE, 0.0)], strength=0.0)
+    assert read == pytest.approx([4.0, 6.0, 3.0])
+
+
+def test_a_share_is_kept_and_nothing_across_a_reset_by_hand():
+    steps = [(ONE, ONE, 8.0), (OTHER, ONE, 2.0), (OTHER, ONE, 2.0)]
+    assert by_hand(steps, keep=0.5)[0] == pytest.approx([8.0, 4.0, 2.0])
+    read, after = by_hand(steps, keep=0.5, reset=[F, F, T])
+    assert read == pytest.approx([8.0, 4.0, 0.0])
+    assert after == pytest.approx([0.0, 2.0])
+
+
+def test_a_window_equals_the_rule_step_by_step_with_its_gradient():
+    memory, features, hidden, reset = a_case()
+    read, _ = memory(features, hidden, reset)
+    expected = slow(memory, features, hidden, reset)
+    torch.testing.assert_close(read, expected)
+    weights = torch.randn(read.shape, dtype=torch.float64)
+    mine, theirs = (torch.autograd.grad((one * weights).sum(), list(memory.parameters())) for one in (read, expected))
+    torch.testing.assert_close(mine, theirs)
+    assert all(part.abs().min() > 0.0 for part in mine)
+
+
+def test_a_window_equals_single_steps_and_rows_stay_apart():
+    memory, features, hidden, reset = a_case()
+    whole, (after,) = memory(features, hidden, reset)
+    alone, _ = memory(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
+    torch.testing.assert_close(alone[0], whole[2])
+    for step in range(9):
+        one, hidden = memory(features[:, step : step + 1], hidden, reset[:, step : step + 1])
+        torch.testing.assert_close(one[:, 0], whole[:, step])
+    torch.testing.assert_close(hidden[0], after)
+
+
+def test_strengths_begin_open():
+    memory = Delta(3, 2, 2, 1.0)
+    assert memory.address.weight[-1].tolist() == [0.0] * 3 and memory.address.bias[-1] == 3.0
+
+
+def test_a_network_carries_the_matrix_and_sends_it_gradients():
+    memory = {"kind": "delta", "keys": 6, "values": 5, "keep": 1.0}
+    network = network_of(load_level("2", {"network.memory": [memory], "network.sightings": False}))
+    hidden = network.initial_hidden(2)
+    assert [part.shape[2] for part in hidden] == [32, 32, 30]
+    q, _ = network(torch.rand(2, 3, 50), hidden, torch.zeros(2, 3, dtype=torch.int64))
+    q.sum().backward()
+    assert (network.learned[0].address.weight.grad.abs().sum(dim=1) > 0.0).all()
+    assert network.input_layers()["learned.0.address.weight"] == slice(None)

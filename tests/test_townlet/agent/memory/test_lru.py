@@ -1,0 +1,118 @@
+"""A linear recurrent unit: units that fade and turn at learned rates."""
+
+import math
+
+import pytest
+import torch
+
+from support.learning import network_of
+from townlet.agent.memory.lru import LinearRecurrentUnit, scan
+from townlet.config import load_level
+
+F, T = False, True
+SIZED = 0.8  # the root of 1 - 0.6 ** 2: what comes in counts so much beside a unit that keeps 0.6
+
+
+def by_hand(values, theta, memory=0.0, reset=None):
+    """h after each step of one unit that keeps 0.6 a step, turns by theta, and takes in one number as it is."""
+    unit = LinearRecurrentUnit(1, 1, 2)
+    with torch.no_grad():
+        unit.nu.fill_(math.log(-math.log(0.6)))
+        unit.theta.fill_(theta)
+        unit.drive.weight.copy_(torch.tensor([[1.0], [0.0]]))
+        unit.drive.bias.zero_()
+    flags = None if reset is None else torch.tensor([reset])
+    read, (after,) = unit(torch.tensor(values).view(1, -1, 1), (torch.tensor([[[memory, 0.0]]]),), flags)
+    assert torch.equal(read[0, -1], after[0, 0])
+    return torch.view_as_complex(read[0]).tolist()
+
+
+def slow(unit, features, hidden, reset):
+    """The equation, step by step."""
+    kept = torch.exp(-torch.exp(unit.nu))
+    real, imaginary = hidden[0][0].unflatten(-1, (-1, 2)).unbind(-1)
+    steps = []
+    for step in range(features.shape[1]):
+        keeps = (~reset[:, step]).to(kept.dtype).unsqueeze(1) * kept
+        cos, sin = keeps * unit.theta.cos(), keeps * unit.theta.sin()
+        came = (unit.drive(features[:, step]).unflatten(-1, (-1, 2)) * (1.0 - kept**2).sqrt().unsqueeze(-1)).unbind(-1)
+        real, imaginary = real * cos - imaginary * sin + came[0], real * sin + imaginary * cos + came[1]
+        steps.append(torch.stack([real, imaginary], dim=-1).flatten(1))
+    return torch.stack(steps, dim=1)
+
+
+def a_case():
+    """Units, a window with resets, and what was held before it."""
+    torch.manual_seed(0)
+    unit = LinearRecurrentUnit(5, 3, 8).double()
+    features, reset = torch.randn(4, 9, 5, dtype=torch.float64), torch.rand(4, 9) < 0.2
+    assert reset.any()
+    return unit, features, (torch.randn(1, 4, unit.size, dtype=torch.float64),), reset
+
+
+def test_a_unit_fades_by_its_share_and_takes_in_the_rest_by_hand():
+    """5, then 3 + 4, then 4.2, of what comes in times 0.8; and three fifths of what was held before."""
+    found = by_hand([5.0, 4.0, 0.0], theta=0.0)
+    assert found == pytest.approx([SIZED * 5.0, SIZED * 7.0, SIZED * 4.2])
+    assert by_hand([0.0, 0.0], theta=0.0, memory=10.0) == pytest.approx([6.0, 3.6])
+
+
+def test_a_quarter_turn_is_counterclockwise_by_hand():
+    found = by_hand([5.0, 5.0, 0.0], theta=math.pi / 2.0)
+    assert found == pytest.approx([SIZED * one for one in (5.0, 5.0 + 3.0j, -1.8 + 3.0j)], abs=1e-5)
+
+
+def test_nothing_is_held_across_a_reset_by_hand():
+    found = by_hand([5.0, 5.0, 0.0], theta=0.0, memory=10.0, reset=[F, T, F])
+    assert found == pytest.approx([SIZED * 5.0 + 6.0, SIZED * 5.0, SIZED * 3.0])
+
+
+@pytest.mark.parametrize("time", [1, 2, 3, 8, 11])
+def test_a_scan_is_the_recurrence_for_windows_of_any_length(time):
+    stream = torch.Generator().manual_seed(0)
+    factor, added = (torch.randn(2, time, 3, dtype=torch.complex128, generator=stream) for _ in range(2))
+    found, held = scan(factor, added), torch.zeros(2, 3, dtype=torch.complex128)
+    for step in range(time):
+        held = factor[:, step] * held + added[:, step]
+        torch.testing.assert_close(found[:, step], held)
+
+
+def test_a_window_equals_the_equation_step_by_step_with_its_gradient():
+    unit, features, hidden, reset = a_case()
+    read, _ = unit(features, hidden, reset)
+    expected = slow(unit, features, hidden, reset)
+    torch.testing.assert_close(read, expected)
+    weights = torch.randn(read.shape, dtype=torch.float64)
+    mine, theirs = (torch.autograd.grad((one * weights).sum(), list(unit.parameters())) for one in (read, expected))
+    torch.testing.assert_close(mine, theirs)
+    assert all(part.abs().min() > 0.0 for part in mine)
+
+
+def test_a_window_equals_single_steps_and_rows_stay_apart():
+    unit, features, hidden, reset = a_case()
+    whole, (after,) = unit(features, hidden, reset)
+    alone, _ = unit(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
+    torch.testing.assert_close(alone[0], whole[2])
+    for step in range(9):
+        one, hidden = unit(features[:, step : step + 1], hidden, reset[:, step : step + 1])
+        torch.testing.assert_close(one[:, 0], whole[:, step])
+    torch.testing.assert_close(hidden[0], after)
+
+
+def test_units_begin_by_keeping_what_they_hold_for_up_to_the_span_and_turning_by_up_to_a_half():
+    torch.manual_seed(0)
+    unit = LinearRecurrentUnit(2, 400, 9)
+    kept = torch.exp(-torch.exp(unit.nu.detach()))
+    assert 0.5 <= kept.min() < 0.55 and 0.88 < kept.max() <= 0.9  # 1 / 2 and 9 / 10
+    assert 0.0 <= unit.theta.min() < 0.1 and 3.0 < unit.theta.max() <= math.pi
+
+
+def test_a_network_carries_the_units_and_sends_them_gradients():
+    memory = {"kind": "lru", "units": 6, "span": 20}
+    network = network_of(load_level("2", {"network.memory": [memory], "network.sightings": False}))
+    hidden = network.initial_hidden(2)
+    assert [part.shape[2] for part in hidden] == [32, 32, 12]
+    q, _ = network(torch.rand(2, 3, 50), hidden, torch.zeros(2, 3, dtype=torch.int64))
+    q.sum().backward()
+    assert all(part.grad.abs().sum() > 0.0 for part in network.learned.parameters())
+    assert network.input_layers()["learned.0.drive.weight"] == slice(None)

@@ -1,0 +1,128 @@
+"""Spectral memories whose turn and write gates are chosen by what comes in."""
+
+import math
+
+import pytest
+import torch
+
+from support.learning import network_of
+from townlet.agent.memory.spectral import Spectral
+from townlet.agent.memory.steered import SteeredSpectral
+from townlet.config import load_level
+
+SURE = 50.0  # the tanh of it is 1, the sigmoid 1, and of its negative -1 and 0
+
+
+def by_hand(steps, lags=4, keep=1.0, gates=None):
+    """What h_0 and h_1 of a number u are after each step, for steps of (u, speed): the second input steers."""
+    memory = SteeredSpectral(1, 3, lags, keep, 1)
+    with torch.no_grad():
+        memory.steer.weight.copy_(torch.tensor([[0.0, SURE, 0.0], [0.0, 0.0, SURE]]))
+        memory.steer.bias.zero_()
+    gates = gates or [1.0] * len(steps)
+    features = torch.tensor([[(u, speed, gate) for (u, speed), gate in zip(steps, gates, strict=True)]])
+    read, _ = memory(features, memory.initial_hidden(1, features), None)
+    return torch.view_as_complex((read[0] * math.sqrt(lags)).view(len(steps), -1, 2)).tolist()
+
+
+def slow(memory, features, hidden, reset):
+    """The equation, step by step."""
+    held, steps = hidden[0][0].view(len(features), memory.banks, memory.obs_dim, -1, 2), []
+    for step in range(features.shape[1]):
+        seen = features[:, step]
+        held = held * (~reset[:, step]).to(held.dtype).view(-1, 1, 1, 1, 1)
+        speed, gate = memory.steer(seen).chunk(2, dim=-1)
+        angle = (torch.tanh(speed).unsqueeze(-1) * memory.speeds).unsqueeze(2)  # [batch, banks, 1, lags / 2 + 1]
+        re, im = held.unbind(-1)
+        cos, sin = angle.cos() * math.exp(memory.log_keep), angle.sin() * math.exp(memory.log_keep)
+        written = (torch.sigmoid(gate).unsqueeze(-1) * seen[:, None, : memory.obs_dim]).unsqueeze(-1)
+        held = torch.stack([re * cos - im * sin + written, re * sin + im * cos], dim=-1)
+        steps.append(held.flatten(1) * memory.scale)
+    return torch.stack(steps, dim=1)
+
+
+def a_case():
+    """A memory of two banks that turn and write by halves, a window with resets, and a memory before it."""
+    torch.manual_seed(0)
+    memory = SteeredSpectral(3, 5, 6, 0.9, 2).double()
+    torch.nn.init.normal_(memory.steer.weight)
+    features, reset = torch.randn(4, 9, 5, dtype=torch.float64), torch.rand(4, 9) < 0.2
+    assert reset.any()
+    return memory, features, (torch.randn(1, 4, memory.size, dtype=torch.float64),), reset
+
+
+def test_speeds_are_followed_forwards_backwards_and_not_at_all_by_hand():
+    """With four lags h_1 turns by quarters: 1, then i + 2, then -i (i + 2) + 3, then 4 - 2 i, where it stands still."""
+    found = by_hand([(1.0, 0.0), (2.0, 1.0), (3.0, -1.0), (1.0, 0.0)])
+    assert [one[0] for one in found] == pytest.approx([1.0, 3.0, 6.0, 7.0])
+    assert [one[1] for one in found] == pytest.approx([1.0, 2.0 + 1.0j, 4.0 - 2.0j, 5.0 - 2.0j], abs=1e-5)
+
+
+def test_a_share_is_kept_and_a_shut_gate_writes_nothing_by_hand():
+    found = by_hand([(8.0, 0.0), (5.0, 0.0), (1.0, 1.0)], keep=0.5, gates=[1.0, -1.0, 1.0])
+    assert [one[0] for one in found] == pytest.approx([8.0, 4.0, 3.0])
+    assert [one[1] for one in found] == pytest.approx([8.0, 4.0, 1.0 + 2.0j], abs=1e-5)
+
+
+def test_what_was_written_forwards_is_read_backwards_in_reverse_order():
+    """A stack: after three cards forwards, each step back brings the last, then the one before it, to where it was."""
+    found = by_hand([(3.0, 1.0), (4.0, 1.0), (5.0, 1.0), (0.0, -1.0), (0.0, -1.0)], lags=8)
+    twice = torch.tensor([1.0, 2.0, 2.0, 2.0, 1.0])
+    now = [float((twice * torch.tensor(one).real).sum() / 8.0) for one in found]  # the reading at lag 0
+    assert now == pytest.approx([3.0, 4.0, 5.0, 4.0, 3.0], abs=1e-5)
+
+
+def test_a_window_equals_the_equation_step_by_step_with_its_gradient():
+    memory, features, hidden, reset = a_case()
+    read, _ = memory(features, hidden, reset)
+    expected = slow(memory, features, hidden, reset)
+    torch.testing.assert_close(read, expected)
+    weights = torch.randn(read.shape, dtype=torch.float64)
+    mine, theirs = (torch.autograd.grad((one * weights).sum(), list(memory.parameters())) for one in (read, expected))
+    torch.testing.assert_close(mine, theirs)
+    assert all(part.abs().min() > 0.0 for part in mine)
+
+
+def test_a_window_equals_single_steps_and_rows_stay_apart():
+    memory, features, hidden, reset = a_case()
+    whole, (after,) = memory(features, hidden, reset)
+    alone, _ = memory(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
+    torch.testing.assert_close(alone[0], whole[2])
+    for step in range(9):
+        one, hidden = memory(features[:, step : step + 1], hidden, reset[:, step : step + 1])
+        torch.testing.assert_close(one[:, 0], whole[:, step])
+    torch.testing.assert_close(hidden[0], after)
+
+
+def test_at_full_speed_with_an_open_gate_it_is_the_memory_that_nothing_steers():
+    memory, features = SteeredSpectral(3, 3, 6, 0.9, 1), torch.randn(2, 7, 3)
+    with torch.no_grad():
+        memory.steer.bias.fill_(SURE)
+    fixed = Spectral(3, 6, 0.9)
+    mine, theirs = (one(features, one.initial_hidden(2, features), None)[0] for one in (memory, fixed))
+    torch.testing.assert_close(mine, theirs)
+
+
+def test_the_first_bank_begins_as_forwards_and_each_other_as_steered_by_an_input_of_its_own():
+    torch.manual_seed(0)
+    steer = SteeredSpectral(2, 4, 6, 0.9, 8).steer
+    speed, gate = (steer.weight @ torch.eye(4) + steer.bias.unsqueeze(1)).chunk(2)  # [banks, input that is 1]
+    assert (speed[0] == 3.0).all() and (gate == 3.0).all()
+    assert (speed[1:].abs() == 3.0).all() and ((speed[1:] > 0.0).sum(dim=1) == 1).all()
+    assert sorted(speed[1:5].argmax(dim=1).tolist()) == [0, 1, 2, 3]  # none is drawn again before all were
+    assert len(set(speed[5:].argmax(dim=1).tolist())) == 3
+
+
+def test_a_network_sends_gradients_into_a_learned_memory_and_carries_it_behind_those_of_rules():
+    memory = {"kind": "spectral", "lags": 4, "keep": 1.0, "turn": "learned"}
+    network = network_of(load_level("2", {"network.memory": [memory], "network.sightings": True}))
+    hidden = network.initial_hidden(2)
+    assert [part.shape[2] for part in hidden] == [32, 32, network.ruled[0].size, 2 * 50 * 3]
+    features, previous = torch.rand(2, 3, 50), torch.zeros(2, 3, dtype=torch.int64)
+    known = network.read_beside(features, hidden)
+    q, after = network(features, hidden, previous, beside=known)
+    torch.testing.assert_close(q, network(features, hidden, previous)[0])
+    assert [part.shape[2] for part in after] == [32, 32, 300]
+    q.sum().backward()
+    assert network.learned[0].steer.weight.grad.abs().sum() > 0.0
+    assert network.input_layers()["learned.0.steer.weight"] == slice(None)
