@@ -82,7 +82,15 @@ def test_in_a_process_of_somebody_else_nothing_is_heard(ours, monkeypatch):
 # --- hearing ----------------------------------------------------------------------------------------------------------
 
 
-def test_all_signals_that_ask_for_an_end_are_heard_and_given_back():
+@pytest.fixture
+def hangup():
+    """Nobody has asked for a SIGHUP to be ignored, as nohup does of a whole suite."""
+    former = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, former)
+
+
+def test_all_signals_that_ask_for_an_end_are_heard_and_given_back(hangup):
     former, heard = [signal.getsignal(one) for one in SIGNALS], []
     with hearing(lambda: heard.append(1)):
         for signum in SIGNALS:
@@ -250,7 +258,7 @@ SCRIPT = "import sys\nfrom townlet.commands.cli import main\nsys.exit(main())\n"
         (["townlet", "compare", "latest"], "gymnasium", signal.SIGINT),
     ],
 )
-def test_a_signal_while_a_command_is_imported_is_one_line(arguments, imported, signum, tmp_path):
+def test_a_signal_while_a_command_is_imported_is_one_line(arguments, imported, signum, tmp_path, hangup):
     (tmp_path / "sitecustomize.py").write_text(SEND_AT_AN_IMPORT)
     (tmp_path / "townlet").write_text(SCRIPT)
     source = Path(process.__file__).parents[2]
