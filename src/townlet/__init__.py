@@ -1,6 +1,6 @@
 """Townlet: a vectorised town of small lives, and recurrent Q-learning agents that learn to survive in it.
 
-Importing it registers the levels with Gymnasium, as Townlet/Level2-v0 and so on.
+Importing it registers the levels with Gymnasium, as Townlet/Level2-v0 and so on, and Townlet/TMaze-v0.
 """
 
 from townlet.screen.process import begin
@@ -32,4 +32,12 @@ def _register_levels() -> None:
         )
 
 
+def _register_tasks() -> None:
+    """Register the tasks of ours that need no package beside Gymnasium, so that their ids alone find them."""
+    from gymnasium.envs.registration import register
+
+    register("Townlet/TMaze-v0", entry_point="townlet.bench.t_maze:TMaze")
+
+
 _register_levels()
+_register_tasks()

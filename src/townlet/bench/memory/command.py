@@ -21,7 +21,9 @@ def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet bench memory", description="Try public tasks of memory.")
     parser.add_argument(
-        "--plan", default="memory", help="memory, kit (what each part of the learner brings), or a YAML file"
+        "--plan",
+        default="memory",
+        help="memory, kit (what each part of the learner brings), t_maze (long ones), or a YAML file",
     )
     parser.add_argument("--tasks", type=lambda text: text.split(","), metavar="A,B", help="rows (default: all)")
     parser.add_argument("--seeds", type=positive, default=5, help="of each row and agent (default: 5)")

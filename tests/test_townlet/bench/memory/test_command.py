@@ -158,6 +158,12 @@ def test_the_shipped_plan_of_the_kit_changes_one_thing_a_row():
     assert len({trial.recipe for trial in trials}) == len(trials) > 15
 
 
+def test_t_mazes_longer_than_the_benchs_own_have_a_plan_of_their_own():
+    trials = plan.trials_of(plan.load_plan("t_maze"), None, seeds=range(1), peers=False)
+    assert [trial.task.gym_options["length"] for trial in trials] == [100, 500, 1500]
+    assert "t-maze-20" in plan.load_plan().rows
+
+
 def test_an_unknown_plan_is_told_with_those_that_there_are():
-    with pytest.raises(ConfigError, match=r"--plan: expected one of kit, memory or a path .* got memroy"):
+    with pytest.raises(ConfigError, match=r"--plan: expected one of kit, memory, t_maze or a path .* got memroy"):
         plan.load_plan("memroy")

@@ -1,5 +1,7 @@
 """Who tries a task: the control is as large as what it stands beside, and nobody gets fewer steps than said."""
 
+import re
+
 import pytest
 
 from support.benchmarks import make_trial
@@ -17,7 +19,7 @@ WIDTHS = {"popgym": (4, 4), "townlet": (2, 2)}  # of observations and actions, a
 def test_the_control_of_every_shipped_task_has_its_parameters_to_within_two_percent(path, monkeypatch):
     """By layouts of their own, so that no package is needed."""
     task = load_task(path)
-    obs_dim, num_actions = WIDTHS[task.gym.partition(":")[0].partition(".")[0]]
+    obs_dim, num_actions = WIDTHS[re.split(r"[.:/]", task.gym)[0].lower()]
     layout = ObservationLayout({"features": slice(0, obs_dim)})
 
     class World:

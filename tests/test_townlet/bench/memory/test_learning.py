@@ -6,11 +6,13 @@ from townlet.bench.memory.plan import load_plan, trials_of
 from townlet.bench.memory.trials import run_trial
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
+PACKAGES = {"repeat": "popgym", "memory": "bsuite"}  # by how a row's name begins
 
 
 def outcome(row, agent="recurrent", budget=None):
     """The record of one shipped row, seed 0."""
-    pytest.importorskip("popgym" if row.startswith("repeat") else "bsuite", reason="it is in the bench extra")
+    if package := PACKAGES.get(row.partition("-")[0]):
+        pytest.importorskip(package, reason="it is in the bench extra")
     trial = next(one for one in trials_of(load_plan(), [row], range(1), peers=False) if one.agent == agent)
     return run_trial(trial._replace(budget=budget or trial.budget), lambda standing: None)
 
@@ -33,3 +35,9 @@ def test_windows_of_8_from_zero_stay_at_chance_over_a_lag_of_12():
 @pytest.mark.parametrize("start", ["stored", "burn-in"])
 def test_windows_of_8_learn_a_lag_of_12_from_stored_memory_and_after_a_burn_in(start):
     assert outcome(f"memory-length-12-window-8-{start}")["solved"] is not None
+
+
+def test_a_t_maze_of_20_is_solved_and_without_memory_the_turn_stays_at_chance():
+    assert outcome("t-maze-20")["solved"] is not None
+    points = outcome("t-maze-20", "control", budget=30_000)["points"]
+    assert all(point["score"] < 0.7 for point in points)  # four standard deviations of 100 coins
