@@ -353,7 +353,7 @@ def examined_often(recipe: str) -> Content:
 
 @pytest.mark.parametrize(
     ("recipe", "stop_at"),  # before the next update and a record; past both; where an evaluation is due; at the end
-    [("fresh", 20), ("fresh", 44), ("fresh", 72), ("fresh", 96), ("replay", 44), ("curious", 28), ("graded", 44)],
+    [("fresh", 20), ("fresh", 72), ("fresh", 96), ("replay", 44), ("curious", 28), ("graded", 44)],
 )
 def test_metrics_after_a_resume_equal_those_without_an_interruption(whole, tmp_path, monkeypatch, recipe, stop_at):
     monkeypatch.setattr(training_run, "REPORTS_IN_A_RUN", 8)

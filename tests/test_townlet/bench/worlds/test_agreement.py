@@ -15,6 +15,7 @@ from townlet.bench.worlds.plain_rules import PlainRules, PlainWorld, plain_rules
 from townlet.config import load_level
 
 WORLDS = [pytest.param(NumpyWorld, id="numpy"), pytest.param(KernelWorld, id="c", marks=needs_compiler)]
+EACH_COMPILED = [WORLDS[0], pytest.param(KernelWorld, id="c", marks=[needs_compiler, pytest.mark.slow])]
 
 Make = Callable[[PlainRules, int, int], PlainWorld]
 
@@ -106,7 +107,7 @@ MISTAKES: dict[str, Callable[[PlainRules], dict[str, Any]]] = {
 
 
 @pytest.mark.usefixtures("soon_compiled")
-@pytest.mark.parametrize("make", WORLDS)
+@pytest.mark.parametrize("make", EACH_COMPILED)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_in_one_rule_is_found(name: str, make: Make) -> None:
     level = load_level("2", HUNGRY)
