@@ -38,10 +38,12 @@ def observe(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot)
 
 def action_mask(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
     """What each agent may do, [num_agents, num_actions] bool: stay on the grid, use what is open and can be paid."""
-    columns = [can_act(level, tables, state, underfoot, action) for action in level.actions]
     # Column after column, and integers until they are stacked: bools, and what is stored row by row, would be stored
-    # one by one. Compared, and not read as bools: no kernel for a GPU can be made of that.
-    return (torch.stack([column.int() for column in columns]) != 0).t()
+    # one by one.
+    columns = torch.stack([can_act(level, tables, state, underfoot, action).int() for action in level.actions])
+    if columns.device.type == "cpu":  # bytes that are read as bools: to compare would store bools one by one
+        return columns.to(torch.uint8).t().view(torch.bool)
+    return (columns != 0).t()  # no kernel for a GPU can be made of that reading
 
 
 def _window(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:

@@ -1,6 +1,7 @@
 """How a step is run: without a look at what is in a tensor, and compiled as it is eagerly."""
 
 import dataclasses
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -38,13 +39,16 @@ def on_device(device: str, value: Any) -> Any:
     return value
 
 
-def step_without_content(level: Level, device: str = "cpu") -> StepResult:
+def step_without_content(
+    level: Level, device: str = "cpu", watching: AbstractContextManager[Any] | None = None
+) -> StepResult:
     """One step of tensors that have no content, so that any look at their content raises."""
     env = make_env(level, 16)
     parts = env.tables, env._trial()
     with FakeTensorMode(), WithoutDevice():
         tables, inputs = on_device(device, parts)
-        return advance(level, tables, *inputs).result
+        with watching or nullcontext():
+            return advance(level, tables, *inputs).result
 
 
 class WithoutDevice(TorchFunctionMode):
@@ -82,8 +86,8 @@ def test_a_step_never_looks_at_what_is_in_a_tensor_and_stays_on_its_device(name:
 
 @pytest.mark.parametrize("name", shipped_levels())
 def test_a_step_reads_no_tensor_as_another_type_which_no_kernel_for_a_gpu_can(name: str) -> None:
-    with Operations() as operations:
-        step_without_content(load_level(name), "cuda")
+    operations = Operations()
+    step_without_content(load_level(name), "cuda", operations)
     assert "aten.stack.default" in operations.seen  # nothing is hidden from it
     assert "aten.view.dtype" not in operations.seen
 
