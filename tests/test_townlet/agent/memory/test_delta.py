@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from support.learning import network_of
+from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.delta import Delta
 from townlet.config import load_level
 
@@ -48,9 +49,7 @@ def a_case():
     torch.manual_seed(0)
     memory = Delta(5, 3, 4, 0.9).double()
     torch.nn.init.normal_(memory.address.weight)
-    features, reset = torch.randn(4, 9, 5, dtype=torch.float64), torch.rand(4, 9) < 0.2
-    assert reset.any()
-    return memory, features, (torch.randn(1, 4, memory.size, dtype=torch.float64),), reset
+    return memory, *a_window(memory)
 
 
 def test_what_is_written_at_a_key_is_found_there_and_written_over_by_hand():
@@ -82,23 +81,12 @@ def test_a_share_is_kept_and_nothing_across_a_reset_by_hand():
 def test_a_window_equals_the_rule_step_by_step_with_its_gradient():
     memory, features, hidden, reset = a_case()
     read, _ = memory(features, hidden, reset)
-    expected = slow(memory, features, hidden, reset)
-    torch.testing.assert_close(read, expected)
-    weights = torch.randn(read.shape, dtype=torch.float64)
-    mine, theirs = (torch.autograd.grad((one * weights).sum(), list(memory.parameters())) for one in (read, expected))
-    torch.testing.assert_close(mine, theirs)
-    assert all(part.abs().min() > 0.0 for part in mine)
+    gradient = check_equation(memory, read, slow(memory, features, hidden, reset))
+    assert all(part.abs().min() > 0.0 for part in gradient)
 
 
 def test_a_window_equals_single_steps_and_rows_stay_apart():
-    memory, features, hidden, reset = a_case()
-    whole, (after,) = memory(features, hidden, reset)
-    alone, _ = memory(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
-    torch.testing.assert_close(alone[0], whole[2])
-    for step in range(9):
-        one, hidden = memory(features[:, step : step + 1], hidden, reset[:, step : step + 1])
-        torch.testing.assert_close(one[:, 0], whole[:, step])
-    torch.testing.assert_close(hidden[0], after)
+    check_single_steps(*a_case())
 
 
 def test_strengths_begin_open():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from support.learning import network_of
+from support.windows import check_single_steps
 from townlet.agent.memory.frontier import Frontier
 from townlet.config import load_level
 from townlet.environment.types import ObservationLayout
@@ -69,13 +70,7 @@ def test_a_window_equals_single_steps_and_rows_stay_apart():
     seen = [env.step(torch.randint(4, (6,), generator=stream)).observation.features for _ in range(9)]
     features, reset = torch.stack(seen, dim=1), torch.rand(6, 9, generator=stream) < 0.2
     hidden = (torch.randint(4, (1, 6, 64), generator=stream).float(),)
-    whole, (after,) = frontier(features, hidden, reset)
-    alone, _ = frontier(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
-    torch.testing.assert_close(alone[0], whole[2])
-    for step in range(9):
-        one, hidden = frontier(features[:, step : step + 1], hidden, reset[:, step : step + 1])
-        torch.testing.assert_close(one[:, 0], whole[:, step])
-    torch.testing.assert_close(hidden[0], after)
+    check_single_steps(frontier, features, hidden, reset)
 
 
 @pytest.mark.parametrize(("width", "height"), [(12, 12), (16, 9)])

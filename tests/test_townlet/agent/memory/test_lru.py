@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from support.learning import network_of
+from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.lru import LinearRecurrentUnit, scan
 from townlet.config import load_level
 
@@ -45,9 +46,7 @@ def a_case():
     """Units, a window with resets, and what was held before it."""
     torch.manual_seed(0)
     unit = LinearRecurrentUnit(5, 3, 8).double()
-    features, reset = torch.randn(4, 9, 5, dtype=torch.float64), torch.rand(4, 9) < 0.2
-    assert reset.any()
-    return unit, features, (torch.randn(1, 4, unit.size, dtype=torch.float64),), reset
+    return unit, *a_window(unit)
 
 
 def test_a_unit_fades_by_its_share_and_takes_in_the_rest_by_hand():
@@ -80,23 +79,12 @@ def test_a_scan_is_the_recurrence_for_windows_of_any_length(time):
 def test_a_window_equals_the_equation_step_by_step_with_its_gradient():
     unit, features, hidden, reset = a_case()
     read, _ = unit(features, hidden, reset)
-    expected = slow(unit, features, hidden, reset)
-    torch.testing.assert_close(read, expected)
-    weights = torch.randn(read.shape, dtype=torch.float64)
-    mine, theirs = (torch.autograd.grad((one * weights).sum(), list(unit.parameters())) for one in (read, expected))
-    torch.testing.assert_close(mine, theirs)
-    assert all(part.abs().min() > 0.0 for part in mine)
+    gradient = check_equation(unit, read, slow(unit, features, hidden, reset))
+    assert all(part.abs().min() > 0.0 for part in gradient)
 
 
 def test_a_window_equals_single_steps_and_rows_stay_apart():
-    unit, features, hidden, reset = a_case()
-    whole, (after,) = unit(features, hidden, reset)
-    alone, _ = unit(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
-    torch.testing.assert_close(alone[0], whole[2])
-    for step in range(9):
-        one, hidden = unit(features[:, step : step + 1], hidden, reset[:, step : step + 1])
-        torch.testing.assert_close(one[:, 0], whole[:, step])
-    torch.testing.assert_close(hidden[0], after)
+    check_single_steps(*a_case())
 
 
 def test_units_begin_by_keeping_what_they_hold_for_up_to_the_span_and_turning_by_up_to_a_half():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from support.learning import network_of
+from support.windows import check_single_steps
 from townlet.agent.memory.spectral import Spectral
 from townlet.config import load_level
 
@@ -58,13 +59,7 @@ def test_a_window_equals_single_steps_and_rows_stay_apart():
     spectral, stream = Spectral(3, 6, 0.9), torch.Generator().manual_seed(0)
     features, reset = torch.randn(4, 9, 3, generator=stream), torch.rand(4, 9, generator=stream) < 0.2
     hidden = (torch.randn(1, 4, spectral.size, generator=stream),)
-    whole, (after,) = spectral(features, hidden, reset)
-    alone, _ = spectral(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
-    torch.testing.assert_close(alone[0], whole[2])
-    for step in range(9):
-        one, hidden = spectral(features[:, step : step + 1], hidden, reset[:, step : step + 1])
-        torch.testing.assert_close(one[:, 0], whole[:, step])
-    torch.testing.assert_close(hidden[0], after)
+    check_single_steps(spectral, features, hidden, reset)
 
 
 def test_a_network_tells_the_same_sight_after_another_past_apart_at_any_lag_below_those_kept():

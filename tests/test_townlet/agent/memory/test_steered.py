@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from support.learning import network_of
+from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
 from townlet.config import load_level
@@ -46,9 +47,7 @@ def a_case():
     torch.manual_seed(0)
     memory = SteeredSpectral(3, 5, 6, 0.9, 2).double()
     torch.nn.init.normal_(memory.steer.weight)
-    features, reset = torch.randn(4, 9, 5, dtype=torch.float64), torch.rand(4, 9) < 0.2
-    assert reset.any()
-    return memory, features, (torch.randn(1, 4, memory.size, dtype=torch.float64),), reset
+    return memory, *a_window(memory)
 
 
 def test_speeds_are_followed_forwards_backwards_and_not_at_all_by_hand():
@@ -75,23 +74,12 @@ def test_what_was_written_forwards_is_read_backwards_in_reverse_order():
 def test_a_window_equals_the_equation_step_by_step_with_its_gradient():
     memory, features, hidden, reset = a_case()
     read, _ = memory(features, hidden, reset)
-    expected = slow(memory, features, hidden, reset)
-    torch.testing.assert_close(read, expected)
-    weights = torch.randn(read.shape, dtype=torch.float64)
-    mine, theirs = (torch.autograd.grad((one * weights).sum(), list(memory.parameters())) for one in (read, expected))
-    torch.testing.assert_close(mine, theirs)
-    assert all(part.abs().min() > 0.0 for part in mine)
+    gradient = check_equation(memory, read, slow(memory, features, hidden, reset))
+    assert all(part.abs().min() > 0.0 for part in gradient)
 
 
 def test_a_window_equals_single_steps_and_rows_stay_apart():
-    memory, features, hidden, reset = a_case()
-    whole, (after,) = memory(features, hidden, reset)
-    alone, _ = memory(features[2:3], (hidden[0][:, 2:3],), reset[2:3])
-    torch.testing.assert_close(alone[0], whole[2])
-    for step in range(9):
-        one, hidden = memory(features[:, step : step + 1], hidden, reset[:, step : step + 1])
-        torch.testing.assert_close(one[:, 0], whole[:, step])
-    torch.testing.assert_close(hidden[0], after)
+    check_single_steps(*a_case())
 
 
 def test_at_full_speed_with_an_open_gate_it_is_the_memory_that_nothing_steers():
