@@ -126,8 +126,8 @@ class _TooLargeError(Exception):
     """Raised with the mistakes of a text that has too many values, or has them too deep."""
 
 
-class YamlReader:
-    """Reads texts to nodes, and gathers what it refuses in `mistakes`."""
+class _Reader:
+    """Counts the values that it reads, and gathers what it refuses in `mistakes`."""
 
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
@@ -136,6 +136,10 @@ class YamlReader:
     def refuse(self, place: Place, key: Key, expected: str, got: str) -> None:
         """Note a mistake."""
         self.mistakes.append(Mistake(place, Problem(key, expected, got)))
+
+
+class YamlReader(_Reader):
+    """Reads texts to nodes."""
 
     def read_text(self, text: str, place: Place, key: Key = ()) -> Node | None:
         """Read one document; None, and a mistake, where it is not YAML. Raises ConfigError where it is too large."""
@@ -162,16 +166,8 @@ def _too_large(place: Place, key: Key) -> Mistake:
     return Mistake(place, Problem(key[:1], f"at most {MAX_VALUES} values, {MAX_DEPTH} mappings or lists deep", "more"))
 
 
-class _Document:
+class _Document(_Reader):
     """One text on its way to nodes."""
-
-    def __init__(self) -> None:
-        self.mistakes: list[Mistake] = []
-        self.num_values = 0
-
-    def refuse(self, place: Place, key: Key, expected: str, got: str) -> None:
-        """Note a mistake."""
-        self.mistakes.append(Mistake(place, Problem(key, expected, got)))
 
     def read(self, text: str, place: Place, key: Key) -> Node | None:
         """The root; None, and a mistake, where the text is not YAML."""

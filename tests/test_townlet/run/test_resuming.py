@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from support.rooms import Content, after_step, room, stop, train_briefly, write_level
+from support.rooms import Content, after_step, room, saved, stop, train_briefly, write_level
 from townlet import evaluate, train
 from townlet.config import load_task
 from townlet.population.evaluation import Evaluator
@@ -25,10 +25,6 @@ QUIET = ("--plain", "--device", "cpu")
 
 def resume(run: Path, *flags: str) -> int:
     return train.main(["--resume", str(run), *QUIET, *flags])
-
-
-def saved(run: Path, step: int) -> checkpoint.Checkpoint:
-    return checkpoint.load(run / "checkpoints" / f"step_{step:09}")
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from support.rooms import room, train_briefly, write_level
+from support.rooms import room, saved, train_briefly, write_level
 from townlet import train
 from townlet.config import load_level
 from townlet.run import training
-from townlet.run.saving import checkpoint
-
-
-def saved(run: Path, step: int) -> checkpoint.Checkpoint:
-    return checkpoint.load(run / "checkpoints" / f"step_{step:09}")
 
 
 def saved_steps(run: Path) -> list[int]:

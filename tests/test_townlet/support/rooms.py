@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from townlet import train
+from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingRun
 
 Content = dict[str, Any]
@@ -81,6 +82,11 @@ def after_step(step: int, act: Callable[[TrainingRun], None]) -> Iterator[None]:
 def stop(run: TrainingRun) -> None:
     """Let a run save and stop, as a signal does."""
     run.stop.wanted = True
+
+
+def saved(run: Path, step: int) -> checkpoint.Checkpoint:
+    """A checkpoint of a run, by its step."""
+    return checkpoint.load(run / "checkpoints" / f"step_{step:09}")
 
 
 def train_briefly(folder: Path, content: Content, name: str = "run", *flags: str) -> Path:
