@@ -8,6 +8,7 @@ from townlet.agent.memory.phases import DeltaPhases
 from townlet.agent.memory.sightings import make_sightings
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
+from townlet.agent.memory.traces import TracedUnits
 from townlet.config import Memory, Recurrent
 from townlet.environment.types import ObservationLayout
 
@@ -31,7 +32,8 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int) -> Besid
     if config.kind == "delta":
         return Delta(inputs, config.keys, config.values, config.keep)
     if config.kind == "lru":
-        return LinearRecurrentUnit(inputs, config.units, config.span)
+        units = TracedUnits if config.traces else LinearRecurrentUnit
+        return units(inputs, config.units, config.span)
     if config.turn == "learned":
         return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks)
     return Spectral(layout.obs_dim, config.lags, config.keep)

@@ -38,11 +38,15 @@ class DeltaMemory(Part):
 
 
 class LinearRecurrentMemory(Part):
-    """Units that fade and turn at learned rates, at first over 1 to `span` steps: see `agent.memory.lru`."""
+    """Units that fade and turn at learned rates, at first over 1 to `span` steps: see `agent.memory.lru`.
+
+    `traces`: they learn from before their window too, back to the episode's start: see `agent.memory.traces`.
+    """
 
     kind: Literal["lru"]
     units: Width
     span: Annotated[int, Field(ge=2, le=MOST)]
+    traces: bool = False
 
 
 Memory = Annotated[SpectralMemory | DeltaMemory | LinearRecurrentMemory, Field(discriminator="kind")]

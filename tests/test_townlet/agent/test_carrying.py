@@ -15,6 +15,7 @@ KEPT = [
     {"kind": "delta", "keys": 3, "values": 2, "keep": 1.0},
     {"kind": "delta", "keys": 3, "values": 2, "keep": 1.0, "phases": True},
     {"kind": "lru", "units": 3, "span": 8},
+    {"kind": "lru", "units": 3, "span": 8, "traces": True},
 ]
 SPATIAL = {"network.encoder.window": 8, "network.encoder.part": 4, "network.hidden": 6, "network.head": 5}
 WITH_WAIT = {"actions": "[WAIT, UP, DOWN, LEFT, RIGHT, INTERACT]"}

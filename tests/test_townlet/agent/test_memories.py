@@ -15,10 +15,11 @@ KINDS = [
     {"kind": "delta", "keys": 3, "values": 2, "keep": 0.9},
     {"kind": "delta", "keys": 3, "values": 2, "keep": 0.9, "phases": True},
     {"kind": "lru", "units": 3, "span": 8},
+    {"kind": "lru", "units": 3, "span": 8, "traces": True},
 ]
 LEARNED = {
     "learned.0.steer.weight", "learned.1.address.weight", "learned.2.address.weight", "learned.3.drive.weight",
-    "learned.3.nu",
+    "learned.3.nu", "learned.4.nu",
 }  # fmt: skip
 MODES = pytest.mark.parametrize("mode", ["fresh", "replay"])
 

@@ -30,6 +30,7 @@ BESIDE = {
         DeltaMemory(kind="delta", keys=3, values=2, keep=0.9),
         DeltaMemory(kind="delta", keys=3, values=2, keep=0.9, phases=True),
         LinearRecurrentMemory(kind="lru", units=3, span=8),
+        LinearRecurrentMemory(kind="lru", units=3, span=8, traces=True),
     ),
 }
 SMALL_SPATIAL = SpatialEncoder(kind="spatial", window=6, part=3)

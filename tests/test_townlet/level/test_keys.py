@@ -222,6 +222,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.previous_action": ("town", {"network.previous_action": False}),
     },
     "learning": {
+        "network<recurrent>.memory.*<lru>.traces": ("lru", {"network.memory.0.traces": True}),
         "training.seed": ("town", {"training.seed": 2}),
         "training.num_agents": ("town", {"training.num_agents": 10}),
         "training.seq_len": ("town", {"training.seq_len": 5}),

@@ -37,14 +37,22 @@ class LinearRecurrentUnit(Beside):
 
     def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
         """Write and read at each step of a window, see `Beside`."""
+        held, _ = self.unroll(features, as_complex(hidden[0][0]), reset)
+        read = torch.view_as_real(held).flatten(2)
+        return read, (read[:, -1].unsqueeze(0),)
+
+    def unroll(self, features: Tensor, before: Tensor, reset: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return h after each step, from `before` [batch, units], and what each multiplies the h before it by.
+
+        Both are complex, [batch, time, units].
+        """
         kept = torch.exp(-torch.exp(self.nu))
-        driven = _complex(self.drive(features)) * (1.0 - kept**2).sqrt()  # [batch, time, units]
+        driven = as_complex(self.drive(features)) * (1.0 - kept**2).sqrt()
         factor = torch.polar(kept, self.theta).expand_as(driven)
         if reset is not None:
             factor = factor * (~reset).to(kept.dtype).unsqueeze(-1)
-        first = driven[:, :1] + factor[:, :1] * _complex(hidden[0][0]).unsqueeze(1)
-        held = torch.view_as_real(scan(factor, torch.cat([first, driven[:, 1:]], dim=1))).flatten(2)
-        return held, (held[:, -1].unsqueeze(0),)
+        first = driven[:, :1] + factor[:, :1] * before.unsqueeze(1)
+        return scan(factor, torch.cat([first, driven[:, 1:]], dim=1)), factor
 
 
 def scan(factor: Tensor, added: Tensor) -> Tensor:
@@ -57,6 +65,6 @@ def scan(factor: Tensor, added: Tensor) -> Tensor:
     return added
 
 
-def _complex(numbers: Tensor) -> Tensor:
-    """Numbers [..., 2 * units], real and imaginary parts in turn, as [..., units]."""
+def as_complex(numbers: Tensor) -> Tensor:
+    """Return numbers [..., 2 * units], real and imaginary parts in turn, as [..., units]."""
     return torch.view_as_complex(numbers.unflatten(-1, (-1, 2)).contiguous())
