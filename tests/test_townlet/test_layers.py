@@ -183,7 +183,7 @@ STEP_PATH = {
     ),
     "agent.memory.phases": ("DeltaPhases.value_of", "DeltaPhases.read"),
     "agent.memory.lru": ("LinearRecurrentUnit.forward", "LinearRecurrentUnit.unroll", "scan", "as_complex"),
-    "agent.memory.traces": ("TracedUnits.forward", "TracedUnits._with_gradient", "TracedUnits._carry_on"),
+    "agent.memory.traces": ("TracedUnits.forward", "TracedUnits._owed", "TracedUnits._carry_on"),
     "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),

@@ -31,6 +31,7 @@ QUICK = ["--seconds", "0.001", "--repeats", "1"]
 TINY = {  # what makes a benchmark take a moment
     "env": [*QUICK, "--agents", "4", "--contestants", "eager,numpy,gymnasium"],
     "learner": [*QUICK, "--windows", "4", "--set", "max_steps=12"],
+    "memories": [*QUICK, "--agents", "4", "--set", "max_steps=12"],
     "train": [*QUICK, "--agents", "8", "--no-peers", "--set", "training.total_steps=1000"],
     "scale": [*QUICK, "--eager", "--of", "grid", "--grid", "4"],
 }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from townlet.bench.memory import command as memory
 from townlet.bench.scale import command as scale
-from townlet.bench.speed import env, gpu, learner, train
+from townlet.bench.speed import env, gpu, learner, memories, train
 from townlet.screen.command_line import run_word
 from townlet.screen.process import run_as_process
 
@@ -13,6 +13,7 @@ USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
 
   env        the world's step, beside a C kernel, NumPy and Gymnasium
   learner    updates of networks, beside a matrix product
+  memories   what each kind of memory costs, to act with and to learn from
   train      the whole loop of a level, beside learners of Stable-Baselines3
   scale      how costs grow with agents, windows, capacity and the world
   gpu        env, learner and train on a CUDA device, into docs/results
@@ -23,6 +24,7 @@ townlet bench BENCHMARK --help says more."""
 BENCHMARKS = {
     "env": env.main,
     "learner": learner.main,
+    "memories": memories.main,
     "train": train.main,
     "scale": scale.main,
     "gpu": gpu.main,

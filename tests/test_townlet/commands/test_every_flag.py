@@ -109,6 +109,11 @@ SEEN: dict[str, dict[str, str]] = {
         "--agents": CURVES, "--windows": CURVES, "--batch": CURVES, "--capacity": CURVES, "--grid": CURVES,
         "--affordances": CURVES, "--replay": SWEEPS, "--eager": SWEEPS, "--set": SWEEPS,
     },
+    "bench memories": ALL_OF_SPEED | {
+        "--level": "bench/speed/test_memories.py::test_wrong_use_is_one_line",
+        "--agents": "bench/speed/test_memories.py::test_each_kind_is_told_with_its_sizes_and_both_its_times",
+        "--set": "bench/speed/test_memories.py::test_a_key_of_the_level_holds_for_all_kinds",
+    },
     "bench gpu": {"--out": "bench/speed/test_gpu.py::test_all_are_run_on_the_device_whether_one_fails_or_not"},
     "bench memory": {
         "--plan": ALL_ROWS, "--tasks": f"{MEMORY}::test_a_second_call_runs_only_what_is_missing",

@@ -33,18 +33,19 @@ class TracedUnits(LinearRecurrentUnit):
     def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
         """Write and read at each step of a window, see `Beside`; memory is h, dh/da and dh/dW of each unit in turn."""
         before = as_complex(hidden[0][0]).unflatten(1, (self.units, -1))  # [batch, units, inputs + 3]
-        held, factor = self.unroll(features, self._with_gradient(before), reset)
+        h = before[..., 0] + self._owed(before[..., 1:]) if torch.is_grad_enabled() else before[..., 0]
+        held, factor = self.unroll(features, h, reset)
         after = self._carry_on(features, before, held.detach(), factor.detach(), reset)
         return torch.view_as_real(held).flatten(2), (torch.view_as_real(after).flatten(1).unsqueeze(0),)
 
-    def _with_gradient(self, before: Tensor) -> Tensor:
-        """The h that is kept, [batch, units], with the gradient that is kept beside it."""
+    def _owed(self, traces: Tensor) -> Tensor:
+        """Zeros [batch, units], whose gradient is that of the h which the traces [batch, units, inputs + 2] are of."""
         kept = torch.exp(-torch.exp(self.nu))
         rate = torch.polar(kept, self.theta)
         drive = torch.cat([self.drive.weight, self.drive.bias.unsqueeze(1)], dim=1)  # [2 * units, inputs + 1]
         drive = as_complex(drive.t()).t() * (1.0 - kept**2).sqrt().unsqueeze(1)
         learned = torch.cat([rate.unsqueeze(1), drive], dim=1)  # [units, inputs + 2]
-        return before[..., 0] + (before[..., 1:] * (learned - learned.detach())).sum(dim=2)
+        return (traces.transpose(0, 1) @ (learned - learned.detach()).unsqueeze(2)).squeeze(2).t()
 
     @torch.no_grad()
     def _carry_on(self, features: Tensor, before: Tensor, held: Tensor, factor: Tensor, reset: Tensor | None) -> Tensor:
@@ -54,7 +55,7 @@ class TracedUnits(LinearRecurrentUnit):
         past = torch.cat([before[:, None, :, 0], held[:, :-1]], dim=1)
         if reset is not None:
             past = past.masked_fill(reset.unsqueeze(-1), 0.0)
-        shown = functional.pad(features, (0, 1), value=1.0)
-        of_drive = torch.view_as_complex(torch.einsum("btuc,bti->buic", torch.view_as_real(since), shown).contiguous())
-        added = torch.cat([(since * past).sum(dim=1).unsqueeze(2), of_drive], dim=2)
-        return torch.cat([held[:, -1].unsqueeze(2), left[:, :1].mT * before[..., 1:] + added], dim=2)
+        shown, first = functional.pad(features, (0, 1), value=1.0).to(held.dtype), left[:, 0].unsqueeze(2)
+        of_rate = first * before[..., 1:2] + (since * past).sum(dim=1).unsqueeze(2)
+        of_drive = torch.addcmul(since.mT @ shown, first, before[..., 2:])
+        return torch.cat([held[:, -1].unsqueeze(2), of_rate, of_drive], dim=2)
