@@ -50,7 +50,7 @@ def make_parser(plan: Plan) -> Parser:
         "--json", type=Path, default=Path("runs/bench/recall.json"), metavar="FILE",
         help="results are kept here as they come, and what is there is not run again (default: runs/bench/recall.json)",
     )  # fmt: skip
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="where the picture goes (default: beside the results)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="the picture (default: beside the results)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     return parser
 

@@ -54,7 +54,7 @@ def ask_counts(episodes: int, stream: Generator) -> Asked:
     symbols = torch.multinomial(often, STEPS_OF_A_STREAM, replacement=True, generator=stream)
     features = functional.one_hot(symbols, SYMBOLS)
     counts = features.cumsum(dim=1)
-    return Asked(features.float(), torch.where(counts > 0, counts, NOT_ASKED), counts)
+    return Asked(features.float(), torch.where(counts > 0, counts, NOT_ASKED), counts.clamp(min=1))
 
 
 def ask_order(episodes: int, stream: Generator) -> Asked:
