@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from townlet.bench.memory import command as memory
+from townlet.bench.recall import command as recall
 from townlet.bench.scale import command as scale
 from townlet.bench.speed import env, gpu, learner, memories, train
 from townlet.screen.command_line import run_word
@@ -18,6 +19,7 @@ USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
   scale      how costs grow with agents, windows, capacity and the world
   gpu        env, learner and train on a CUDA device, into docs/results
   memory     public tasks of memory, beside a control and a peer
+  recall     what each kind of memory learns to hold: lags, places, counts, order
 
 townlet bench BENCHMARK --help says more."""
 
@@ -29,6 +31,7 @@ BENCHMARKS = {
     "scale": scale.main,
     "gpu": gpu.main,
     "memory": memory.main,
+    "recall": recall.main,
 }
 
 

@@ -17,6 +17,7 @@ TRAIN, RESUMING, LADDER = "run/test_train_flags.py", "run/test_resuming.py", "ru
 PLAYING, EVALUATE, TRANSFER = "commands/test_playing_flags.py", "test_evaluate.py", "commands/test_transfer.py"
 CLI, SPEED, SCALE = "commands/test_cli.py", "bench/speed/test_options.py", "bench/scale/test_command.py"
 MEMORY, PROBE = "bench/memory/test_command.py", "bench/probe/test_command.py"
+RECALL = "bench/recall/test_command.py"
 
 A_RUN = f"{TRAIN}::test_every_flag_of_a_run_is_found_in_it"
 GOES_ON = f"{TRAIN}::test_a_run_goes_on_from_its_newest_checkpoint_by_its_path_its_name_or_as_the_latest"
@@ -32,6 +33,7 @@ CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
 SWEEPS = f"{SCALE}::test_sweeps_are_told_what_was_asked_for"
 TRIALS = f"{MEMORY}::test_trials_are_those_of_the_seeds_and_contestants_that_are_asked_for"
 ALL_ROWS = f"{MEMORY}::test_all_rows_are_run_kept_shown_and_drawn"
+ASKED = f"{RECALL}::test_those_that_are_named_are_asked_what_is_named_and_told_kept_and_drawn"
 SAMPLING = f"{PROBE}::test_the_network_is_asked_on_the_device_and_as_often_as_is_asked_for"
 TABLES = f"{PROBE}::test_a_checkpoint_is_named_by_its_folder_or_within_its_run"
 
@@ -125,6 +127,10 @@ SEEN: dict[str, dict[str, str]] = {
         "--probe": SAMPLING, "--checkpoint": TABLES, "--agents": SAMPLING, "--ticks": SAMPLING, "--every": SAMPLING,
         "--recent": SAMPLING, "--epsilon": SAMPLING, "--seed": SAMPLING, "--out": TABLES, "--json": TABLES,
         "--device": SAMPLING, "--runs-dir": SAMPLING,
+    },
+    "bench recall": {
+        "--questions": ASKED, "--memories": ASKED, "--seeds": ASKED, "--json": ASKED, "--plot": ASKED,
+        "--markdown": ASKED, "--updates": f"{RECALL}::test_what_is_kept_is_not_run_again_unless_it_is_taught_otherwise",
     },
 }  # fmt: skip
 

@@ -3,13 +3,25 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from townlet.bench.memory.plan import Trial
 from townlet.bench.memory.trials import Record
 from townlet.bench.statistics import Interval, bootstrap_interval
 from townlet.run.meta import describe_machine
 from townlet.run.run_directory import write_atomically
+
+
+class Done(Protocol):
+    """What results are kept of."""
+
+    @property
+    def key(self) -> str:
+        """What it is called there."""
+
+    @property
+    def recipe(self) -> str:
+        """A digest of all that the result depends on; the record has it too."""
 
 
 class ResultsError(Exception):
@@ -37,11 +49,11 @@ class Results:
             reason = f"{type(error).__name__}: {error}"
             raise ResultsError(f"{self.path}: expected the results of a benchmark, got {reason}") from error
 
-    def has(self, trial: Trial) -> bool:
+    def has(self, trial: Done) -> bool:
         """Whether a trial is done, and was done as it would be now."""
         return self.records.get(trial.key, {}).get("recipe") == trial.recipe
 
-    def keep(self, trial: Trial, record: Record) -> None:
+    def keep(self, trial: Done, record: Record) -> None:
         """Add a record and write the file. Raises ResultsError."""
         self._read()
         self.records[trial.key] = record
