@@ -107,5 +107,5 @@ def _lines(report: Report) -> Lines:
     for name, rows in found.items():
         facts = rows[0].facts
         sizes = (f"{facts[fact]:,.0f}" for fact in ("parameters", "numbers_of_an_agent"))
-        lines.append([name, *sizes, *(f"{row.facts['milliseconds_of_a_call']:.3g}" for row in rows)])
+        lines.append([name, *sizes, *(f"{row.facts['milliseconds_of_a_call']:,.1f}" for row in rows)])
     return Lines(["", "parameters", "numbers of an agent", "ms to act", "ms of a window, with gradient"], lines)

@@ -31,7 +31,7 @@ def rows(written):
 def test_each_kind_is_told_with_its_sizes_and_both_its_times(written, rows):
     assert written[0] == "Memories in level 2 on cpu: 8 agents, windows of 8"
     assert list(rows) == list(memories.KINDS)
-    assert all(float(time) > 0.0 for cells in rows.values() for time in cells[2:])
+    assert all(float(time.replace(",", "")) >= 0.0 for cells in rows.values() for time in cells[2:])
     assert [rows[name][1] for name in ("LSTM alone", "GRU alone", "lru, 32 units")] == ["64", "32", "128"]
     assert rows["lru, 32 units, traces"][1] == f"{64 + 2 * 32 * (SEEN + 3):,}"
 
