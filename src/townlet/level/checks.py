@@ -260,12 +260,16 @@ def _places_are_told(level: Level) -> bool:
 
 
 def _memory_problems(network: FeedForward | Recurrent) -> list[Problem]:
-    memories = network.memory if isinstance(network, Recurrent) else ()
-    return [
-        Problem(("network", "memory", index, "banks"), "1 where turn is fixed", str(one.banks))
-        for index, one in enumerate(memories)
-        if one.kind == "spectral" and one.turn == "fixed" and one.banks > 1
-    ]
+    memories, problems = network.memory if isinstance(network, Recurrent) else (), []
+    for index, one in enumerate(memories):
+        key = ("network", "memory", index)
+        if one.kind == "spectral" and one.turn == "fixed" and one.banks > 1:
+            problems.append(Problem((*key, "banks"), "1 where turn is fixed", str(one.banks)))
+        if one.kind == "counter" and one.of != "all" and not network.previous_action:
+            problems.append(Problem((*key, "of"), "all without previous_action", one.of))
+        if one.kind == "counter" and one.of == "all" and one.reach:
+            problems.append(Problem((*key, "reach"), "0 of all", str(one.reach)))
+    return problems
 
 
 def _network_problems(level: Task) -> list[Problem]:

@@ -48,7 +48,7 @@ class GymEnvironment:
         method = None if isinstance(env, Turns) else method_of_all(env)
         self._masks = Masks(self.gate, self.num_actions, mask_in_sight, method)
         self.obs_dim = features_of(self.space)
-        self.observation_layout = ObservationLayout({"features": slice(0, self.obs_dim)})
+        self.observation_layout = ObservationLayout({"features": slice(0, self.obs_dim)}, choices=self.actions.choices)
         self.mode = env.metadata.get("autoreset_mode")
         if self.mode not in tuple(AutoresetMode):
             known = ", ".join(str(mode) for mode in AutoresetMode)
