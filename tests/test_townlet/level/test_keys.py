@@ -215,7 +215,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.memory.*<delta>.keep": ("delta", {"network.memory.0.keep": 0.5}),
         "network<recurrent>.memory.*<delta>.phases": ("delta", {"network.memory.0.phases": True}),
         "network<recurrent>.memory.*<counter>.most": ("counter", {"network.memory.0.most": 3}),
-        "network<recurrent>.memory.*<counter>.of": ("outcomes", {"network.memory.0": COUNTER}),
+        "network<recurrent>.memory.*<counter>.of": ("counter", {"network.memory.0.of": "outcomes"}),
         "network<recurrent>.memory.*<counter>.reach": ("outcomes", {"network.memory.0.reach": 1}),
         "network<recurrent>.memory.*<lru>.units": ("lru", {"network.memory.0.units": 5}),
         "network<recurrent>.memory.*<lru>.span": ("lru", {"network.memory.0.span": 9}),
