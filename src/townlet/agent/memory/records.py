@@ -32,7 +32,7 @@ class Record(nn.Module):
         records = read.flatten(0, 1).unflatten(-1, (*self.grid, -1)).movedim(-1, 1)  # [rows, of_action, *grid]
         known = self.near(torch.cat([records, torch.ones_like(records[:, :1])], dim=1))
         known = known + self.light(context).flatten(0, 1)[..., None, None]  # [rows, units, *grid]
-        return self.output(torch.relu(known)).view(*read.shape[:2], -1)  # [batch, time, num_actions]
+        return self.output(torch.relu(known)).reshape(*read.shape[:2], -1)  # [batch, time, num_actions]
 
 
 class Records(nn.Module):
