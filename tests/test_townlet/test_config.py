@@ -297,6 +297,16 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "network: {memory: [{kind: spectral, lags: 8, keep: 1.0, banks: 2}]}",
         ["2: network.memory[0].banks: expected 1 where turn is fixed, got 2"],
     ),
+    "counts of actions that the network does not take": (
+        "2",
+        "network: {previous_action: false, memory: [{kind: counter, most: 2, of: outcomes}]}",
+        ["2: network.memory[0].of: expected all without previous_action, got outcomes"],
+    ),
+    "neighbours of actions that nothing is counted of": (
+        "2",
+        "network: {memory: [{kind: counter, most: 2, reach: 1}]}",
+        ["2: network.memory[0].reach: expected 0 of all, got 1"],
+    ),
     "memories stored where windows do not begin": (
         "2-reference",
         "training:\n  mode: {stored_every: 3, burn_in: 4}",

@@ -177,6 +177,10 @@ STEP_PATH = {
     ),
     "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read"),
     "agent.memory.steered": ("SteeredSpectral.forward",),
+    "agent.memory.counter": (
+        "Counter.forward", "Counter.counted", "Counter.read", "OutcomeCounter.counted", "PartCounter.read",
+    ),
+    "agent.memory.records": ("Record.forward", "Records.forward"),
     "agent.memory.shares": ("shares_left",),
     "agent.memory.delta": (
         "Window.found", "Window.held", "Window.after", "DeltaRule.forward", "Delta.value_of", "Delta.read",

@@ -61,7 +61,7 @@ class QLearner:
         Steps that a time limit `cut` off become steps to learn from: what they led to is valued by today's weights.
         """
         hidden = self._memory_at_start(self.network, windows)
-        read = self.network.read_beside(windows.observations, hidden, windows.reset)
+        read = self.network.read_beside(windows.observations, hidden, windows.previous_actions, windows.reset)
         windows = windows._replace(beside=read)
         return windows if cut is None else self._with_cut_steps(windows, cut)
 

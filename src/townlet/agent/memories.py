@@ -1,6 +1,7 @@
 """The memories that a network keeps beside its cell, as a task names them."""
 
 from townlet.agent.memory.beside import Beside
+from townlet.agent.memory.counter import Counter, OutcomeCounter, PartCounter
 from townlet.agent.memory.delta import Delta
 from townlet.agent.memory.frontier import PLACE, Frontier
 from townlet.agent.memory.lru import LinearRecurrentUnit
@@ -9,21 +10,21 @@ from townlet.agent.memory.sightings import make_sightings
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
 from townlet.agent.memory.traces import TracedUnits
-from townlet.config import Memory, Recurrent
+from townlet.config import ConfigError, CounterMemory, Memory, Recurrent
 from townlet.environment.types import ObservationLayout
 
 
-def make_beside(config: Recurrent, layout: ObservationLayout, inputs: int) -> list[Beside]:
+def make_beside(config: Recurrent, layout: ObservationLayout, inputs: int, num_actions: int) -> list[Beside]:
     """Make what is kept beside the cell, in the task's order; `inputs`: the width of all that comes in."""
     ruled: list[Beside] = []
     if config.sightings:
         ruled.append(make_sightings(layout))
     if config.frontier:
         ruled.append(Frontier(layout))
-    return [*ruled, *(make_memory(memory, layout, inputs) for memory in config.memory)]
+    return [*ruled, *(make_memory(memory, layout, inputs, num_actions) for memory in config.memory)]
 
 
-def make_memory(config: Memory, layout: ObservationLayout, inputs: int) -> Beside:
+def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_actions: int) -> Beside:
     """Make one memory of the kind that a task names, with fresh parameters where it has any."""
     if config.kind == "delta" and config.phases:
         two = PLACE in layout.slices and layout.width(PLACE) == 2  # x and y, and not a number for each cell
@@ -34,6 +35,20 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int) -> Besid
     if config.kind == "lru":
         units = TracedUnits if config.traces else LinearRecurrentUnit
         return units(inputs, config.units, config.span)
+    if config.kind == "counter":
+        return _make_counter(config, layout.obs_dim, num_actions)
     if config.turn == "learned":
         return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks)
     return Spectral(layout.obs_dim, config.lags, config.keep)
+
+
+def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int) -> Beside:
+    taken = slice(obs_dim, obs_dim + num_actions)
+    if config.of == "outcomes":
+        return OutcomeCounter(obs_dim, taken, config.most, config.reach)
+    if config.of == "parts":
+        if obs_dim % num_actions:
+            expected = f"an observation of as many numbers for each of {num_actions} actions"
+            raise ConfigError([f"network.memory: of parts: expected {expected}, got {obs_dim} numbers"])
+        return PartCounter(obs_dim, taken, config.most, config.reach)
+    return Counter(obs_dim, config.most)

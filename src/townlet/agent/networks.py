@@ -13,6 +13,7 @@ from townlet.agent.memories import make_beside
 from townlet.agent.memory.beside import Memories
 from townlet.agent.memory.cells import make_cell
 from townlet.agent.memory.directions import DIRECTIONS, directions
+from townlet.agent.memory.records import Records
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.types import ObservationLayout
 from townlet.sequences import Hidden
@@ -51,7 +52,13 @@ class QNetwork(nn.Module):
         """Return the memory at an episode's start for `batch` rows."""
         raise NotImplementedError
 
-    def read_beside(self, features: Tensor, hidden: Hidden, reset: Tensor | None = None) -> Tensor | None:
+    def read_beside(
+        self,
+        features: Tensor,
+        hidden: Hidden,
+        previous_actions: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> Tensor | None:
         """Return what memories that nothing is learned in read at each step of a window, [batch, time, width].
 
         Arguments as those of a call; None without such memories. No update changes it, so whoever learns several times
@@ -131,13 +138,14 @@ class RecurrentSpatialQNetwork(QNetwork):
             self.encoder = WholeEncoder(layout, self.extra, config.encoder, config.layer_norm)
         width: int = self.encoder.width
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
-        beside = make_beside(config, layout, layout.obs_dim + self.extra)
+        beside = make_beside(config, layout, layout.obs_dim + self.extra, num_actions)
         self.ruled = Memories(part for part in beside if not part.learned)
         self.learned = Memories(part for part in beside if part.learned)
         self.skip = config.skip
         read = sum(part.width for part in beside)
         self.head = _layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
         self.value, self.dueling = QHead(config.head, num_actions, config.dueling), config.dueling
+        self.records = Records(self.ruled, num_actions, layout.choices, config.head)
 
     def input_layers(self) -> dict[str, slice]:
         """Those of the encoder, and of the memories that are learned."""
@@ -176,17 +184,29 @@ class RecurrentSpatialQNetwork(QNetwork):
         encoded = self.encoder(inputs)
         remembered, of_cell = self.cell(encoded, tuple(islice(held, self.cell.parts)), reset)
         ruled = tuple(islice(held, self.ruled.parts))
-        read, kept = self.ruled.read(features, ruled, reset) if beside is None else ([beside], ())
+        read, kept = self.ruled.read(inputs, ruled, reset) if beside is None else ([beside], ())
         found, learned = self.learned.read(inputs, tuple(held), reset)
         parts = [remembered, encoded, *read, *found] if self.skip else [remembered, *read, *found]
-        return self.value(self.head(torch.cat(parts, dim=-1))), (*of_cell, *kept, *learned)
+        context = self.head(torch.cat(parts, dim=-1))
+        q = self.value(context)
+        if self.records.parts:
+            q = q + self.records(torch.cat(read, dim=-1), context)
+        return q, (*of_cell, *kept, *learned)
 
     @torch.no_grad()
-    def read_beside(self, features: Tensor, hidden: Hidden, reset: Tensor | None = None) -> Tensor | None:
+    def read_beside(
+        self,
+        features: Tensor,
+        hidden: Hidden,
+        previous_actions: Tensor | None = None,
+        reset: Tensor | None = None,
+    ) -> Tensor | None:
         """Return what the memories beside the cell read that nothing is learned in, see `QNetwork`."""
-        first = self.cell.parts
-        read, _ = self.ruled.read(features, hidden[first : first + self.ruled.parts], reset)
-        return torch.cat(read, dim=-1) if read else None
+        if not self.ruled:
+            return None
+        first, inputs = self.cell.parts, self._inputs(features, previous_actions)
+        read, _ = self.ruled.read(inputs, hidden[first : first + self.ruled.parts], reset)
+        return torch.cat(read, dim=-1)
 
 
 class WholeEncoder(nn.Module):

@@ -17,11 +17,13 @@ class ObservationLayout:
     """Where each part of an observation lies.
 
     `window_size` is the window's side, None without a window; `grid` the map's columns and rows, None without a map.
+    `choices` are how many there are of each, where an action is several choices at once, in row-major order.
     """
 
     slices: dict[str, slice]
     window_size: int | None = None
     grid: tuple[int, int] | None = None
+    choices: tuple[int, ...] = ()
 
     @property
     def obs_dim(self) -> int:

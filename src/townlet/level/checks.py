@@ -259,13 +259,15 @@ def _places_are_told(level: Level) -> bool:
     return level.observation.offsets or level.observation.position == "normalised"
 
 
-def _memory_problems(network: FeedForward | Recurrent) -> list[Problem]:
-    memories = network.memory if isinstance(network, Recurrent) else ()
-    return [
-        Problem(("network", "memory", index, "banks"), "1 where turn is fixed", str(one.banks))
-        for index, one in enumerate(memories)
-        if one.kind == "spectral" and one.turn == "fixed" and one.banks > 1
-    ]
+def _memory_problems(network: FeedForward | Recurrent) -> Iterator[Problem]:
+    for index, one in enumerate(network.memory if isinstance(network, Recurrent) else ()):
+        key = ("network", "memory", index)
+        if one.kind == "spectral" and one.turn == "fixed" and one.banks > 1:
+            yield Problem((*key, "banks"), "1 where turn is fixed", str(one.banks))
+        elif one.kind == "counter" and one.of == "all" and one.reach:
+            yield Problem((*key, "reach"), "0 of all", str(one.reach))
+        elif one.kind == "counter" and one.of != "all" and not network.previous_action:
+            yield Problem((*key, "of"), "all without previous_action", one.of)
 
 
 def _network_problems(level: Task) -> list[Problem]:

@@ -37,6 +37,20 @@ class DeltaMemory(Part):
     phases: bool = False
 
 
+class CounterMemory(Part):
+    """How often everything was seen, told apart up to `most`: see `agent.memory.counter`.
+
+    `of`: all that is observed; its outcomes, by the action that they came after; or parts, where an observation has an
+    equal one for each action. What is then known of an action, and of those up to `reach` choices away, is read alike
+    for all: see `agent.memory.records`.
+    """
+
+    kind: Literal["counter"]
+    most: Width
+    of: Literal["all", "outcomes", "parts"] = "all"
+    reach: Annotated[int, Field(ge=0, le=8)] = 0
+
+
 class LinearRecurrentMemory(Part):
     """Units that fade and turn at learned rates, at first over 1 to `span` steps: see `agent.memory.lru`.
 
@@ -49,4 +63,4 @@ class LinearRecurrentMemory(Part):
     traces: bool = False
 
 
-Memory = Annotated[SpectralMemory | DeltaMemory | LinearRecurrentMemory, Field(discriminator="kind")]
+Memory = Annotated[SpectralMemory | DeltaMemory | CounterMemory | LinearRecurrentMemory, Field(discriminator="kind")]

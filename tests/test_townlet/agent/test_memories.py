@@ -16,6 +16,8 @@ KINDS = [
     {"kind": "delta", "keys": 3, "values": 2, "keep": 0.9, "phases": True},
     {"kind": "lru", "units": 3, "span": 8},
     {"kind": "lru", "units": 3, "span": 8, "traces": True},
+    {"kind": "counter", "most": 3},
+    {"kind": "counter", "most": 1, "of": "outcomes"},
 ]
 LEARNED = {
     "learned.0.steer.weight", "learned.1.address.weight", "learned.2.address.weight", "learned.3.drive.weight",
@@ -25,7 +27,7 @@ MODES = pytest.mark.parametrize("mode", ["fresh", "replay"])
 
 
 def with_all_kinds(mode, **changes):
-    return make_population(mode, network__memory=KINDS, **changes)
+    return make_population(mode, network__memory=KINDS, network__previous_action=True, **changes)
 
 
 @MODES

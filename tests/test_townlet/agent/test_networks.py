@@ -11,7 +11,7 @@ from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
 from townlet.environment.observation import lay_out
 from townlet.environment.types import ObservationLayout
-from townlet.level.memories import DeltaMemory, LinearRecurrentMemory, SpectralMemory
+from townlet.level.memories import CounterMemory, DeltaMemory, LinearRecurrentMemory, SpectralMemory
 
 OPTIONS = {
     "plain": {},
@@ -31,6 +31,13 @@ BESIDE = {
         DeltaMemory(kind="delta", keys=3, values=2, keep=0.9, phases=True),
         LinearRecurrentMemory(kind="lru", units=3, span=8),
         LinearRecurrentMemory(kind="lru", units=3, span=8, traces=True),
+    ),
+}
+COUNTS = {
+    "previous_action": True,
+    "memory": (
+        CounterMemory(kind="counter", most=3),
+        CounterMemory(kind="counter", most=2, of="outcomes", reach=1),
     ),
 }
 SMALL_SPATIAL = SpatialEncoder(kind="spatial", window=6, part=3)
@@ -56,6 +63,7 @@ EACH_NETWORK = [
     ),
     pytest.param("joint", GRU, id="joint-gru"),
     pytest.param("joint", BESIDE, id="joint-beside"),
+    pytest.param("joint", COUNTS, id="joint-counts"),
 ]
 ALL_NETWORKS = pytest.mark.parametrize(("kind", "options"), EACH_NETWORK)
 RECURRENT = pytest.mark.parametrize(

@@ -51,6 +51,7 @@ RECURRENT = {
 }  # fmt: skip
 SPECTRAL = {"kind": "spectral", "lags": 4, "keep": 0.9}
 DELTA = {"kind": "delta", "keys": 4, "values": 3, "keep": 0.9}
+COUNTER = {"kind": "counter", "most": 2}
 LRU = {"kind": "lru", "units": 4, "span": 8}
 FEED_FORWARD = {"kind": "feed_forward", "hidden": [8], "layer_norm": True, "dueling": True, "previous_action": True}
 
@@ -116,6 +117,8 @@ BASES: dict[str, Content] = {
     "plain": {**TOWN, "network": FEED_FORWARD},
     "spectral": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL]}},
     "delta": {**TOWN, "network": {**RECURRENT, "memory": [DELTA]}},
+    "counter": {**TOWN, "network": {**RECURRENT, "memory": [COUNTER]}},
+    "outcomes": {**TOWN, "network": {**RECURRENT, "memory": [COUNTER | {"of": "outcomes"}]}},
     "lru": {**TOWN, "network": {**RECURRENT, "memory": [LRU]}},
     "steered": {**TOWN, "network": {**RECURRENT, "memory": [SPECTRAL | {"turn": "learned"}]}},
     "graded": {
@@ -211,6 +214,9 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.memory.*<delta>.values": ("delta", {"network.memory.0.values": 4}),
         "network<recurrent>.memory.*<delta>.keep": ("delta", {"network.memory.0.keep": 0.5}),
         "network<recurrent>.memory.*<delta>.phases": ("delta", {"network.memory.0.phases": True}),
+        "network<recurrent>.memory.*<counter>.most": ("counter", {"network.memory.0.most": 3}),
+        "network<recurrent>.memory.*<counter>.of": ("counter", {"network.memory.0.of": "outcomes"}),
+        "network<recurrent>.memory.*<counter>.reach": ("outcomes", {"network.memory.0.reach": 1}),
         "network<recurrent>.memory.*<lru>.units": ("lru", {"network.memory.0.units": 5}),
         "network<recurrent>.memory.*<lru>.span": ("lru", {"network.memory.0.span": 9}),
         "network<recurrent>.hidden": ("town", {"network.hidden": 7}),

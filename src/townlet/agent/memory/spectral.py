@@ -36,7 +36,7 @@ class Spectral(Written):
 
     def shown(self, features: Tensor) -> tuple[Tensor]:
         """Return what each step adds to every accumulator, [batch, time, obs_dim, 1]."""
-        return (features.unsqueeze(-1),)
+        return (features[..., : self.obs_dim].unsqueeze(-1),)
 
     def write(self, held: Tensor, *sight: Tensor) -> Tensor:
         """Turn what is held and add what is seen, see `Written`."""

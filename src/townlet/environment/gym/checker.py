@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
+from townlet.environment.gym.actions import Actions, count_actions
 from townlet.environment.gym.features import without_mask
 from townlet.environment.gym.gate import Gate
 from townlet.environment.gym.masks import Masks, method_of_all
@@ -88,7 +89,9 @@ class _Life:
         """Random actions, among the allowed ones where a mask says which."""
         if self._allowed is None:
             return self.env.action_space.sample()
-        return self.env.action_space.sample(mask=tuple(self._allowed.astype(np.int8)))
+        drawn = self.env.action_space.np_random.random(self._allowed.shape)
+        chosen = np.where(self._allowed, drawn, -1.0).argmax(axis=1)
+        return Actions(self.env.single_action_space).tell(chosen)
 
     def _vary(self, action: Any, resetting: Bools) -> Any:
         """The same action, but another where it should be ignored."""
@@ -138,12 +141,12 @@ class _Life:
 
 def _masks_beside_infos(env: VectorEnv[Any, Any, Any]) -> Masks | None:
     """What reads the masks that stand in an observation, or that a method tells; None where there are none."""
-    if not isinstance(actions := env.single_action_space, gymnasium.spaces.Discrete):
+    if (count := count_actions(env.single_action_space)) is None:
         return None
-    _, in_sight = without_mask(env.single_observation_space, int(actions.n))
+    _, in_sight = without_mask(env.single_observation_space, count)
     method = method_of_all(env)
     gate = Gate("env", env.num_envs)
-    return Masks(gate, int(actions.n), in_sight, method) if in_sight or method is not None else None
+    return Masks(gate, count, in_sight, method) if in_sight or method is not None else None
 
 
 # --- what is declared --------------------------------------------------------------------------------------------

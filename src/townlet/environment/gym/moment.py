@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from townlet.environment.gym.actions import count_actions
 from townlet.environment.gym.gate import told
 
 Bools = NDArray[np.bool_]
@@ -74,9 +75,9 @@ def check_moment(env: VectorEnv[Any, Any, Any], moment: Moment, who: Bools) -> N
 
 def _check_action_mask(env: VectorEnv[Any, Any, Any], moment: Moment, who: Bools) -> None:
     where, mask, have = moment.where, moment.infos["action_mask"], moment.infos.get("_action_mask")
-    if not isinstance(env.single_action_space, gymnasium.spaces.Discrete):
+    if (count := count_actions(env.single_action_space)) is None:
         raise VectorEnvError(where, f"no action_mask for {described(env.single_action_space)}", "one")
-    shape = (env.num_envs, int(env.single_action_space.n))
+    shape = (env.num_envs, count)
     _check_array(where, "infos['action_mask']", mask, shape, lambda kind: kind in (np.bool_, np.int8), "bool or int8")
     if have is None or not have[who].all():
         lacking = "no _action_mask" if have is None else f"none of sub-environments {np.flatnonzero(who & ~have)}"

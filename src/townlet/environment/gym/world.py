@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 
 from townlet.config import ConfigError
-from townlet.environment.gym.features import encode, features_of, tell, without_mask
+from townlet.environment.gym.actions import Actions
+from townlet.environment.gym.features import encode, features_of, without_mask
 from townlet.environment.gym.gate import MASK, Array, Gate
 from townlet.environment.gym.making import make, not_made
 from townlet.environment.gym.masks import Masks, method_of_all
@@ -42,15 +42,13 @@ class GymEnvironment:
         self.env, self.device, self.seed, self.resets, self.ticks = env, torch.device(device), seed, 0, 0
         self.num_agents, self.causes = env.num_envs, dict[int, str]()
         self.gate = gate or Gate(getattr(getattr(env, "spec", None), "id", type(env).__name__), self.num_agents)
-        actions = env.single_action_space
-        if not isinstance(actions, spaces.Discrete):
-            raise ConfigError([f"gym: expected discrete actions (a Discrete space), got {tell(actions)}"])
-        self.num_actions, self._first_action = int(actions.n), int(actions.start)
+        self.actions = Actions(env.single_action_space)
+        self.num_actions = self.actions.count
         self.space, mask_in_sight = without_mask(env.single_observation_space, self.num_actions)
         method = None if isinstance(env, Turns) else method_of_all(env)
         self._masks = Masks(self.gate, self.num_actions, mask_in_sight, method)
         self.obs_dim = features_of(self.space)
-        self.observation_layout = ObservationLayout({"features": slice(0, self.obs_dim)})
+        self.observation_layout = ObservationLayout({"features": slice(0, self.obs_dim)}, choices=self.actions.choices)
         self.mode = env.metadata.get("autoreset_mode")
         if self.mode not in tuple(AutoresetMode):
             known = ", ".join(str(mode) for mode in AutoresetMode)
@@ -102,8 +100,8 @@ class GymEnvironment:
             raise ValueError(f"difficulty: expected None in an environment of Gymnasium, got {difficulty}")
         self.ticks, gate = self.ticks + 1, self.gate
         gate.moment = f"step {self.ticks:,}"
-        chosen = (actions.cpu().numpy() + self._first_action).astype(self.env.single_action_space.dtype)
-        observed, reward, terminated, truncated, info = gate.take("step", self.env.step, chosen)
+        told = self.actions.tell(actions.cpu().numpy())
+        observed, reward, terminated, truncated, info = gate.take("step", self.env.step, told)
         resets_next = self.mode == AutoresetMode.NEXT_STEP
         skipped = self._ended if resets_next else np.zeros_like(self._ended)
         terminated, truncated = (

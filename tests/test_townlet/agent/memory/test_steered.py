@@ -107,7 +107,7 @@ def test_a_network_sends_gradients_into_a_learned_memory_and_carries_it_behind_t
     hidden = network.initial_hidden(2)
     assert [part.shape[2] for part in hidden] == [32, 32, network.ruled[0].size, 2 * 50 * 3]
     features, previous = torch.rand(2, 3, 50), torch.zeros(2, 3, dtype=torch.int64)
-    known = network.read_beside(features, hidden)
+    known = network.read_beside(features, hidden, previous)
     q, after = network(features, hidden, previous, beside=known)
     torch.testing.assert_close(q, network(features, hidden, previous)[0])
     assert [part.shape[2] for part in after] == [32, 32, 300]
