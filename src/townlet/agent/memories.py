@@ -33,5 +33,5 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int) -> Besid
     if config.kind == "lru":
         return LinearRecurrentUnit(inputs, config.units, config.span)
     if config.turn == "learned":
-        return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks)
-    return Spectral(layout.obs_dim, config.lags, config.keep)
+        return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks, config.squash)
+    return Spectral(layout.obs_dim, config.lags, config.keep, config.squash)

@@ -15,6 +15,7 @@ class SpectralMemory(Part):
     """What was observed up to `lags` steps ago, each step times `keep`: see `agent.memory.spectral`.
 
     `turn`: at a fixed speed, or as learned from what comes in, in so many `banks`: see `agent.memory.steered`.
+    `squash`: read logarithms of what a fixed one holds, since what adds up for long is large.
     """
 
     kind: Literal["spectral"]
@@ -22,6 +23,7 @@ class SpectralMemory(Part):
     keep: Share
     turn: Literal["fixed", "learned"] = "fixed"
     banks: Banks = 1
+    squash: bool = False
 
 
 class DeltaMemory(Part):
