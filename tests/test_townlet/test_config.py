@@ -297,6 +297,11 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "network: {memory: [{kind: spectral, lags: 8, keep: 1.0, banks: 2}]}",
         ["2: network.memory[0].banks: expected 1 where turn is fixed, got 2"],
     ),
+    "random sums for a memory that is steered": (
+        "2",
+        "network: {memory: [{kind: spectral, lags: 8, keep: 1.0, turn: learned, widest: 9}]}",
+        ["2: network.memory[0].widest: expected null where turn is learned, got 9"],
+    ),
     "memories stored where windows do not begin": (
         "2-reference",
         "training:\n  mode: {stored_every: 3, burn_in: 4}",

@@ -34,4 +34,4 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int) -> Besid
         return LinearRecurrentUnit(inputs, config.units, config.span)
     if config.turn == "learned":
         return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks, config.squash)
-    return Spectral(layout.obs_dim, config.lags, config.keep, config.squash)
+    return Spectral(layout.obs_dim, config.lags, config.keep, config.squash, config.widest)

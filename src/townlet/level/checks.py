@@ -260,12 +260,14 @@ def _places_are_told(level: Level) -> bool:
 
 
 def _memory_problems(network: FeedForward | Recurrent) -> list[Problem]:
-    memories = network.memory if isinstance(network, Recurrent) else ()
-    return [
-        Problem(("network", "memory", index, "banks"), "1 where turn is fixed", str(one.banks))
-        for index, one in enumerate(memories)
-        if one.kind == "spectral" and one.turn == "fixed" and one.banks > 1
-    ]
+    problems = []
+    for index, one in enumerate(network.memory if isinstance(network, Recurrent) else ()):
+        key = ("network", "memory", index)
+        if one.kind == "spectral" and one.turn == "fixed" and one.banks > 1:
+            problems.append(Problem((*key, "banks"), "1 where turn is fixed", str(one.banks)))
+        if one.kind == "spectral" and one.turn == "learned" and one.widest is not None:
+            problems.append(Problem((*key, "widest"), "null where turn is learned", str(one.widest)))
+    return problems
 
 
 def _network_problems(level: Task) -> list[Problem]:

@@ -207,6 +207,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.memory.*<spectral>.keep": ("spectral", {"network.memory.0.keep": 0.5}),
         "network<recurrent>.memory.*<spectral>.turn": ("spectral", {"network.memory.0.turn": "learned"}),
         "network<recurrent>.memory.*<spectral>.squash": ("spectral", {"network.memory.0.squash": True}),
+        "network<recurrent>.memory.*<spectral>.widest": ("spectral", {"network.memory.0.widest": 2}),
         "network<recurrent>.memory.*<spectral>.banks": ("steered", {"network.memory.0.banks": 2}),
         "network<recurrent>.memory.*<delta>.keys": ("delta", {"network.memory.0.keys": 5}),
         "network<recurrent>.memory.*<delta>.values": ("delta", {"network.memory.0.values": 4}),

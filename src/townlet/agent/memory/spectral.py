@@ -21,13 +21,21 @@ class Spectral(Written):
     h_0 never turns: where keep is 1, it counts. What is read is h / sqrt(n), real and imaginary parts apart. `lags` is
     n, even. With `squash` each of these parts x is read as sign(x) log(1 + |x|), also before the division: where keep
     is 1, what is seen all the time grows and grows, and would drown what was seen once.
+
+    An observation of more than `widest` numbers comes in as `widest` sums of them, weighted at random once and for all:
+    few at a time still tell apart what was seen (Johnson & Lindenstrauss, 1984).
     """
 
     turn: Tensor  # [lags / 2 + 1] complex64: what an accumulator is multiplied by at each step
+    mix: Tensor  # [width of an observation, widest], where `mixes`
 
-    def __init__(self, obs_dim: int, lags: int, keep: float, squash: bool = False) -> None:
+    def __init__(self, obs_dim: int, lags: int, keep: float, squash: bool = False, widest: int | None = None) -> None:
         super().__init__()
         assert lags % 2 == 0
+        self.mixes = widest is not None and obs_dim > widest
+        if widest is not None and self.mixes:
+            self.register_buffer("mix", torch.randn(obs_dim, widest) / math.sqrt(widest))
+            obs_dim = widest
         self.obs_dim, self.scale, self.squash = obs_dim, 1.0 / math.sqrt(lags), squash
         speeds = torch.arange(lags // 2 + 1, dtype=torch.float64) * (2.0 * math.pi / lags)
         self.register_buffer(
@@ -37,7 +45,7 @@ class Spectral(Written):
 
     def shown(self, features: Tensor) -> tuple[Tensor]:
         """Return what each step adds to every accumulator, [batch, time, obs_dim, 1]."""
-        return (features.unsqueeze(-1),)
+        return ((features @ self.mix if self.mixes else features).unsqueeze(-1),)
 
     def write(self, held: Tensor, *sight: Tensor) -> Tensor:
         """Turn what is held and add what is seen, see `Written`."""

@@ -59,6 +59,23 @@ def test_squashed_the_logarithm_of_each_part_is_read_and_the_part_itself_kept_by
     torch.testing.assert_close(after, torch.tensor(held[-1]))
 
 
+def test_wide_observations_come_in_as_random_sums_and_narrow_ones_as_they_are():
+    narrow, wide = Spectral(2, 2, 1.0, widest=2), Spectral(3, 2, 1.0, widest=2)
+    assert narrow.state_dict() == {} and (narrow.width, wide.width) == (8, 8)
+    wide.mix.copy_(torch.tensor([[1.0, 0.0], [10.0, 0.0], [0.0, -1.0]]))
+    seen = torch.tensor([[[1.0, 2.0, 3.0], [1.0, 0.0, 0.0]]])
+    found, _ = wide(seen, wide.initial_hidden(1, seen), None)
+    by_hand, _ = narrow(torch.tensor([[[21.0, -3.0], [1.0, 0.0]]]), narrow.initial_hidden(1, seen), None)
+    torch.testing.assert_close(found, by_hand)
+
+
+def test_random_sums_are_kept_with_the_weights_and_nothing_is_learned_in_them():
+    wide, other = Spectral(50, 2, 1.0, widest=20), Spectral(50, 2, 1.0, widest=20)
+    assert not wide.learned and not torch.equal(wide.mix, other.mix)
+    other.load_state_dict(wide.state_dict())
+    assert torch.equal(wide.mix, other.mix)
+
+
 def test_a_reset_forgets_what_was_seen_before_it_and_nothing_after():
     found, _ = read([7.0, 1.0, 2.0], keep=0.5, memory=[9.0, 9.0, 9.0, 9.0], reset=[F, T, F])
     torch.testing.assert_close(found[1:], read([1.0, 2.0], keep=0.5)[0])
