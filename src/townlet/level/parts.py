@@ -236,12 +236,14 @@ class Replay(Part):
 class Exploration(Part):
     """Epsilon of agent i is `base ** (1 + alpha * i / (N - 1))` (Horgan et al., 2018); weights of random actions.
 
-    With `warm_up`, epsilon falls linearly from 1 to that over so many environment steps.
+    With `warm_up`, epsilon falls linearly from 1 to that over so many environment steps. `taste`: how strongly each
+    agent prefers some actions for good, by what it observes, see `exploration.tastes`.
     """
 
     base: Annotated[float, Field(gt=0.0, lt=1.0)]
     alpha: Annotated[float, Field(ge=0.0, le=100.0)]
     warm_up: Positive | None = None
+    taste: Annotated[float, Field(gt=0.0)] | None = None
     action_weights: dict[Action, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
 
 

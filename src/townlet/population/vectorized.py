@@ -14,6 +14,7 @@ from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.curiosity import make_curiosity
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
+from townlet.exploration.tastes import NoTastes, Tastes
 from townlet.population.episodes import EpisodeTracker
 from townlet.population.learning import make_learning
 from townlet.population.reward_scale import make_reward_scale
@@ -40,6 +41,9 @@ class VectorizedPopulation:
         self.learner = QLearner(self.network, task.training)
         weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
+        taste, device = task.training.exploration.taste, self.device
+        sizes = (self.num_agents, env.num_actions, env.obs_dim)
+        self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device)
         self.curriculum = make_curriculum(task, env)
         self.curiosity = make_curiosity(task, env)
         self.scale = make_reward_scale(self.learner.reward_scale, task.training.gamma, self.num_agents)
@@ -98,7 +102,8 @@ class VectorizedPopulation:
 
     def _choose(self) -> tuple[Tensor, Hidden, Tensor]:
         q, hidden = q_values(self.network, self.observation, self.memory)
-        return self.exploration.select(q, self.observation.action_mask, self.env_steps), hidden, q
+        liked = self.tastes(q, self.observation.features)
+        return self.exploration.select(liked, self.observation.action_mask, self.env_steps), hidden, q
 
     def _record(self, actions: Tensor, result: StepResult) -> None:
         self.buffer.append(

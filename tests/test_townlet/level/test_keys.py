@@ -292,6 +292,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.exploration.base": ("town", {"training.exploration.base": 0.9}),
         "training.exploration.alpha": ("town", {"training.exploration.alpha": 0.0}),
         "training.exploration.warm_up": ("town", {"training.exploration.warm_up": 400}),
+        "training.exploration.taste": ("town", {"training.exploration.taste": 5.0}),
         "training.exploration.action_weights": ("town", {"training.exploration.action_weights.INTERACT": 30.0}),
     },
     "plan": {"description": ("town", {"description": "Another town."})},
