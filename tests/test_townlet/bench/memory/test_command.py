@@ -142,7 +142,7 @@ def test_the_peer_has_fewer_seeds_and_a_budget_of_its_own(tmp_path):
     path.write_text(text.replace("[recurrent, control]", "[control, peer]"))
     path.write_text(path.read_text().replace("bar: 5.0,", "bar: 5.0, budgets: {peer: 77},"))
     trials = plan.trials_of(plan.load_plan(str(path)), ["balance"], seeds=range(3), peers=True)
-    assert [one.budget for one in trials] == [200_000, 77, 200_000, 200_000]  # the task's own but for the peer
+    assert [one.budget for one in trials] == [500_000, 77, 500_000, 500_000]  # the task's own but for the peer
     assert [(one.agent, one.seed) for one in trials] == [("control", 0), ("peer", 0), ("control", 1), ("control", 2)]
 
 
