@@ -80,6 +80,7 @@ __all__ = [
     "Stage",
     "Static",
     "Task",
+    "Tell",
     "Training",
     "level_problems",
     "load_level",

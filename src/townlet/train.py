@@ -54,7 +54,7 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     resumed = resolve_run(options.resume, options.runs_dir) if options.resume else None
     kept = (read_meta(resumed) or {}) if resumed else {}
     task, wishes = _load(options, resumed), _wishes(options, kept)
-    check_env(task)
+    check_env(task, print)
     plan = make_plan(task, wishes)
     teacher = _teacher(options, resumed, kept)
     taught = load_taught(teacher, task, partial(print, file=sys.stderr)) if teacher else None

@@ -23,7 +23,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "replay": ("--level", "2-replay", *FEW, *REPLAY, *PACE),
     "stages": ("--level", "2-adversarial", *SMALL, *PACE),
     "ladder": ("--curriculum", "0,0.5", *SMALL, "--mastery", "1.0", *PACE),
-    "gymnasium": ("--gym", "CartPole-v1", *SMALL, "--set", "training.seq_len=4", *PACE),
+    "gymnasium": ("--gym", "CartPole-v1", *FEW, *REPLAY, "--set", "training.seq_len=4", *PACE),
 }
 REPEATABLE = tuple(kind for kind in KINDS if kind != "gymnasium")  # worlds of others cannot be saved
 

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from torture.child import Broken, Child, refuse_traceback
-from torture.runs import ALWAYS, PACE, SMALL, Reference
+from torture.runs import ALWAYS, FEW, PACE, Reference
 from torture.stranger import FAULTS
 
 NAME = "torture.stranger:TortureStranger-v0"
@@ -18,7 +18,7 @@ def strangers(rng: random.Random, folder: Path, reference: Reference) -> str:
     if at == 0 and not fault.startswith(("sight", "mask", "info")):
         at = 1  # a reset has nothing else to get wrong
     options = ("--set", f"gym_options.fault={fault}", "--set", f"gym_options.at={at}", "--set", "training.seq_len=4")
-    command = ["train", "--gym", NAME, *SMALL, *options, *PACE, *ALWAYS, "--runs-dir", str(folder / "runs")]
+    command = ["train", "--gym", NAME, *FEW, *options, *PACE, *ALWAYS, "--runs-dir", str(folder / "runs")]
     child = Child(command, folder / "out")
     if fault == "hang":
         _stop(child, rng)

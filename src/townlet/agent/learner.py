@@ -38,6 +38,8 @@ class QLearner:
         # `to` lays the copied weights of a cell side by side again, as CUDA's kernels want them.
         self.target = copy.deepcopy(network).to(device).requires_grad_(False) if has_target else None
         self.updates = 0
+        scale = training.reward_scale
+        self.reward_scale = torch.ones((), device=device) if scale == "auto" else scale
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
         self.sizes = [weight.numel() for weight in self.weights]
         learned = (network.parameters(), training.learning_rate, training.adam_epsilon)
@@ -129,7 +131,7 @@ class QLearner:
         next_values = self._next_values(batch, online, target)
         if batch.cut is not None and batch.cut_values is not None:
             next_values = torch.where(batch.cut[:, start:], batch.cut_values[:, start:], next_values)
-        rewards = training.reward_scale * batch.rewards[:, start:]
+        rewards = self.reward_scale * batch.rewards[:, start:]
         steps = (rewards, next_values, batch.terminated[:, start:], continuing(batch))
         if training.n_step > 1:
             returns = losses.n_step_returns(*steps, training.gamma, training.n_step)

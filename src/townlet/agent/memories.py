@@ -38,8 +38,8 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_acti
     if config.kind == "counter":
         return _make_counter(config, layout.obs_dim, num_actions)
     if config.turn == "learned":
-        return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks)
-    return Spectral(layout.obs_dim, config.lags, config.keep)
+        return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks, config.squash)
+    return Spectral(layout.obs_dim, config.lags, config.keep, config.squash, config.widest)
 
 
 def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int) -> Beside:

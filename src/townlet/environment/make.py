@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from townlet.config import GymTask, Level, Task
+from townlet.config import GymTask, Level, Task, Tell
 from townlet.environment.gym.making import registered
 from townlet.environment.gym.world import GymEnvironment
 from townlet.environment.types import Environment
@@ -35,13 +35,18 @@ def make_env(
     return GymEnvironment.from_id(task.gym, num_agents, device, root, maps, task.max_steps, task.gym_options)
 
 
-def check_env(task: Task) -> None:
+def check_env(task: Task, tell: Tell | None = None) -> None:
     """Make a task's environment, live some steps in it, and close it; the town's needs no such trial.
 
-    Raises ConfigError where it cannot be made, and WorldError where it hands out what agents cannot live with.
+    `tell` is told in a line what agents will not see of it. Raises ConfigError where it cannot be made, and WorldError
+    where it hands out what agents cannot live with.
     """
-    if isinstance(task, GymTask):
-        try_out(make_env(task, min(task.training.num_agents, AGENTS_IN_A_TRIAL)))
+    if not isinstance(task, GymTask):
+        return
+    env = make_env(task, min(task.training.num_agents, AGENTS_IN_A_TRIAL))
+    if tell is not None and isinstance(env, GymEnvironment) and env.texts:
+        tell(f"{task.gym}: {', '.join(env.texts)}: left out of what agents see, since it is text")
+    try_out(env)
 
 
 def try_out(env: Environment) -> None:

@@ -268,6 +268,8 @@ def _memory_problems(network: FeedForward | Recurrent) -> Iterator[Problem]:
             yield Problem((*key, "reach"), "0 of all", str(one.reach))
         elif one.kind == "counter" and one.of != "all" and not network.previous_action:
             yield Problem((*key, "of"), "all without previous_action", one.of)
+        elif one.kind == "spectral" and one.turn == "learned" and one.widest is not None:
+            yield Problem((*key, "widest"), "null where turn is learned", str(one.widest))
 
 
 def _network_problems(level: Task) -> list[Problem]:
@@ -276,17 +278,13 @@ def _network_problems(level: Task) -> list[Problem]:
         problems.append(Problem(("network", "encoder", "kind"), "joint, since no window is observed", "'spatial'"))
     if network.directions and not (isinstance(level, Level) and level.observation.offsets):
         problems.append(Problem(("network", "directions"), "false, since no offsets are observed", "true"))
-    if (
-        isinstance(level, Level)
-        and isinstance(network, Recurrent)
-        and network.sightings
-        and not _places_are_told(level)
-    ):
-        expected = "false, since it takes offsets or a normalised position"
-        problems.append(Problem(("network", "sightings"), expected, "true"))
-    if isinstance(level, Level) and isinstance(network, Recurrent) and network.frontier and not _ground_is_seen(level):
-        expected = "false, since it takes a window and a normalised position"
-        problems.append(Problem(("network", "frontier"), expected, "true"))
+    if isinstance(level, Level) and isinstance(network, Recurrent):
+        if network.sightings and not _places_are_told(level):
+            expected = "false, since it takes offsets or a normalised position"
+            problems.append(Problem(("network", "sightings"), expected, "true"))
+        if network.frontier and not _ground_is_seen(level):
+            expected = "false, since it takes a window and a normalised position"
+            problems.append(Problem(("network", "frontier"), expected, "true"))
     problems += _memory_problems(network)
     if isinstance(network, FeedForward) and isinstance(mode, Replay):
         for name, value, none in (("burn_in", mode.burn_in, 0), ("stored_every", mode.stored_every, 1)):

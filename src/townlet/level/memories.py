@@ -15,6 +15,8 @@ class SpectralMemory(Part):
     """What was observed up to `lags` steps ago, each step times `keep`: see `agent.memory.spectral`.
 
     `turn`: at a fixed speed, or as learned from what comes in, in so many `banks`: see `agent.memory.steered`.
+    `squash`: read logarithms of what is held, since what adds up for long is large. `widest`: wider observations come
+    in as so many random sums of their numbers, at a fixed speed alone.
     """
 
     kind: Literal["spectral"]
@@ -22,6 +24,8 @@ class SpectralMemory(Part):
     keep: Share
     turn: Literal["fixed", "learned"] = "fixed"
     banks: Banks = 1
+    squash: bool = False
+    widest: Width | None = None
 
 
 class DeltaMemory(Part):

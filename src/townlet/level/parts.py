@@ -236,12 +236,14 @@ class Replay(Part):
 class Exploration(Part):
     """Epsilon of agent i is `base ** (1 + alpha * i / (N - 1))` (Horgan et al., 2018); weights of random actions.
 
-    With `warm_up`, epsilon falls linearly from 1 to that over so many environment steps.
+    With `warm_up`, epsilon falls linearly from 1 to that over so many environment steps. `taste`: how strongly each
+    agent prefers some actions for good, by what it observes, see `exploration.tastes`.
     """
 
     base: Annotated[float, Field(gt=0.0, lt=1.0)]
     alpha: Annotated[float, Field(ge=0.0, le=100.0)]
     warm_up: Positive | None = None
+    taste: Annotated[float, Field(gt=0.0)] | None = None
     action_weights: dict[Action, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
 
 
@@ -255,7 +257,9 @@ class Training(Part):
     mode: Annotated[Fresh | Replay, Field(discriminator="kind")]
     initial_state: Literal["stored", "zero"] = "stored"  # memory at the start of a window
     gamma: Unit
-    reward_scale: Annotated[float, Field(gt=0.0)] = 1.0  # of what is learned from; what is told stays as it is
+    reward_scale: Annotated[float, Field(gt=0.0)] | Literal["auto"] = (
+        1.0  # of what is learned from, not of what is told
+    )
     n_step: Positive = 1
     trace_decay: Unit = 0.0  # lambda
     double_q: bool = True

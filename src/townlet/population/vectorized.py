@@ -14,8 +14,10 @@ from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
 from townlet.exploration.curiosity import make_curiosity
 from townlet.exploration.epsilon_greedy import EpsilonGreedy
+from townlet.exploration.tastes import NoTastes, Tastes
 from townlet.population.episodes import EpisodeTracker
 from townlet.population.learning import make_learning
+from townlet.population.reward_scale import make_reward_scale
 from townlet.population.stopwatch import Stopwatch
 from townlet.seeding import generator, go_on, stream_seed
 from townlet.sequences import Hidden
@@ -39,8 +41,12 @@ class VectorizedPopulation:
         self.learner = QLearner(self.network, task.training)
         weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
+        taste, device = task.training.exploration.taste, self.device
+        sizes = (self.num_agents, env.num_actions, env.obs_dim)
+        self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device)
         self.curriculum = make_curriculum(task, env)
         self.curiosity = make_curiosity(task, env)
+        self.scale = make_reward_scale(self.learner.reward_scale, task.training.gamma, self.num_agents)
         self._learning = make_learning(task, env, self.learner, self.curiosity)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
@@ -96,7 +102,8 @@ class VectorizedPopulation:
 
     def _choose(self) -> tuple[Tensor, Hidden, Tensor]:
         q, hidden = q_values(self.network, self.observation, self.memory)
-        return self.exploration.select(q, self.observation.action_mask, self.env_steps), hidden, q
+        liked = self.tastes(q, self.observation.features)
+        return self.exploration.select(liked, self.observation.action_mask, self.env_steps), hidden, q
 
     def _record(self, actions: Tensor, result: StepResult) -> None:
         self.buffer.append(
@@ -113,6 +120,7 @@ class VectorizedPopulation:
         )
         self._learning.note(self.observation, self.memory)
         self.episodes.record(result)
+        self.scale.record(result)
 
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
         self.memory = carry_on(hidden, actions, result.forgets, self.env.num_actions)
@@ -148,6 +156,7 @@ class VectorizedPopulation:
             "episodes": self.episodes.state_dict(),
             "curriculum": self.curriculum.state_dict(),
             "curiosity": self.curiosity.state_dict(),
+            "reward_scale": self.scale.state_dict(),
             "learning": self._learning.state_dict(),
             "random": {name: stream.get_state() for name, stream in self._streams().items()},
         }
@@ -166,6 +175,7 @@ class VectorizedPopulation:
         self.episodes.load_state_dict(state["episodes"])
         self.curriculum.load_state_dict(state["curriculum"])
         self.curiosity.load_state_dict(state["curiosity"])
+        self.scale.load_state_dict(state.get("reward_scale"))  # which older states do not have
         if self.env.resumes:
             observed = {name: part.to(self.device) for name, part in state["observation"].items()}
             self.observation = Observation(**observed)
@@ -176,6 +186,7 @@ class VectorizedPopulation:
             self.memory = initial_memory(self.network, self.num_agents, self.device)
             self.buffer.cut()
             self.episodes.cut()
+            self.scale.cut()
         for name, stream in self._streams().items():
             go_on(stream, state["random"][name], stream_seed(self.task.training.seed, f"{name}/{self.steps}"))
 

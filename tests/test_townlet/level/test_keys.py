@@ -209,6 +209,8 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.memory.*<spectral>.lags": ("spectral", {"network.memory.0.lags": 8}),
         "network<recurrent>.memory.*<spectral>.keep": ("spectral", {"network.memory.0.keep": 0.5}),
         "network<recurrent>.memory.*<spectral>.turn": ("spectral", {"network.memory.0.turn": "learned"}),
+        "network<recurrent>.memory.*<spectral>.squash": ("spectral", {"network.memory.0.squash": True}),
+        "network<recurrent>.memory.*<spectral>.widest": ("spectral", {"network.memory.0.widest": 2}),
         "network<recurrent>.memory.*<spectral>.banks": ("steered", {"network.memory.0.banks": 2}),
         "network<recurrent>.memory.*<delta>.keys": ("delta", {"network.memory.0.keys": 5}),
         "network<recurrent>.memory.*<delta>.values": ("delta", {"network.memory.0.values": 4}),
@@ -297,6 +299,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.exploration.base": ("town", {"training.exploration.base": 0.9}),
         "training.exploration.alpha": ("town", {"training.exploration.alpha": 0.0}),
         "training.exploration.warm_up": ("town", {"training.exploration.warm_up": 400}),
+        "training.exploration.taste": ("town", {"training.exploration.taste": 5.0}),
         "training.exploration.action_weights": ("town", {"training.exploration.action_weights.INTERACT": 30.0}),
     },
     "plan": {"description": ("town", {"description": "Another town."})},
@@ -402,7 +405,7 @@ def _keys_in(annotation: Any, key: str) -> Iterator[str]:
         yield from keys_of(annotation, f"{key}.")
     elif hasattr(annotation, "__metadata__") or (_is_union(annotation) and len(parts) == 1):
         yield from _keys_in(parts[0], key)
-    elif _is_union(annotation) and all(issubclass(part, BaseModel) for part in parts):
+    elif _is_union(annotation) and all(isinstance(part, type) and issubclass(part, BaseModel) for part in parts):
         yield key
         for part in parts:
             (kind,) = get_args(part.model_fields["kind"].annotation)

@@ -3,6 +3,7 @@
 import pytest
 
 from townlet.config import load_gym_task, load_level, load_task, resolved_config
+from townlet.level.file import configs_directory
 from townlet.run.ladder import load_levels
 
 
@@ -31,7 +32,8 @@ def test_what_was_not_made_is_told_in_a_line_and_what_was_stands_in_the_config()
 
 def test_tasks_of_gymnasium_and_the_levels_of_a_ladder_are_settled_too() -> None:
     said: list[str] = []
-    assert load_gym_task("CartPole-v1", None, fresh(5, 4), said.append).training.mode.minibatches == 1
+    recipe = configs_directory() / "fresh.yaml"
+    assert load_gym_task("CartPole-v1", recipe, fresh(5, 4), said.append).training.mode.minibatches == 1
     levels = load_levels(["0", "0.5"], fresh(9, 4), said.append)
     assert [level.training.mode.minibatches for level in levels] == [3, 3]
     assert [line.split(",")[0] for line in said] == [f"training.mode.minibatches: {made}" for made in (1, 3, 3)]

@@ -8,6 +8,7 @@ from support.paid_at_the_cut import PaidAtTheCut
 from townlet.agent.acting import initial_memory, q_values
 from townlet.config import load_gym_task, load_level
 from townlet.environment.types import Observation
+from townlet.level.file import configs_directory
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.replay.cuts import each_cut, every_step, last_of_each
 
@@ -160,7 +161,8 @@ def test_what_is_paid_at_the_end_is_learned_whether_a_time_limit_ends_it_or_a_de
         "training.final_learning_rate": 0.01,
     }  # fmt: skip
     env = PaidAtTheCut(16, dies)
-    population = VectorizedPopulation(load_gym_task("PaidAtTheCut-v0", None, settings), env)
+    task = load_gym_task("PaidAtTheCut-v0", configs_directory() / "fresh.yaml", settings)
+    population = VectorizedPopulation(task, env)
     while population.env_steps < 4000:
         population.step()
     cues = Observation(torch.eye(3), torch.ones(3, 3, dtype=torch.bool))

@@ -19,15 +19,24 @@ class Spectral(Written):
     The value of any lag below n is a linear function of h, exactly so where keep is 1 and nothing is older. A head
     learns such a reading as a regression; nothing that is learned lies before the memory, so no window cuts a gradient.
     h_0 never turns: where keep is 1, it counts. What is read is h / sqrt(n), real and imaginary parts apart. `lags` is
-    n, even.
+    n, even. With `squash` each of these parts x is read as sign(x) log(1 + |x|), also before the division: where keep
+    is 1, what is seen all the time grows and grows, and would drown what was seen once.
+
+    An observation of more than `widest` numbers comes in as `widest` sums of them, weighted at random once and for all:
+    few at a time still tell apart what was seen (Johnson & Lindenstrauss, 1984).
     """
 
     turn: Tensor  # [lags / 2 + 1] complex64: what an accumulator is multiplied by at each step
+    mix: Tensor  # [width of an observation, widest], where `mixes`
 
-    def __init__(self, obs_dim: int, lags: int, keep: float) -> None:
+    def __init__(self, obs_dim: int, lags: int, keep: float, squash: bool = False, widest: int | None = None) -> None:
         super().__init__()
         assert lags % 2 == 0
-        self.obs_dim, self.scale = obs_dim, 1.0 / math.sqrt(lags)
+        self.observed, self.mixes = obs_dim, widest is not None and obs_dim > widest
+        if widest is not None and self.mixes:
+            self.register_buffer("mix", torch.randn(obs_dim, widest) / math.sqrt(widest))
+            obs_dim = widest
+        self.obs_dim, self.scale, self.squash = obs_dim, 1.0 / math.sqrt(lags), squash
         speeds = torch.arange(lags // 2 + 1, dtype=torch.float64) * (2.0 * math.pi / lags)
         self.register_buffer(
             "turn", torch.polar(torch.full_like(speeds, keep), speeds).to(torch.complex64), persistent=False
@@ -36,7 +45,8 @@ class Spectral(Written):
 
     def shown(self, features: Tensor) -> tuple[Tensor]:
         """Return what each step adds to every accumulator, [batch, time, obs_dim, 1]."""
-        return (features[..., : self.obs_dim].unsqueeze(-1),)
+        observed = features[..., : self.observed]
+        return ((observed @ self.mix if self.mixes else observed).unsqueeze(-1),)
 
     def write(self, held: Tensor, *sight: Tensor) -> Tensor:
         """Turn what is held and add what is seen, see `Written`."""
@@ -45,4 +55,9 @@ class Spectral(Written):
 
     def read(self, held: Tensor, features: Tensor) -> Tensor:
         """Read all of it, see `Written`."""
-        return held * self.scale
+        return (squashed(held) if self.squash else held) * self.scale
+
+
+def squashed(values: Tensor) -> Tensor:
+    """sign(x) log(1 + |x|): as x near zero, and close together far from it."""
+    return values.sign() * values.abs().log1p()

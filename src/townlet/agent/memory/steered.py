@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from townlet.agent.memory.beside import Beside
 from townlet.agent.memory.shares import shares_left
+from townlet.agent.memory.spectral import squashed
 from townlet.sequences import Hidden
 
 WHOLE = 3.0  # what begins as a whole step, or an open gate: tanh is 0.995, the sigmoid 0.953, and both can still learn
@@ -29,10 +30,11 @@ class SteeredSpectral(Beside):
 
     speeds: Tensor  # [lags / 2 + 1]: how far each accumulator turns in a whole step, in radians
 
-    def __init__(self, obs_dim: int, inputs: int, lags: int, keep: float, banks: int) -> None:
+    def __init__(self, obs_dim: int, inputs: int, lags: int, keep: float, banks: int, squash: bool = False) -> None:
         super().__init__()
         assert lags % 2 == 0
-        self.obs_dim, self.banks, self.log_keep, self.scale = obs_dim, banks, math.log(keep), 1.0 / math.sqrt(lags)
+        self.obs_dim, self.banks, self.squash = obs_dim, banks, squash
+        self.log_keep, self.scale = math.log(keep), 1.0 / math.sqrt(lags)
         speeds = torch.arange(lags // 2 + 1) * (2.0 * math.pi / lags)
         self.register_buffer("speeds", speeds, persistent=False)
         self.size = self.width = 2 * banks * obs_dim * len(speeds)
@@ -62,4 +64,4 @@ class SteeredSpectral(Beside):
         frame = torch.cat([before, torch.view_as_real(written).flatten(2)], dim=1)  # [batch, 1 + time, size]
         held = torch.view_as_complex((left @ frame).view(batch, time, self.banks, self.obs_dim, -1, 2)) * turned
         held = torch.view_as_real(held).flatten(2)  # [batch, time, size]
-        return held * self.scale, (held[:, -1].unsqueeze(0),)
+        return (squashed(held) if self.squash else held) * self.scale, (held[:, -1].unsqueeze(0),)

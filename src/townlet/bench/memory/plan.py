@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from townlet.config import ConfigError, GymTask, Part, load_task
+from townlet.config import ConfigError, GymTask, Part, load_gym_task, load_task
 from townlet.level.file import configs_directory, load, suggestion
 
 Agent = Literal["recurrent", "control", "peer"]
@@ -26,9 +26,13 @@ class Peer(Part):
 
 
 class Row(Part):
-    """A task with settings of its own, solved where the mean greedy return reaches the bar, and who tries it."""
+    """A task with settings of its own, solved where the mean greedy return reaches the bar, and who tries it.
 
-    task: str
+    `gym`: another environment, by its id, in the place of the task's; without a task, by the recipe of `--gym`.
+    """
+
+    task: str | None = None
+    gym: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
     bar: float
     agents: Annotated[tuple[Agent, ...], Field(strict=False, min_length=1)]
@@ -98,7 +102,10 @@ def trials_of(plan: Plan, rows: list[str] | None, seeds: Sequence[int], peers: b
 
 def _trial(plan: Plan, name: str, agent: Agent, seed: int) -> Trial:
     row = plan.rows[name]
-    task = load_task(row.task, {**row.settings, "training.seed": seed})
+    settings = {**row.settings, "training.seed": seed}
+    if row.gym is None and row.task is None:
+        raise ConfigError([f"{name}: expected a task or gym, got neither"])
+    task = load_gym_task(row.gym, row.task, settings) if row.gym else load_task(row.task or "", settings)
     if not isinstance(task, GymTask):
         raise ConfigError([f"{name}: expected a task of Gymnasium, got {row.task}, a level of the town"])
     budget = row.budgets.get(agent, task.training.total_steps)

@@ -37,6 +37,14 @@ def without_mask(space: spaces.Space, num_actions: int) -> tuple[spaces.Space, b
     return spaces.Dict([(name, part) for name, part in space.spaces.items() if name != MASK]), True
 
 
+def without_text(space: spaces.Space) -> tuple[spaces.Space, tuple[str, ...]]:
+    """Return what is seen besides the texts among the parts of a Dict, and the names of those: agents cannot read."""
+    if not isinstance(space, spaces.Dict):
+        return space, ()
+    texts = tuple(name for name, part in space.spaces.items() if part.dtype is not None and part.dtype.kind == "U")
+    return spaces.Dict([(name, part) for name, part in space.spaces.items() if name not in texts]), texts
+
+
 def encode(
     gate: Gate, space: spaces.Space, observed: Any, field: str = "observation", agents: Array | None = None
 ) -> Array:

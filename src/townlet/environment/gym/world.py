@@ -11,7 +11,7 @@ from torch import Tensor
 
 from townlet.config import ConfigError
 from townlet.environment.gym.actions import Actions
-from townlet.environment.gym.features import encode, features_of, without_mask
+from townlet.environment.gym.features import encode, features_of, without_mask, without_text
 from townlet.environment.gym.gate import MASK, Array, Gate
 from townlet.environment.gym.making import make, not_made
 from townlet.environment.gym.masks import Masks, method_of_all
@@ -24,9 +24,9 @@ class GymEnvironment:
     """A Gymnasium vector environment, or single ones by turns, an agent in each.
 
     Observations become one float32 vector, "features", see `features.encode`. Which actions are allowed is read by
-    `Masks`; a part "action_mask" of what is seen is no feature. The k-th reset is seeded by a stream of `seed`. All
-    that the environment hands out passes a Gate, by default a new one. Raises ConfigError for spaces or an autoreset
-    mode that are not known.
+    `Masks`; a part "action_mask" of what is seen is no feature, nor are its `texts`. The k-th reset is seeded by a
+    stream of `seed`. All that the environment hands out passes a Gate, by default a new one. Raises ConfigError for
+    spaces or an autoreset mode that are not known.
     """
 
     resumes = False  # nobody can save a stranger's environment
@@ -44,7 +44,8 @@ class GymEnvironment:
         self.gate = gate or Gate(getattr(getattr(env, "spec", None), "id", type(env).__name__), self.num_agents)
         self.actions = Actions(env.single_action_space)
         self.num_actions = self.actions.count
-        self.space, mask_in_sight = without_mask(env.single_observation_space, self.num_actions)
+        seen, mask_in_sight = without_mask(env.single_observation_space, self.num_actions)
+        self.space, self.texts = without_text(seen)
         method = None if isinstance(env, Turns) else method_of_all(env)
         self._masks = Masks(self.gate, self.num_actions, mask_in_sight, method)
         self.obs_dim = features_of(self.space)

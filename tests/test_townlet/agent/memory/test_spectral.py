@@ -13,9 +13,9 @@ from townlet.config import load_level
 F, T = False, True
 
 
-def read(values, lags=2, keep=1.0, memory=None, reset=None):
+def read(values, lags=2, keep=1.0, memory=None, reset=None, squash=False):
     """What each step reads of one number, in the order Re h_0, Im h_0, Re h_1, ...; and the memory after the last."""
-    spectral = Spectral(1, lags, keep)
+    spectral = Spectral(1, lags, keep, squash)
     hidden = spectral.initial_hidden(1, torch.zeros(1)) if memory is None else (torch.tensor([[memory]]),)
     flags = None if reset is None else torch.tensor([reset])
     found, (after,) = spectral(torch.tensor(values).view(1, -1, 1), hidden, flags)
@@ -48,6 +48,32 @@ def test_the_value_of_any_lag_is_a_linear_reading(keep):
         turned = torch.polar(torch.ones(5), torch.arange(5) * (-2.0 * math.pi * lag / lags))
         value = float((twice * (h * turned).real).sum() / lags)
         assert value == pytest.approx(seen[-1 - lag] * keep**lag, abs=1e-4)
+
+
+def test_squashed_the_logarithm_of_each_part_is_read_and_the_part_itself_kept_by_hand():
+    """Sums of 100, -1 and 5 are 100, 99 and 104; with alternating signs 100, -101 and 106, of which -101 stays < 0."""
+    found, after = read([100.0, -1.0, 5.0], squash=True)
+    held = [[100.0, 0.0, 100.0, 0.0], [99.0, 0.0, -101.0, 0.0], [104.0, 0.0, 106.0, 0.0]]
+    logarithms = [[math.copysign(math.log(1.0 + abs(x)), x) for x in row] for row in held]
+    torch.testing.assert_close(found, torch.tensor(logarithms) / math.sqrt(2.0))
+    torch.testing.assert_close(after, torch.tensor(held[-1]))
+
+
+def test_wide_observations_come_in_as_random_sums_and_narrow_ones_as_they_are():
+    narrow, wide = Spectral(2, 2, 1.0, widest=2), Spectral(3, 2, 1.0, widest=2)
+    assert narrow.state_dict() == {} and (narrow.width, wide.width) == (8, 8)
+    wide.mix.copy_(torch.tensor([[1.0, 0.0], [10.0, 0.0], [0.0, -1.0]]))
+    seen = torch.tensor([[[1.0, 2.0, 3.0], [1.0, 0.0, 0.0]]])
+    found, _ = wide(seen, wide.initial_hidden(1, seen), None)
+    by_hand, _ = narrow(torch.tensor([[[21.0, -3.0], [1.0, 0.0]]]), narrow.initial_hidden(1, seen), None)
+    torch.testing.assert_close(found, by_hand)
+
+
+def test_random_sums_are_kept_with_the_weights_and_nothing_is_learned_in_them():
+    wide, other = Spectral(50, 2, 1.0, widest=20), Spectral(50, 2, 1.0, widest=20)
+    assert not wide.learned and not torch.equal(wide.mix, other.mix)
+    other.load_state_dict(wide.state_dict())
+    assert torch.equal(wide.mix, other.mix)
 
 
 def test_a_reset_forgets_what_was_seen_before_it_and_nothing_after():

@@ -11,7 +11,7 @@ from townlet.bench.memory import command as memory_command
 from townlet.bench.memory import plan
 from townlet.bench.memory.trials import run_trial
 from townlet.bench.probe import command as probe_command
-from townlet.config import ConfigError
+from townlet.config import ConfigError, load_gym_task
 
 PLAN = """
 peer: {num_envs: 2, n_steps: 64, batch_size: 32, learning_rate: 0.0003, gamma: 0.99, hidden: 8}
@@ -150,6 +150,21 @@ def test_a_level_of_the_town_is_no_row(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text(PLAN.replace("TASK", '"2"').replace("SETTINGS", "{}"))
     with pytest.raises(ConfigError, match=r"balance: expected a task of Gymnasium, got 2, a level of the town"):
+        plan.trials_of(plan.load_plan(str(path)), None, seeds=range(1), peers=False)
+
+
+def test_a_row_names_an_environment_in_the_place_of_a_tasks_or_by_the_recipe_of_gym(tmp_path):
+    path, head = tmp_path / "plan.yaml", PLAN.partition("rows:")[0]
+    rows = {
+        "plain": "{gym: Acrobot-v1, bar: 1.0, agents: [recurrent]}",
+        "lent": "{task: t-maze, gym: CartPole-v1, settings: {gym_options: {}}, bar: 1.0, agents: [recurrent]}",
+    }
+    path.write_text(head + "rows:\n" + "".join(f"  {name}: {row}\n" for name, row in rows.items()))
+    plain, lent = plan.trials_of(plan.load_plan(str(path)), None, seeds=range(7, 8), peers=False)
+    assert plain.task == load_gym_task("Acrobot-v1", overrides={"training.seed": 7})
+    assert (lent.task.gym, lent.task.training.gamma) == ("CartPole-v1", 0.0)
+    path.write_text(head + "rows: {none: {bar: 1.0, agents: [recurrent]}}\n")
+    with pytest.raises(ConfigError, match=r"none: expected a task or gym, got neither"):
         plan.trials_of(plan.load_plan(str(path)), None, seeds=range(1), peers=False)
 
 

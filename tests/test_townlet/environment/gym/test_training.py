@@ -127,6 +127,15 @@ def spoilt():
         del gymnasium.registry[name]
 
 
+def test_a_text_beside_what_is_seen_is_left_out_and_said_so(spoilt, tmp_path, capsys):
+    seen = {"mission": gymnasium.spaces.Text(3), "sight": gymnasium.spaces.Box(0, 1, (2,))}
+    spoilt("Reading-v0", seen=gymnasium.spaces.Dict(seen))
+    arguments = ["--gym", "Reading-v0", *SMALL, "--total-steps", "32", "--runs-dir", str(tmp_path)]
+    assert train.main(arguments) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "Reading-v0: mission: left out of what agents see, since it is text"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

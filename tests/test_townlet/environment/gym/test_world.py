@@ -13,6 +13,7 @@ from townlet.environment.gym.features import encode, features_of
 from townlet.environment.gym.gate import Gate
 from townlet.environment.gym.world import GymEnvironment
 from townlet.environment.types import WorldError
+from townlet.level.file import configs_directory
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.replay.cuts import each_cut
 
@@ -174,7 +175,7 @@ def test_each_reset_has_another_seed_and_a_resumed_one_goes_on_counting():
 def population_in(env, num_agents=4, **overrides):
     small = {"network.hidden": 4, "network.head": 4, "network.encoder.width": 4, "training.seq_len": 12}
     small |= {"training.num_agents": num_agents, "training.mode.minibatches": 1, "training.exploration.base": 0.9}
-    return VectorizedPopulation(load_gym_task("Walk-v0", None, small | overrides), env)
+    return VectorizedPopulation(load_gym_task("Walk-v0", configs_directory() / "fresh.yaml", small | overrides), env)
 
 
 def stored(population):
