@@ -9,6 +9,7 @@ from townlet.bench import __main__ as command
 from townlet.bench.memory.plan import Peer, Trial
 from townlet.bench.worlds.kernel_world import COMPILERS
 from townlet.config import load_gym_task
+from townlet.level.file import configs_directory
 
 QUICK = ("--seconds", "0.001", "--repeats", "2")
 PEER = Peer(num_envs=2, n_steps=64, batch_size=32, learning_rate=0.0003, gamma=0.99, hidden=8)
@@ -35,7 +36,7 @@ def run_quickly(name, folder, capsys, *arguments):
 def make_trial(row="balance", agent="recurrent", seed=0, bar=1000.0, budget=128, peer=PEER, **settings):
     """A trial on CartPole-v1 that takes a moment."""
     changes = {**SMALL, **{name.replace("__", "."): value for name, value in settings.items()}}
-    task = load_gym_task("CartPole-v1", None, {**changes, "training.seed": seed})
+    task = load_gym_task("CartPole-v1", configs_directory() / "fresh.yaml", {**changes, "training.seed": seed})
     return Trial(row, agent, seed, task, bar, budget, peer)
 
 
