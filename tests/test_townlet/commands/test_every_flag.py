@@ -82,7 +82,11 @@ SEEN: dict[str, dict[str, str]] = {
         "--set": f"{CLI}::test_levels_draws_the_level_that_is_named",
     },
     "validate": {},
-    "schema": {"--out": "level/test_schema.py::test_the_command_prints_it_or_writes_it"},
+    "schema": {
+        "--out": "level/test_schema.py::test_the_command_prints_it_or_writes_it",
+        "--replay": "page/test_schema.py::test_the_command_prints_it_or_writes_it",
+        "--tables": "page/test_schema.py::test_the_command_prints_it_or_writes_it",
+    },
     "check-env": {"--num-envs": SUB_ENVIRONMENTS, "--steps": SUB_ENVIRONMENTS},
     "bench env": ALL_OF_SPEED | {
         "--level": "bench/speed/test_env.py::test_on_levels_with_more_rules_our_step_alone_is_measured",
