@@ -26,8 +26,7 @@ class Origin(Part):
     seed: Annotated[int, Field(description="that decides the map and the cell of each life")]
     level_seed: Annotated[int, Field(description="that the level's pool of maps is drawn from")]
     maps: Literal["training", "evaluation"] = "evaluation"
-    townlet: Annotated[Text, Field(description="the version of Townlet")]
-    torch: Annotated[Text, Field(description="the version of PyTorch")]
+    versions: Annotated[dict[Text, Text], Field(description="of Townlet and of PyTorch")]
 
 
 class LevelFacts(Part):

@@ -24,7 +24,7 @@ def play(level: Level, policy: Policy, agents: int) -> tuple[Noted, dict[str, An
 
 
 def origin_of(level: Level) -> Origin:
-    return Origin(seed=SEED, level_seed=level.training.seed, **versions())
+    return Origin(seed=SEED, level_seed=level.training.seed, versions=versions())
 
 
 def recording(level: Level, network: QNetwork, agents: int, **wanted: Any) -> bytes:
