@@ -16,7 +16,7 @@ from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, train
 from townlet.page.header import Origin
 from townlet.page.recorder import Noted, Wanted, record, versions
 from townlet.page.replay import ReplayError, unpack
-from townlet.population.evaluation import Evaluator, GreedyPolicy
+from townlet.population.evaluation import Evaluator
 from townlet.run.meta import id_in, read_meta
 from townlet.run.run_directory import RunError, resolve_run, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
@@ -144,9 +144,9 @@ def _record(options: Namespace, run: Path, learned: Level, world: Level, found: 
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         shown = progress.add_task(f"playing {options.agents} lives", total=None)
-        noted = Noted(GreedyPolicy(network, options.agents, options.device))
+        noted = Noted()
         with closing(Evaluator(world, options.agents, seed, options.device)) as evaluator:
-            evaluator.play(noted)
+            evaluator.evaluate(network, note=noted)
         progress.update(shown, description="recording them")
         return record(world, network, noted, wanted, origin)
 

@@ -27,27 +27,20 @@ from townlet.page.header import FORMAT, Header, Life, MemoryRow, Origin
 from townlet.page.numbers import Array
 from townlet.page.replay import ReplayError, pack
 from townlet.page.world import describe_level, describe_world
-from townlet.population.evaluation import Policy
 
 NUMBERS_OF_MEMORY = 128  # a step and agent, on average: of a larger memory not every frame is recorded
 Frames = dict[str, list[Tensor]]  # by column: one time after the other, each [lives, components]
 
 
 class Noted:
-    """A policy whose actions are noted, so that what it did can be lived once more."""
+    """What agents did in an evaluation that is given this to `note`, so that it can be lived once more."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+    def __init__(self) -> None:
         self.actions: list[Tensor] = []  # a step, each [num_agents] int64
         self.ended: list[Tensor] = []  # whose episode ended in the step, each [num_agents] bool
 
-    def act(self, observation: Observation) -> Tensor:
-        """Choose actions [num_agents] int64."""
-        return self.policy.act(observation)
-
-    def after(self, actions: Tensor, result: StepResult) -> None:
-        """Note the step."""
-        self.policy.after(actions, result)
+    def __call__(self, actions: Tensor, result: StepResult) -> None:
+        """Note a step."""
         self.actions.append(actions.clone())
         self.ended.append(result.ended.clone())  # a captured step overwrites it
 

@@ -240,7 +240,7 @@ def test_the_weights_are_those_of_the_network(town, greedy):
 def test_five_hundred_steps_of_sixteen_agents_of_level_2_stay_within_a_megabyte():
     """Of agents that wander about for all of them, in a town that costs no life."""
     level, dice = load_level("2", EASY), torch.Generator().manual_seed(0)
-    noted = Noted(RandomPolicy(1, CPU))
+    noted = Noted()
     noted.actions = list(torch.randint(0, 5, (500, 16), generator=dice))
     noted.ended = [torch.full((16,), step == 499) for step in range(500)]
     packed = record(level, moody(level), noted, Wanted(range(16), weights=False), origin_of(level))
@@ -249,6 +249,6 @@ def test_five_hundred_steps_of_sixteen_agents_of_level_2_stay_within_a_megabyte(
 
 
 def test_what_is_noted_is_each_agents_first_life():
-    noted = Noted(RandomPolicy(0, CPU))
+    noted = Noted()
     noted.ended = [torch.tensor(row) for row in ([False, True], [False, False], [True, True], [False, False])]
     assert noted.lengths().tolist() == [3, 1]

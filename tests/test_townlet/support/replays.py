@@ -19,8 +19,8 @@ SEED = 5
 
 def play(level: Level, policy: Policy, agents: int) -> tuple[Noted, dict[str, Any]]:
     """Play evaluation episodes by a policy; what was noted, and what the evaluation found."""
-    noted, evaluator = Noted(policy), Evaluator(level, agents, SEED, CPU)
-    return noted, evaluator.play(noted)
+    noted, evaluator = Noted(), Evaluator(level, agents, SEED, CPU)
+    return noted, evaluator.play(policy, note=noted)
 
 
 def origin_of(level: Level) -> Origin:
