@@ -35,6 +35,7 @@ from townlet.level.parts import (
     Pull,
     Recurrent,
     Replay,
+    Replays,
     Reward,
     SpatialEncoder,
     Static,
@@ -74,6 +75,7 @@ __all__ = [
     "Pull",
     "Recurrent",
     "Replay",
+    "Replays",
     "Reward",
     "Score",
     "SpatialEncoder",
@@ -134,5 +136,6 @@ def load_gym_task(
 def resolved_config(task: Task) -> str:
     """The task as one YAML file that stands for itself: its name, its world, and then how agents learn in it."""
     values = task.model_dump()  # not through JSON, which has no infinity
-    learning = {name: values.pop(name) for name in ("yardsticks", "network", "training", "evaluation")}
+    last = ("yardsticks", "network", "training", "evaluation", "replays")
+    learning = {name: values.pop(name) for name in last if name in values}
     return write_yaml(values | learning)

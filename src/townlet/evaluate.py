@@ -34,7 +34,7 @@ from townlet.screen.command_line import (
 from townlet.screen.process import run_as_process
 from townlet.seeding import stream_seed
 
-OF_LEARNING = ("network", "training", "evaluation")  # keys of a task that say nothing of its world
+OF_LEARNING = ("network", "training", "evaluation", "replays")  # keys of a task that say nothing of its world
 
 
 def make_parser() -> Parser:

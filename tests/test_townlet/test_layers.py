@@ -155,7 +155,7 @@ STEP_PATH = {
         "observe", "action_mask", "_one_hot", "_window", "_position_width", "_position", "_offsets", "_meters",
         "_underfoot", "_clock", "_progress", "_age",
     ),
-    "environment.rewards": ("reward", "sum_terms", "potential"),
+    "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
         "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture", "begin_episodes", "advance", "in_place",
         "_count", "_histogram",

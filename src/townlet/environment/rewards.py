@@ -18,22 +18,35 @@ def reward(level: Level, tick: Tick, difficulty: Difficulty | None = None) -> Te
 
 def sum_terms(level: Level, terms: Reward, tick: Tick) -> Tensor:
     """Sum the terms of one reward, [num_agents]."""
+    (_, total), *others = each_term(level, terms, tick)
+    for _, paid in others:
+        total = total + paid
+    return total
+
+
+def each_term(level: Level, terms: Reward, tick: Tick) -> list[tuple[str, Tensor]]:
+    """What each term of one reward pays, [num_agents], beside its key, which those share that are of one mapping."""
     alive = (~tick.terminated).float()
     index = {name: position for position, name in enumerate(level.present_meters)}
-    total = terms.alive * alive + terms.death * tick.terminated.float()
+    paid = [("alive", terms.alive * alive), ("death", terms.death * tick.terminated.float())]
     for milestone in terms.milestones:
         due = (tick.state.tick % milestone.every == 0).float()
-        total = total + milestone.value * due * alive
+        paid.append(("milestones", milestone.value * due * alive))
     for name in sorted(terms.wellbeing):  # sorted: no order of writing changes a sum's last bit
-        total = total + terms.wellbeing[name] * tick.left[index[name]] * alive
+        paid.append(("wellbeing", terms.wellbeing[name] * tick.left[index[name]] * alive))
     for name in sorted(terms.interaction):
         gained = tick.after[index[name]].clamp(0.0, 1.0) - tick.before[index[name]].clamp(0.0, 1.0)
-        total = total + terms.interaction[name] * gained
+        paid.append(("interaction", terms.interaction[name] * gained))
     if terms.potential is not None:
         reached = potential(terms.potential, index, tick.left) * alive
         shaping = level.training.gamma * reached - potential(terms.potential, index, tick.found)
-        total = total + terms.potential.scale * shaping
-    return total
+        paid.append(("potential", terms.potential.scale * shaping))
+    return paid
+
+
+def terms_of(terms: Reward) -> list[str]:
+    """Return the keys that `each_term` tells of, each once."""
+    return [name for name, value in terms if value or name in ("alive", "death")]
 
 
 def potential(terms: Potential, index: dict[str, int], meters: list[Tensor]) -> Tensor:

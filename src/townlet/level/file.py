@@ -40,7 +40,7 @@ __all__ = [
 
 M = TypeVar("M", bound=BaseModel)
 # What may change while the world stays the same.
-NOT_THE_WORLD = {"id", "name", "description", "reward", "sparse_reward", "network", "training", "evaluation"}
+NOT_THE_WORLD = {"id", "name", "description", "reward", "sparse_reward", "network", "training", "evaluation", "replays"}
 
 
 def load(

@@ -282,3 +282,18 @@ class Evaluation(Part):
 
     episodes: Positive
     every: Positive
+
+
+class Replays(Part):
+    """Lives recorded at evaluations, every so many environment steps; of their files the newest `keep` stay.
+
+    The first `agents` of the evaluation, and the one that lived longest (`best`) and shortest (`worst`). With
+    `first_of_stage` also where an agent was for the first time in a stage of the curriculum that none was in before.
+    """
+
+    every: Positive
+    keep: Positive = 20
+    agents: Positive = 2
+    best: bool = True
+    worst: bool = True
+    first_of_stage: bool = True

@@ -21,7 +21,7 @@ def level_schema() -> Schema:
     Mappings are merged key by key, so none of their keys is required in a file that extends another, at any depth;
     lists are replaced, so what stands in one is whole.
     """
-    whole = _tidy(Level.model_json_schema())
+    whole = _grouped(tidy(Level.model_json_schema()))
     definitions = whole.pop("$defs") | {"Level": whole}
     definitions |= {name + OVERLAY: _overlay(schema) for name, schema in definitions.items()}
     extends = {"extends": {"type": "string", "description": EXTENDS}}
@@ -43,18 +43,26 @@ def schema_text() -> str:
     return json.dumps(level_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _tidy(node: Any) -> Any:
-    """Without titles, which repeat the keys, and with whole numbers in groups."""
+def tidy(node: Any) -> Any:
+    """Return a schema of pydantic's without titles, which repeat the keys, and without a word of OpenAPI's."""
     if isinstance(node, list):
-        return [_tidy(item) for item in node]
+        return [tidy(item) for item in node]
     if not isinstance(node, dict):
         return node
-    tidy = {key: _tidy(value) for key, value in node.items() if key != "title" or isinstance(value, dict)}
-    if "oneOf" in tidy:
-        tidy.pop("discriminator", None)  # a word of OpenAPI's
-    if tidy.get("type") == "integer":
-        tidy |= {"type": ["integer", "string"], "pattern": GROUPED}
-    return tidy
+    kept = {key: tidy(value) for key, value in node.items() if key != "title" or isinstance(value, dict)}
+    if "oneOf" in kept:
+        kept.pop("discriminator", None)
+    return kept
+
+
+def _grouped(node: Any) -> Any:
+    """With whole numbers in groups."""
+    if isinstance(node, list):
+        return [_grouped(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    grouped = {key: _grouped(value) for key, value in node.items()}
+    return grouped | {"type": ["integer", "string"], "pattern": GROUPED} if node.get("type") == "integer" else grouped
 
 
 def _overlay(node: Any) -> Any:

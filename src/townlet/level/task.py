@@ -21,6 +21,7 @@ from townlet.level.parts import (
     Observation,
     Part,
     Recurrent,
+    Replays,
     Reward,
     Ticks,
     Training,
@@ -96,6 +97,7 @@ class Level(Task):
     observation: Observation
     reward: Reward
     sparse_reward: Reward | None = None  # what counts for those to whom `Difficulty.sparse` says so
+    replays: Annotated[Replays | None, Field(description="What is recorded in training; null: nothing.")] = None
 
     @property
     def graded(self) -> bool:

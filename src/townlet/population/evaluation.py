@@ -19,6 +19,7 @@ STEPS_BETWEEN_CHECKS = 25  # whether all episodes have ended is asked this seldo
 MOST_STEPS = 3_000  # of an episode without a limit that is known: some seconds for 64 of them
 
 Stopped = Callable[[], bool]  # asked before each step whether to stop
+Note = Callable[[Tensor, StepResult], None]  # told after each step of its actions [num_agents] and what they made
 
 
 class EvaluationStoppedError(Exception):
@@ -129,12 +130,16 @@ class Evaluator:
         self._refusals: list[WorldError] = []
 
     def evaluate(
-        self, network: QNetwork, forget_every: int | None = None, stopped: Stopped | None = None
+        self,
+        network: QNetwork,
+        forget_every: int | None = None,
+        stopped: Stopped | None = None,
+        note: Note | None = None,
     ) -> dict[str, Any]:
         """Play greedily by a network; returns what `evaluate` does, and raises what `play` does."""
-        return self.play(GreedyPolicy(network, self.episodes, self.device, forget_every), stopped)
+        return self.play(GreedyPolicy(network, self.episodes, self.device, forget_every), stopped, note)
 
-    def play(self, policy: Policy, stopped: Stopped | None = None) -> dict[str, Any]:
+    def play(self, policy: Policy, stopped: Stopped | None = None, note: Note | None = None) -> dict[str, Any]:
         """Play by a policy; returns what `evaluate` does.
 
         Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
@@ -147,6 +152,8 @@ class Evaluator:
             actions = policy.act(observation)
             result = env.step(actions)
             policy.after(actions, result)
+            if note is not None:
+                note(actions, result)
             first.record(result)
             observation = result.observation
             if step % STEPS_BETWEEN_CHECKS == 0 and first.all_ended():

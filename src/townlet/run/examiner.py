@@ -1,16 +1,19 @@
 """The evaluations of a run: what its population can do by now, in episodes that it never saw."""
 
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from townlet.config import Task
+from townlet.page.recorder import Noted
 from townlet.population.evaluation import Evaluator, Stopped, tell_cut
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.metrics import plain
 from townlet.run.plan import Plan
+from townlet.run.run_directory import RunDirectory
+from townlet.run.saving.replays import Recorder
+from townlet.run.side_effects import SideEffects
 from townlet.seeding import stream_seed
 
 
@@ -20,6 +23,7 @@ class Report(NamedTuple):
     result: dict[str, Any]  # as `Evaluator.evaluate` returns it, and `memory_ablation_gap` where there is memory
     score: float
     memory: dict[str, float]  # metrics of the memory, by name; empty without one
+    noted: Noted  # what was played
 
 
 class Examiner:
@@ -30,6 +34,7 @@ class Examiner:
         times = (1 + bool(population.hidden)) * (plan.total_steps // plan.evaluate_every)
         seed = stream_seed(task.training.seed, "evaluation")
         self.evaluator = Evaluator(task, task.evaluation.episodes, seed, device, times)
+        self.recorder = Recorder(task, plan.evaluate_every, seed)
         self.prepared = False  # whether there is a world for evaluations: making it may take seconds
 
     def examine(self, stopped: Stopped) -> Report:
@@ -38,7 +43,8 @@ class Examiner:
         Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
         """
         population, key = self.population, self.task.score.key
-        result, memory = self.evaluator.evaluate(population.network, stopped=stopped), dict[str, float]()
+        noted, memory = Noted(), dict[str, float]()
+        result = self.evaluator.evaluate(population.network, stopped=stopped, note=noted)
         if population.hidden:
             forgetful = self.evaluator.evaluate(population.network, 1, stopped)
             result["memory_ablation_gap"] = result[key] - forgetful[key]
@@ -47,7 +53,7 @@ class Examiner:
             if drift is not None:
                 memory["memory/stored_state_drift"] = drift
         self.prepared = True
-        return Report(result, result[key], memory)
+        return Report(result, result[key], memory, noted)
 
     def tell(self, report: Report, step: int) -> str:
         """Say in one line what an evaluation found."""
@@ -57,13 +63,16 @@ class Examiner:
         cut = f"; {told}" if (told := tell_cut(self.task, report.result)) else ""
         return f"step {step:,}: greedy {score.word} {score.tell(report.result)} on {score.unseen}{beside}{cut}"
 
+    def keep(self, report: Report, run: RunDirectory, step: int, aside: SideEffects) -> None:
+        """Write what an evaluation found, and where it is due what was lived, into the run's folder."""
+        with aside.attempt(f"write {run.evaluation}"):
+            run.evaluation.mkdir(exist_ok=True)
+            text = json.dumps(plain({"step": step, **report.result}), indent=1, allow_nan=False)
+            (run.evaluation / f"step_{step:09}.json").write_text(text)
+        if self.recorder.due(self.population, run, step):
+            with aside.attempt("record a replay"):
+                self.recorder.keep(report.noted, self.population, run, step)
+
     def close(self) -> None:
         """Close the world of the evaluations. Raises WorldError."""
         self.evaluator.close()
-
-
-def keep(report: Report, folder: Path, step: int) -> None:
-    """Write what an evaluation found into a file of the folder. Raises OSError."""
-    folder.mkdir(exist_ok=True)
-    text = json.dumps(plain({"step": step, **report.result}), indent=1, allow_nan=False)
-    (folder / f"step_{step:09}.json").write_text(text)

@@ -14,7 +14,6 @@ from townlet.environment.make import compiles_for, make_env
 from townlet.environment.types import Environment, WorldError
 from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run import examiner
 from townlet.run.curves import draw_run
 from townlet.run.examiner import Examiner
 from townlet.run.log import close_log, open_log
@@ -262,8 +261,7 @@ class TrainingRun:
         with self.aside.attempt("write the metrics"):
             self.metrics.write_scalars(step, report.memory, self.elapsed)
             self.metrics.write_evaluation(step, report.result, self.elapsed)
-        with self.aside.attempt(f"write {self.run.evaluation}"):
-            examiner.keep(report, self.run.evaluation, step)
+        self.examiner.keep(report, self.run, step, self.aside)
         self.tell(self.examiner.tell(report, step), "bold")
         self._show(report.memory | evaluation_scalars(report.result))
         self.pace.begin(self.population)

@@ -16,8 +16,8 @@ TESTS = Path(__file__).parents[1]
 TRAIN, RESUMING, LADDER = "run/test_train_flags.py", "run/test_resuming.py", "run/test_ladder.py"
 PLAYING, EVALUATE, TRANSFER = "commands/test_playing_flags.py", "test_evaluate.py", "commands/test_transfer.py"
 CLI, SPEED, SCALE = "commands/test_cli.py", "bench/speed/test_options.py", "bench/scale/test_command.py"
-MEMORY, PROBE = "bench/memory/test_command.py", "bench/probe/test_command.py"
 RECALL = "bench/recall/test_command.py"
+REPLAY, MEMORY, PROBE = "commands/test_replay.py", "bench/memory/test_command.py", "bench/probe/test_command.py"
 
 A_RUN = f"{TRAIN}::test_every_flag_of_a_run_is_found_in_it"
 GOES_ON = f"{TRAIN}::test_a_run_goes_on_from_its_newest_checkpoint_by_its_path_its_name_or_as_the_latest"
@@ -28,6 +28,8 @@ COMPARISON = f"{PLAYING}::test_a_comparison_has_the_title_and_the_axes_that_are_
 DRAWN = f"{PLAYING}::test_the_map_that_is_asked_for_is_drawn"
 MANY_EPISODES = f"{PLAYING}::test_so_many_episodes_are_played_as_are_asked_for"
 EPISODES_EACH = f"{PLAYING}::test_each_agent_plays_so_many_episodes_in_each_level"
+LIVES = f"{REPLAY}::test_so_many_lives_are_recorded_for_so_many_steps"
+WEIGHTS = f"{REPLAY}::test_weights_and_memory_come_along_as_is_asked_for"
 SUB_ENVIRONMENTS = f"{CLI}::test_check_env_makes_so_many_sub_environments_as_are_asked_for"
 CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
 SWEEPS = f"{SCALE}::test_sweeps_are_told_what_was_asked_for"
@@ -68,6 +70,15 @@ SEEN: dict[str, dict[str, str]] = {
         "--forget-every": f"{PLAYING}::test_memory_is_zeroed_as_often_as_is_asked_for",
         "--json": MANY_EPISODES, "--device": DEVICE, "--runs-dir": MANY_EPISODES,
     },
+    "replay": {
+        "--checkpoint": CHECKPOINT, "--agents": LIVES, "--steps": LIVES, "--runs-dir": LIVES,
+        "--level": f"{REPLAY}::test_an_agent_is_recorded_in_the_world_of_another_level",
+        "--set": f"{REPLAY}::test_an_agent_is_recorded_in_the_world_of_another_level",
+        "--seed": f"{REPLAY}::test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_evaluations",
+        "--weights": WEIGHTS, "--no-weights": WEIGHTS, "--memory-every": WEIGHTS,
+        "--out": f"{REPLAY}::test_what_was_recorded_is_told_in_a_line_and_lies_where_it_is_asked_for",
+        "--device": DEVICE,
+    },
     "transfer": {
         "--levels": f"{TRANSFER}::test_every_run_is_played_in_every_level_that_fits",
         "--episodes": EPISODES_EACH, "--checkpoint": CHECKPOINT,
@@ -84,7 +95,11 @@ SEEN: dict[str, dict[str, str]] = {
         "--set": f"{CLI}::test_levels_draws_the_level_that_is_named",
     },
     "validate": {},
-    "schema": {"--out": "level/test_schema.py::test_the_command_prints_it_or_writes_it"},
+    "schema": {
+        "--out": "level/test_schema.py::test_the_command_prints_it_or_writes_it",
+        "--replay": "page/test_schema.py::test_the_command_prints_it_or_writes_it",
+        "--tables": "page/test_schema.py::test_the_command_prints_it_or_writes_it",
+    },
     "check-env": {"--num-envs": SUB_ENVIRONMENTS, "--steps": SUB_ENVIRONMENTS},
     "bench env": ALL_OF_SPEED | {
         "--level": "bench/speed/test_env.py::test_on_levels_with_more_rules_our_step_alone_is_measured",

@@ -1,4 +1,4 @@
-"""What each flag of the commands that play with trained agents changes: evaluate, transfer and novelty."""
+"""What each flag of the commands that play with trained agents changes: evaluate, replay, transfer and novelty."""
 
 import json
 
@@ -7,7 +7,7 @@ import torch
 
 from support.rooms import room, train_briefly
 from townlet import evaluate, train
-from townlet.commands import cli, compare, novelty, transfer
+from townlet.commands import cli, compare, novelty, replay, transfer
 from townlet.population import evaluation
 from townlet.seeding import stream_seed
 
@@ -73,6 +73,7 @@ def test_the_checkpoint_that_is_named_is_the_one_that_is_played(flags, step, run
     """All evaluations of the room score alike, so the first is the best."""
     for word, module, rest in (
         ("evaluate", evaluate, ["--json", "--episodes", "2"]),
+        ("replay", replay, ["--agents", "2", "--out", str(tmp_path / "one.replay")]),
         ("transfer", transfer, ["--levels", str(runs / "room.yaml"), "--episodes", "2"]),
         ("novelty", novelty, ["--out", str(tmp_path / "map.png")]),
     ):
@@ -150,10 +151,11 @@ def test_a_comparison_has_the_title_and_the_axes_that_are_asked_for(runs, capsys
 
 
 @pytest.mark.skipif(torch.backends.cuda.is_built(), reason="asks a PyTorch without CUDA for its device")
-@pytest.mark.parametrize("word", ["evaluate", "transfer", "novelty", "train"])
+@pytest.mark.parametrize("word", ["evaluate", "replay", "transfer", "novelty", "train"])
 def test_agents_are_played_and_trained_on_the_device_that_is_asked_for(word, runs, capsys, monkeypatch, tmp_path):
     rest = {
         "evaluate": ["run"],
+        "replay": ["run", "--out", str(tmp_path / "one.replay")],
         "transfer": ["run", "--levels", str(runs / "room.yaml")],
         "novelty": ["run", "--out", str(tmp_path / "map.png")],
         "train": ["--level", str(runs / "room.yaml"), "--plain"],

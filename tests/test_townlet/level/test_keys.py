@@ -22,6 +22,7 @@ from townlet.agent.networks import make_network
 from townlet.config import Level, level_problems, resolved_config
 from townlet.environment.observation import lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.page.replay import read
 from townlet.population.vectorized import VectorizedPopulation
 
 # --- base levels: small, and between them everything is switched on ----------------------------------------------
@@ -126,6 +127,12 @@ BASES: dict[str, Content] = {
         "meters": HUNGRY,
         "training": FRESH | {"curriculum": ADVERSARIAL},
         "sparse_reward": SPARSE,
+    },
+    "recorded": {
+        **TOWN,
+        "training": FRESH | {"curriculum": ADVERSARIAL, "total_steps": 192},
+        "sparse_reward": SPARSE,
+        "replays": {"every": 96, "agents": 1},
     },
     "curious": {**TOWN, "meters": HUNGRY, "training": FRESH | {"curiosity": CURIOSITY}},
     "sparse": {
@@ -308,6 +315,12 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "name": ("town", {"name": "small"}),
         "yardsticks": ("town", {"yardsticks.random": 6}),
         "training.total_steps": ("town", {"training.total_steps": 48}),
+        "replays.every": ("recorded", {"replays.every": 128}),
+        "replays.keep": ("recorded", {"replays.keep": 1}),
+        "replays.agents": ("recorded", {"replays.agents": 4}),
+        "replays.best": ("recorded", {"replays.best": False}),
+        "replays.worst": ("recorded", {"replays.worst": False}),
+        "replays.first_of_stage": ("recorded", {"replays.first_of_stage": False}),
         "evaluation.episodes": ("town", {"evaluation.episodes": 5}),
         "evaluation.every": ("town", {"evaluation.every": 40}),
     },
@@ -373,6 +386,8 @@ def run(level: Level, directory: Path) -> Iterator[Any]:
     (folder,) = (directory / "runs").glob("*/run")
     yield folder.parent.name
     yield from (f"{file.name} {file.read_text()}" for file in sorted((folder / "evaluation").iterdir()))
+    for file in sorted(folder.glob("replays/*")):
+        yield f"{file.name} {[life.agent for life in read(file).lives]}"
 
 
 def said_by_train(level: Level, directory: Path, *arguments: str) -> str:

@@ -379,9 +379,9 @@ def test_the_best_checkpoint_is_that_of_the_best_score(tmp_path, monkeypatch):
     whole, lives = Evaluator.evaluate, iter([(7.0, 1.0), (1.0, 1.0), (8.0, 2.0), (2.0, 2.0), (6.0, 3.0), (3.0, 3.0)])
     forgetting = []
 
-    def measured(evaluator, network, forget_every=None, stopped=None):
+    def measured(evaluator, network, forget_every=None, stopped=None, note=None):
         forgetting.append(forget_every)
-        found = whole(evaluator, network, forget_every, stopped)
+        found = whole(evaluator, network, forget_every, stopped, note)
         return found | dict(zip(("mean_ep_length", "mean_reward"), next(lives), strict=True))
 
     monkeypatch.setattr(Evaluator, "evaluate", measured)

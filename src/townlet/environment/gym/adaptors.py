@@ -1,5 +1,6 @@
 """A level's world as Gymnasium knows worlds: a vector environment, and one of a single agent."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,14 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from townlet.config import Level, load_level
+from townlet.environment.gym.picture import Picture, Scene, draw, write
 from townlet.environment.observation import PARTS, lay_out
-from townlet.environment.types import Observation
+from townlet.environment.rules import tick
+from townlet.environment.types import EnvState, Observation
 from townlet.environment.vectorized_env import VectorizedEnv
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.integer[Any]]
 Infos = dict[str, Any]
+Rendered = Picture | str
+RENDERING = {"render_modes": ["ansi", "human", "rgb_array"], "render_fps": 8}  # part of the metadata of both
+KEYS = {"UP": "w", "LEFT": "a", "DOWN": "s", "RIGHT": "d", "INTERACT": "e", "WAIT": " "}  # by which a person plays
 
 
 class View(NamedTuple):
@@ -53,8 +59,9 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
     - "Disabled": who ended waits for `reset(options={"reset_mask": mask})`; a step before that raises ResetNeeded.
 
     `infos["action_mask"]` [num_envs, num_actions] int8 says what may be done where the observations are; what is
-    forbidden does nothing. With seed s, sub-environment i lives as agent i of a VectorizedEnv with that seed; until
-    `reset` is given a seed, one is drawn. The level's pool of maps does not depend on it.
+    forbidden does nothing. `render` returns for each agent a picture ("rgb_array") or text ("ansi"); with "human" the
+    text is printed after each reset and step. With seed s, sub-environment i lives as agent i of a VectorizedEnv with
+    that seed; until `reset` is given a seed, one is drawn. The level's pool of maps does not depend on it.
     """
 
     def __init__(
@@ -67,11 +74,16 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         maps: Literal["training", "evaluation"] = "training",
         compile: bool | Literal["auto"] = False,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
     ) -> None:
+        if render_mode not in (None, *RENDERING["render_modes"]):  # type: ignore[misc]
+            expected = f"one of {', '.join(RENDERING['render_modes'])} or None"  # type: ignore[arg-type]
+            raise ValueError(f"render_mode: expected {expected}, got {render_mode!r}")
         self.world = VectorizedEnv(load_level(level, overrides), num_envs, device, self.np_random_seed, compile, maps)
         self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.metadata = {**RENDERING, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = render_mode
         self.single_observation_space, self.single_action_space = _spaces(self.world.level)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -79,6 +91,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         self._unseen = np.ones(num_envs, dtype=np.bool_)  # whose episode has begun without having been shown
         self._begun = self._shown = View.of(self.world.observe())  # what the world shows, and what the caller has seen
         self._was_reset = False
+        self._pictured = self.world.state  # what `render` shows: where an episode ended, its last moment
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Infos]:
         """Begin new episodes, with a seed the first that it gives; `options["reset_mask"]` [num_envs] bool says whose.
@@ -93,6 +106,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         self._shown = self._begun.where(who, self._shown)
         self._unseen = self._unseen & ~who
         self._was_reset = True
+        self._picture(self.world.state)
         return self._shown.features.copy(), self._infos(self._shown.mask)
 
     def step(self, actions: Ints) -> tuple[Floats, Floats, Bools, Bools, Infos]:
@@ -105,6 +119,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         if not self._was_reset or (unseen.any() and self.autoreset_mode is AutoresetMode.DISABLED):
             whose = f"sub-environments {np.flatnonzero(unseen).tolist()}" if self._was_reset else "all of them"
             raise ResetNeeded(f"step: expected a reset before, of {whose}")
+        drawn = None if self.render_mode is None else self.world.state
         # NextStep: for whom this step shows the first observation, it is undone, and the next is their first.
         before = self.world.state if unseen.any() else None
         result = self.world.step(self._tensor(acts))
@@ -115,6 +130,8 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         truncated = result.truncated.cpu().numpy() & ~unseen
         ended, final = terminated | truncated, View.of(Observation(result.final_features, result.final_action_mask))
         self._begun = self._begun.where(unseen, View.of(result.observation))
+        if drawn is not None:
+            self._picture_step(drawn, acts, ended)
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             self._shown, infos = self._begun, self._final_infos(ended, final)
         else:
@@ -124,6 +141,34 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
     def action_masks(self) -> Bools:
         """What may be done where the observations returned last are, [num_envs, num_actions] bool."""
         return self._shown.mask.astype(np.bool_)
+
+    def render(self) -> tuple[Rendered, ...] | None:
+        """Show each agent's town as `render_mode` says; None without one. What is printed is not returned."""
+        if self.render_mode is None:
+            return None
+        level, tables = self.world.level, self.world.tables
+        scenes = [Scene.of(level, tables, self._pictured, agent) for agent in range(self.num_envs)]
+        if self.render_mode == "rgb_array":
+            return tuple(draw(level, scene) for scene in scenes)
+        texts = tuple(write(level, scene) for scene in scenes)
+        if self.render_mode == "ansi":
+            return texts
+        clear = "\x1b[H\x1b[J" if sys.stdout.isatty() else ""
+        print(clear + "\n".join(texts), flush=True)
+        return None
+
+    def _picture(self, state: EnvState) -> None:
+        self._pictured = state
+        if self.render_mode == "human":
+            self.render()
+
+    def _picture_step(self, before: EnvState, acts: NDArray[np.int64], ended: Bools) -> None:
+        """Show the moment after a step; where an episode ended, and its last moment is returned, that one."""
+        state, last = self.world.state, self._tensor(ended)
+        if ended.any() and self.autoreset_mode is not AutoresetMode.SAME_STEP:
+            done = tick(self.world.level, self.world.tables, before, self._tensor(acts)).state
+            state = EnvState(*(torch.where(last, final, new) for final, new in zip(done, state, strict=True)))
+        self._picture(state)
 
     def _infos(self, mask: NDArray[np.int8]) -> Infos:
         return {"action_mask": mask.copy(), "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
@@ -170,7 +215,7 @@ class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
     Arguments are those of TownletVectorEnv. `info["action_mask"]` [num_actions] int8 says what may be done.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
+    metadata: dict[str, Any] = RENDERING
 
     def __init__(
         self,
@@ -180,8 +225,10 @@ class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
         device: torch.device | str = "cpu",
         maps: Literal["training", "evaluation"] = "training",
         compile: bool | Literal["auto"] = False,
+        render_mode: str | None = None,
     ) -> None:
         options = {"overrides": overrides, "device": device, "maps": maps, "compile": compile}
+        options["render_mode"] = self.render_mode = render_mode
         self._one = TownletVectorEnv(level, **options, autoreset_mode=AutoresetMode.DISABLED)  # type: ignore[arg-type]
         self._np_random, self._np_random_seed = self._one.np_random, self._one.np_random_seed
         self.observation_space, self.action_space = self._one.single_observation_space, self._one.single_action_space
@@ -202,6 +249,15 @@ class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
     def action_masks(self) -> Bools:
         """What may be done now, [num_actions] bool."""
         return self._one.action_masks()[0]
+
+    def render(self) -> Any:
+        """Show the town as `render_mode` says: return a picture [height, width, 3] uint8 or text, or print that."""
+        shown = self._one.render()
+        return None if shown is None else shown[0]
+
+    def get_keys_to_action(self) -> dict[str, int]:
+        """Return which key stands for which action, for `gymnasium.utils.play`."""
+        return {KEYS[name]: index for index, name in enumerate(self._one.world.level.actions)}
 
     def _info(self) -> Infos:
         return {"action_mask": self.action_masks().astype(np.int8)}

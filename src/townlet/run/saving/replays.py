@@ -1,0 +1,95 @@
+"""The replays of a run: at which evaluations lives are recorded, whose, and which files stay."""
+
+import contextlib
+import re
+from pathlib import Path
+
+from townlet.config import Level, Replays, Task
+from townlet.page.header import Origin
+from townlet.page.recorder import Noted, Wanted, record, versions
+from townlet.population.vectorized import VectorizedPopulation
+from townlet.run.plan import passes
+from townlet.run.run_directory import RunDirectory, write_atomically
+
+REPLAYS = "replays"  # the folder of a run
+SUFFIX = ".replay"
+_IN_STAGE = "curriculum/agents_in_stage_"  # how metrics begin that count agents
+_OWN = re.compile(r"step_(\d{9,})(?:_stage-(\d+))?\.replay", re.ASCII)  # other recordings have other names
+_LEFTOVER = re.compile(r"\.step_\d{9,}(_stage-\d+)?\.replay\.tmp", re.ASCII)
+
+
+class Recorder:
+    """Records lives of evaluations by a level's rule, `replays`; where there is none, nothing."""
+
+    def __init__(self, task: Task, evaluate_every: int, seed: int) -> None:
+        self.task, self.evaluate_every, self.seed = task, evaluate_every, seed
+
+    def due(self, population: VectorizedPopulation, run: RunDirectory, step: int) -> bool:
+        """Whether the evaluation at this step is one whose lives are recorded."""
+        rule = self.task.replays if isinstance(self.task, Level) else None
+        if rule is None:
+            return False
+        first = rule.first_of_stage and farthest_stage(population) > last_stage(run.path / REPLAYS)
+        return first or passes(step, rule.every, self.evaluate_every)
+
+    def keep(self, noted: Noted, population: VectorizedPopulation, run: RunDirectory, step: int) -> None:
+        """Record what was played in an evaluation that is due, and remove the oldest files.
+
+        Raises OSError, and ReplayError where what was lived cannot be recorded.
+        """
+        task, folder, stage = self.task, run.path / REPLAYS, farthest_stage(population)
+        assert isinstance(task, Level) and task.replays is not None
+        origin = Origin(
+            run=run.path.name,
+            run_id=run.id,
+            checkpoint=f"step_{step:09}",
+            learned=task.id,
+            env_steps=step,
+            seed=self.seed,
+            level_seed=task.training.seed,
+            versions=versions(),
+        )
+        packed = record(task, population.network, noted, Wanted(chosen(noted, task.replays)), origin)
+        folder.mkdir(exist_ok=True)
+        in_stage = f"_stage-{stage}" if stage else ""
+        write_atomically(folder / f"step_{step:09}{in_stage}{SUFFIX}", packed)
+        prune(folder, task.replays.keep)
+
+
+def chosen(noted: Noted, rule: Replays) -> list[int]:
+    """Return whose lives are recorded, each once: the longest, the shortest, and the first ones."""
+    lengths = noted.lengths()
+    best, worst = int(lengths.argmax()), int(lengths.argmin())
+    agents = [best] * rule.best + [worst] * rule.worst + [*range(min(rule.agents, len(lengths)))]
+    return list(dict.fromkeys(agents))
+
+
+def farthest_stage(population: VectorizedPopulation) -> int:
+    """Return the highest stage of the curriculum that an agent is in, counted from 1; 0 without stages."""
+    counts = population.curriculum.read_metrics()
+    stages = (int(name.removeprefix(_IN_STAGE)) for name, count in counts.items() if count and _IN_STAGE in name)
+    return max(stages, default=0)
+
+
+def last_stage(folder: Path) -> int:
+    """Return the highest stage that the replays of a folder are of; 0 without any. A resumed run knows it by that."""
+    with contextlib.suppress(OSError):  # who writes into it tells of a folder that cannot be read
+        return max((int(named[2] or 0) for named in _own(folder)), default=0)
+    return 0
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Remove all replays of the run's own but the newest `keep`, and what a process left that was killed."""
+    newest_first = sorted(_own(folder), key=lambda named: int(named[1]), reverse=True)
+    for named in newest_first[keep:]:
+        (folder / named[0]).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if _LEFTOVER.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _own(folder: Path) -> list[re.Match[str]]:
+    """The names of the replays that a run wrote by its level's rule."""
+    if not folder.is_dir():
+        return []
+    return [named for path in folder.iterdir() if (named := _OWN.fullmatch(path.name))]
