@@ -20,6 +20,7 @@ TYPES = "environment.types"  # what the rooms in the middle know of each other's
 
 BOX, LINE, GAP, MARGIN, PORT = 284, 17, 40, 30, 24  # width of a box, height of a line, between floors, around all, ways
 TITLE, SLAB, LEGEND = 82, 104, 50  # heights: above the floors, of the ground, below all
+PILL = 22  # height of a row of parts
 LETTERS = 38  # of a sentence, in a line of a box
 
 STYLE = """
@@ -45,6 +46,15 @@ STYLE = """
 """
 
 
+class Pill(NamedTuple):
+    """A part of a room: how far to the right it stands, in which row, and how wide it is."""
+
+    name: str
+    x: int
+    row: int
+    width: int
+
+
 class Box(NamedTuple):
     """A room, or a module that lies at the top."""
 
@@ -54,7 +64,19 @@ class Box(NamedTuple):
 
     @property
     def height(self) -> int:
-        return 42 + LINE * len(self.says) + (24 if self.parts else 0)
+        return 42 + LINE * len(self.says) + (2 + PILL * (1 + self.pills[-1].row) if self.parts else 0)
+
+    @property
+    def pills(self) -> list[Pill]:
+        """The parts side by side, in as many rows as they take."""
+        pills, x, row = list[Pill](), 0, 0
+        for part in self.parts:
+            width = 10 + round(6.7 * len(part))
+            if x + width > BOX - 36:
+                x, row = 0, row + 1
+            pills.append(Pill(part, x, row, width))
+            x += width + 4
+        return pills
 
 
 def box_of(module: str) -> str:
@@ -167,12 +189,10 @@ def _drawn(box: Box, left: int, top: int, colour: str) -> list[str]:
     for sentence in box.says:
         y += LINE
         lines.append(f'<text class="says" x="{left + 18}" y="{y}">{escape(sentence)}</text>')
-    x = left + 18
-    for part in box.parts:
-        width = 10 + round(6.7 * len(part))
-        lines.append(f'<rect class="part" x="{x}" y="{y + 8}" width="{width}" height="18" rx="9"/>')
-        lines.append(f'<text class="part-name" x="{x + 5}" y="{y + 21}">{escape(part)}</text>')
-        x += width + 4
+    for part in box.pills:
+        x, under = left + 18 + part.x, y + PILL * part.row
+        lines.append(f'<rect class="part" x="{x}" y="{under + 8}" width="{part.width}" height="18" rx="9"/>')
+        lines.append(f'<text class="part-name" x="{x + 5}" y="{under + 21}">{escape(part.name)}</text>')
     return lines
 
 
