@@ -9,7 +9,7 @@ from townlet.level import file as level_file
 from townlet.level.checks import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
 from townlet.level.file import ConfigError
-from townlet.level.memories import CounterMemory, Memory
+from townlet.level.memories import CounterMemory, DeltaMemory, Memory
 from townlet.level.parts import (
     Adversarial,
     Affordance,
@@ -53,6 +53,7 @@ __all__ = [
     "ConfigError",
     "CounterMemory",
     "Curiosity",
+    "DeltaMemory",
     "Drain",
     "Evaluation",
     "Exploration",

@@ -10,7 +10,7 @@ from townlet.agent.memory.sightings import make_sightings
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
 from townlet.agent.memory.traces import TracedUnits
-from townlet.config import ConfigError, CounterMemory, Memory, Recurrent
+from townlet.config import ConfigError, CounterMemory, DeltaMemory, Memory, Recurrent
 from townlet.environment.types import ObservationLayout
 
 
@@ -26,12 +26,8 @@ def make_beside(config: Recurrent, layout: ObservationLayout, inputs: int, num_a
 
 def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_actions: int) -> Beside:
     """Make one memory of the kind that a task names, with fresh parameters where it has any."""
-    if config.kind == "delta" and config.phases:
-        two = PLACE in layout.slices and layout.width(PLACE) == 2  # x and y, and not a number for each cell
-        place = layout.slices[PLACE] if two else None
-        return DeltaPhases(inputs, config.keys, config.values, config.keep, place)
     if config.kind == "delta":
-        return Delta(inputs, config.keys, config.values, config.keep)
+        return _make_delta(config, layout, inputs)
     if config.kind == "lru":
         units = TracedUnits if config.traces else LinearRecurrentUnit
         return units(inputs, config.units, config.span)
@@ -40,6 +36,21 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_acti
     if config.turn == "learned":
         return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks, config.squash)
     return Spectral(layout.obs_dim, config.lags, config.keep, config.squash, config.widest)
+
+
+def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int) -> Beside:
+    at = layout.slices.get(config.at) if config.at else None
+    if config.at and at is None:
+        expected = f"a part of the observation, {', '.join(layout.slices)}"
+        raise ConfigError([f"network.memory: at: expected {expected}, got {config.at!r}"])
+    if at is not None and at.stop - at.start > config.keys:
+        expected = f"at least {at.stop - at.start}, one for each number of {config.at}"
+        raise ConfigError([f"network.memory: keys: expected {expected}, got {config.keys}"])
+    if not config.phases:
+        return Delta(inputs, config.keys, config.values, config.keep, at)
+    two = PLACE in layout.slices and layout.width(PLACE) == 2  # x and y, and not a number for each cell
+    place = layout.slices[PLACE] if two else None
+    return DeltaPhases(inputs, config.keys, config.values, config.keep, at, place)
 
 
 def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int) -> Beside:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from townlet.level.part import MOST, Part
+from townlet.level.part import MOST, Name, Part
 
 Banks = Annotated[int, Field(ge=1, le=64)]
 Width = Annotated[int, Field(ge=1, le=1024)]
@@ -32,6 +32,7 @@ class DeltaMemory(Part):
     """What was seen with what: `values` numbers at each of `keys` directions, see `agent.memory.delta`.
 
     `phases`: the values are angles, and read relative to today's, as places are: see `agent.memory.phases`.
+    `at`: a part of the observation; there is a key for each of its numbers at first, and keys stay apart.
     """
 
     kind: Literal["delta"]
@@ -39,6 +40,7 @@ class DeltaMemory(Part):
     values: Width
     keep: Share
     phases: bool = False
+    at: Name | None = None
 
 
 class CounterMemory(Part):

@@ -297,7 +297,7 @@ def test_as_many_backward_passes_as_one_likes_on_the_same_stored_data(kind, opti
 @RECURRENT
 def test_the_last_q_value_has_a_gradient_at_the_first_observation_of_the_window(kind, options, flagged):
     network = make(kind, options)
-    features, hidden, previous = inputs(network)
+    features, hidden, previous = inputs(network, seed=1)  # at 0 the small head of one is all off in a row
     features.requires_grad_(True)
     reset = torch.zeros(3, 6, dtype=torch.bool) if flagged else None
     q, _ = network(features, hidden, previous, reset)

@@ -11,6 +11,7 @@ from townlet.agent.memory.shares import shares_left
 from townlet.sequences import Hidden
 
 OPEN = 3.0  # a strength that begins so writes nearly all: the sigmoid is 0.953
+SHARP = 10.0  # a number of 1 turns a key so far towards it that others keep a share of exp(-10)
 
 
 class Window(NamedTuple):
@@ -49,15 +50,24 @@ class DeltaRule(Beside):
     s,
 
         u_t + b_t sum_(s < t) D_ts (k_t . k_s) u_s = b_t (v_t - D_t0 S_0' k_t)
+
+    Keys that share their directions write over each other a little at every step, so that nothing lasts. Where `at`
+    names a part of what is observed, keys are shares that add up to 1, a softmax of a learned linear function of x,
+    before they get the length 1; the first begin as one for each number of that part, and others hold none of it.
     """
 
-    def __init__(self, inputs: int, keys: int, values: int, shown: int, keep: float) -> None:
+    def __init__(self, inputs: int, keys: int, values: int, shown: int, keep: float, at: slice | None = None) -> None:
         super().__init__()
-        self.keys, self.size, self.keep, self.shown = keys, keys * values, keep, shown
+        self.keys, self.size, self.keep, self.shown, self.shares = keys, keys * values, keep, shown, at is not None
         self.address = nn.Linear(inputs, keys + shown + 1)  # key, what `value_of` and `read` take, strength
         with torch.no_grad():
             self.address.weight[-1] = 0.0
             self.address.bias[-1] = OPEN
+            if at is not None:
+                self.address.weight[:keys] = 0.0
+                self.address.bias[:keys] = 0.0
+                number = torch.arange(at.stop - at.start)
+                self.address.weight[number, at.start + number] = SHARP
 
     def input_layers(self) -> dict[str, slice]:
         """The one layer reads all."""
@@ -67,6 +77,7 @@ class DeltaRule(Beside):
         """Write and read at each step of a window, see `Beside`."""
         batch, time, _ = features.shape
         key, shown, strength = self.address(features).split((self.keys, self.shown, 1), dim=-1)
+        key, shown = key.softmax(dim=-1) if self.shares else key, self.shown_by(features, shown)
         key, strength = functional.normalize(key, dim=-1), torch.sigmoid(strength)
         before = hidden[0][0].view(batch, self.keys, -1)  # [batch, keys, values]
         left = shares_left(features.new_full((batch, time), self.keep).log(), reset)
@@ -76,6 +87,10 @@ class DeltaRule(Beside):
         written = torch.linalg.solve_triangular(met, wanted, upper=False, unitriangular=True)
         window = Window(before, key, written, first, since)
         return self.read(window, shown), (window.after().flatten(1).unsqueeze(0),)
+
+    def shown_by(self, features: Tensor, learned: Tensor) -> Tensor:
+        """Return what `value_of` and `read` take, of a learned function of x, [batch, time, shown]."""
+        return learned
 
     def value_of(self, shown: Tensor) -> Tensor:
         """Return what each step writes at its key, [batch, time, values], of what it shows [batch, time, shown]."""
@@ -89,8 +104,8 @@ class DeltaRule(Beside):
 class Delta(DeltaRule):
     """Values that are learned linear functions of x, read by a query as the keys are made: S' q."""
 
-    def __init__(self, inputs: int, keys: int, values: int, keep: float) -> None:
-        super().__init__(inputs, keys, values, values + keys, keep)
+    def __init__(self, inputs: int, keys: int, values: int, keep: float, at: slice | None = None) -> None:
+        super().__init__(inputs, keys, values, values + keys, keep, at)
         self.width = values
 
     def value_of(self, shown: Tensor) -> Tensor:

@@ -6,35 +6,48 @@ from torch import Tensor
 from townlet.agent.memory.delta import DeltaRule, Window
 
 SLOWEST = 1.5  # radians from one end of the map to the other: the first phase of a coordinate
+STEEP = 12.0  # a cell of a map of twelve is 0.14 radians of the first phase: nine tenths of a whole way
 
 
 class DeltaPhases(DeltaRule):
-    """Values that are cosine and sine of angles phi, learned linear functions of x, and read relative to today's phi.
+    """Values that are cosine and sine of angles phi, and read relative to today's phi.
 
     All of S is read, each pair turned back by phi. Where phi is a place, that tells at each key how far off lies what
-    is held there, by cosine and sine. Where a position is observed, the phases begin as 1.5, 3, 6 and so on times each
-    coordinate in turn.
+    is held there, by cosine and sine, and which way, by tanh(12 sine): a policy needs the way to a place more than the
+    distance, and a network is slow to learn a sign from a small number.
+
+    Where a position is observed, the phases are 1.5, 3, 6 and so on times each coordinate in turn, and nothing else has
+    a part in them, so that what lies in the same column is neither left nor right. Elsewhere they are learned linear
+    functions of x.
     """
 
-    def __init__(self, inputs: int, keys: int, phases: int, keep: float, place: slice | None = None) -> None:
-        super().__init__(inputs, keys, 2 * phases, phases, keep)
-        self.width = self.size
+    octaves: Tensor  # [coordinates, phases] float32: radians of a phase for each coordinate, where there is a place
+
+    def __init__(
+        self, inputs: int, keys: int, phases: int, keep: float, at: slice | None = None, place: slice | None = None
+    ) -> None:
+        super().__init__(inputs, keys, 2 * phases, 0 if place else phases, keep, at)
+        self.width, self.place = 3 * keys * phases, place
         if place is not None:
-            coordinates = place.stop - place.start
-            phase = torch.arange(phases)
-            with torch.no_grad():
-                angle = self.address.weight[keys : keys + phases]
-                angle.zero_()
-                angle[phase, place.start + phase % coordinates] = SLOWEST * 2.0 ** (phase // coordinates)
-                self.address.bias[keys : keys + phases] = 0.0
+            coordinates, phase = place.stop - place.start, torch.arange(phases)
+            octaves = torch.zeros(coordinates, phases)
+            octaves[phase % coordinates, phase] = SLOWEST * 2.0 ** (phase // coordinates)
+            self.register_buffer("octaves", octaves, persistent=False)
+
+    def shown_by(self, features: Tensor, learned: Tensor) -> Tensor:
+        """Return today's angles, see `DeltaRule`."""
+        return learned if self.place is None else features[..., self.place] @ self.octaves
 
     def value_of(self, shown: Tensor) -> Tensor:
         """Cosines, then sines, see `DeltaRule`."""
         return torch.cat([shown.cos(), shown.sin()], dim=-1)
 
     def read(self, window: Window, shown: Tensor) -> Tensor:
-        """Read cosines and sines of the difference to today's angles, each as long as what is held, see `DeltaRule`."""
+        """Read cosine and sine of the difference to today's angles, each as long as what is held, and the way.
+
+        See `DeltaRule`.
+        """
         cosine, sine = window.held().chunk(2, dim=-1)  # [batch, time, keys, phases] each
         here = shown.unsqueeze(2)
         across, along = cosine * here.cos() + sine * here.sin(), sine * here.cos() - cosine * here.sin()
-        return torch.cat([across, along], dim=-1).flatten(2)
+        return torch.cat([across, along, torch.tanh(STEEP * along)], dim=-1).flatten(2)

@@ -7,7 +7,7 @@ from torch.nn import functional
 from support.learning import network_of
 from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.delta import Delta
-from townlet.config import load_level
+from townlet.config import ConfigError, load_level
 
 F, T = False, True
 SURE = 50.0  # the sigmoid of it is 1
@@ -92,6 +92,43 @@ def test_a_window_equals_single_steps_and_rows_stay_apart():
 def test_strengths_begin_open():
     memory = Delta(3, 2, 2, 1.0)
     assert memory.address.weight[-1].tolist() == [0.0] * 3 and memory.address.bias[-1] == 3.0
+
+
+def test_keys_at_a_part_begin_as_one_for_each_of_its_numbers_and_leave_each_other_alone():
+    """What came with the first number is found by it after a hundred steps that showed the others."""
+    memory = Delta(4, 3, 2, 1.0, at=slice(1, 3))
+    one, other = torch.tensor([5.0, 1.0, 0.0, -3.0]), torch.tensor([-2.0, 0.0, 1.0, 7.0])
+    assert memory.address.weight[:3].tolist() == [[0.0, 10.0, 0.0, 0.0], [0.0, 0.0, 10.0, 0.0], [0.0] * 4]
+    features = torch.stack([one, *[other] * 100]).unsqueeze(0)
+    _, (held,) = memory(features, memory.initial_hidden(1, features), None)
+    _, (first,) = memory(features[:, :1], memory.initial_hidden(1, features), None)
+    torch.testing.assert_close(held.view(3, 2)[0], first.view(3, 2)[0], atol=0.02, rtol=0.0)
+    assert held.view(3, 2)[2].abs().max() < 0.02  # what no number of the part is at
+
+
+def test_keys_at_a_part_are_shares_before_they_get_their_length_by_hand():
+    """Weights of ln 3 and 0 are shares of 3/4 and 1/4: a key of 0.9487 and 0.3162."""
+    memory = Delta(1, 2, 1, 1.0, at=slice(0, 1))
+    with torch.no_grad():
+        memory.address.weight.zero_()
+        memory.address.weight[0, 0] = torch.log(torch.tensor(3.0))
+        memory.address.bias[:] = torch.tensor([0.0, 0.0, 10.0, 0.0, 0.0, SURE])
+    features = torch.ones(1, 1, 1)
+    _, (held,) = memory(features, memory.initial_hidden(1, features), None)
+    assert held.flatten().tolist() == pytest.approx([9.4868, 3.1623], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "memory, said",
+    [
+        ({"keys": 16, "at": "underfot"}, "at: expected a part of the observation, window, position, meters, underfoot"),
+        ({"keys": 3, "at": "underfoot"}, "keys: expected at least 15, one for each number of underfoot, got 3"),
+    ],
+)
+def test_keys_at_what_is_no_part_or_too_few_are_refused_in_a_line(memory, said):
+    level = load_level("2", {"network.memory": [{"kind": "delta", "values": 5, "keep": 1.0, **memory}]})
+    with pytest.raises(ConfigError, match=said):
+        network_of(level)
 
 
 def test_a_network_carries_the_matrix_and_sends_it_gradients():

@@ -16,7 +16,7 @@ SURE = 50.0  # the sigmoid of it is 1
 
 
 def by_hand(steps, reset=None):
-    """What each step reads, [steps, keys, 2], for steps of (key, phase) with two keys and one phase."""
+    """What each step reads, [steps, keys, 3], for steps of (key, phase) with two keys and one phase."""
     memory = DeltaPhases(3, 2, 1, 1.0)
     with torch.no_grad():
         memory.address.weight.zero_()
@@ -26,7 +26,7 @@ def by_hand(steps, reset=None):
     features = torch.tensor([[(*key, phase) for key, phase in steps]])
     flags = None if reset is None else torch.tensor([reset])
     read, _ = memory(features, memory.initial_hidden(1, features), flags)
-    return read.view(len(steps), 2, 2)
+    return read.view(len(steps), 2, 3)
 
 
 ONE, OTHER = (1.0, 0.0), (0.0, 1.0)
@@ -43,7 +43,8 @@ def slow(memory, features, hidden, reset):
         held = held + torch.einsum("bk,bv->bkv", key, torch.sigmoid(strength) * (value - found))
         cosine, sine = held.chunk(2, dim=-1)
         length, angle = torch.hypot(cosine, sine), torch.atan2(sine, cosine) - phase.unsqueeze(1)
-        steps.append(torch.cat([length * angle.cos(), length * angle.sin()], dim=-1).flatten(1))
+        along = length * angle.sin()
+        steps.append(torch.cat([length * angle.cos(), along, torch.tanh(12.0 * along)], dim=-1).flatten(1))
     return torch.stack(steps, dim=1)
 
 
@@ -58,13 +59,13 @@ def a_case():
 def test_what_is_read_at_each_key_is_how_far_off_its_place_lies_by_hand():
     """One thing at a quarter turn, the other at a half: from the other, the first lies a quarter back."""
     read = by_hand([(ONE, math.pi / 2.0), (OTHER, math.pi), (OTHER, 0.0)])
-    here, back, half, none = [1.0, 0.0], [0.0, -1.0], [0.0, 1.0], [0.0, 0.0]
+    here, back, half, none = [1.0, 0.0, 0.0], [0.0, -1.0, -1.0], [0.0, 1.0, 1.0], [0.0, 0.0, 0.0]
     torch.testing.assert_close(read, torch.tensor([[here, none], [back, here], [half, here]]), atol=1e-6, rtol=0.0)
 
 
 def test_nothing_is_read_of_what_lies_before_a_reset_by_hand():
     read = by_hand([(ONE, 1.0), (OTHER, 1.0)], reset=[F, T])
-    torch.testing.assert_close(read[1], torch.tensor([[0.0, 0.0], [1.0, 0.0]]))
+    torch.testing.assert_close(read[1], torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]))
 
 
 def test_a_window_equals_the_rule_step_by_step_with_its_gradient():
@@ -77,14 +78,23 @@ def test_a_window_equals_single_steps_and_rows_stay_apart():
     check_single_steps(*a_case())
 
 
-def test_phases_begin_as_octaves_of_each_coordinate_of_a_position():
-    address = DeltaPhases(5, 2, 4, 1.0, place=slice(1, 3)).address
-    octaves = torch.tensor([[0.0, 1.5, 0.0, 0.0, 0.0], [0.0, 0.0, 1.5, 0.0, 0.0]])
-    assert (
-        torch.equal(address.weight[2:6], torch.cat([octaves, 2.0 * octaves]))
-        and address.bias[2:6].tolist() == [0.0] * 4
-    )
-    assert address.weight[:2].abs().min() > 0.0
+def test_a_small_angle_is_read_as_a_whole_way_by_hand():
+    """A fifth of a radian ahead: the sine is 0.1987, twelve times that 2.384, and its tanh 0.9831."""
+    across, along, way = by_hand([(ONE, 0.2), (OTHER, 0.0)])[1, 0].tolist()
+    assert (across, along, way) == pytest.approx((0.98007, 0.19867, 0.98315), abs=1e-5)
+
+
+def test_phases_of_a_position_are_octaves_of_each_coordinate_and_of_nothing_else_by_hand():
+    """At a key that is always the same: x goes by 1/6 and y by -1/3, all else by anything."""
+    memory = DeltaPhases(5, 1, 4, 1.0, place=slice(1, 3))
+    features = torch.tensor([[[9.0, 0.5, 1.0, -3.0, 2.0], [-4.0, 0.5 - 1 / 6, 1.0 + 1 / 3, 8.0, 0.0]]])
+    with torch.no_grad():
+        memory.address.bias[:] = torch.tensor([SURE, SURE])
+    held = memory.value_of(memory.shown_by(features, features[..., :0]))
+    angles = [0.75, 1.5, 1.5, 3.0]
+    assert held[0, 0].tolist() == pytest.approx([*map(math.cos, angles), *map(math.sin, angles)])
+    here = memory.shown_by(features, features[..., :0])
+    assert (here[0, 1] - here[0, 0]).tolist() == pytest.approx([-0.25, 0.5, -0.5, 1.0])
 
 
 @pytest.mark.parametrize("position", ["normalised", None])
@@ -97,6 +107,5 @@ def test_a_network_carries_the_places_and_sends_them_gradients(position):
     assert [part.shape[2] for part in hidden] == [32, 32, 6 * 8]
     q, _ = network(torch.rand(2, 3, network.obs_dim), hidden, torch.zeros(2, 3, dtype=torch.int64))
     q.sum().backward()
-    assert (network.learned[0].address.weight.grad.abs().sum(dim=1) > 0.0).all()
-    place = network.learned[0].address.weight[6] != 0.0
-    assert int(place.sum()) == (1 if position else network.obs_dim + 5)
+    weight = network.learned[0].address.weight
+    assert (weight.grad.abs().sum(dim=1) > 0.0).all() and len(weight) == (6 + 1 if position else 6 + 4 + 1)
