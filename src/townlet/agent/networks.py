@@ -126,7 +126,7 @@ class RecurrentSpatialQNetwork(QNetwork):
     """An encoder over all timesteps at once, one recurrent cell over the window, and a head.
 
     Beside the cell, where the task asks for them, memories that the head reads: first those that nothing is learned in,
-    which are shown the observation, then those that are learned, which are shown all that the network takes in.
+    then those that are learned. What they know of each action by itself is read alike for all actions: see `Records`.
     """
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:

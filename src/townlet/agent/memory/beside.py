@@ -13,7 +13,7 @@ from townlet.sequences import Hidden
 class Beside(nn.Module):
     """A memory that the head reads beside the cell's: written by a rule, or by what is learned in it.
 
-    One that is learned is called with all that the network takes in, the observation first.
+    It is called with all that the network takes in, the observation first, then the previous action.
     """
 
     parts = 1  # tensors of memory
@@ -36,9 +36,9 @@ class Beside(nn.Module):
     def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
         """Write and read at each step of a window.
 
-        features [batch, time, obs_dim], or wider where it is learned; hidden: the memory before it; reset [batch, time]
-        bool: memory is zero before that step, None where it never is. Returns what each step reads, its own sight
-        included, [batch, time, width], and the memory after the last.
+        features [batch, time, inputs]; hidden: the memory before it; reset [batch, time] bool: memory is zero before
+        that step, None where it never is. Returns what each step reads, its own sight included, [batch, time, width],
+        and the memory after the last.
         """
         raise NotImplementedError
 
