@@ -398,7 +398,7 @@ def _keys_in(annotation: Any, key: str) -> Iterator[str]:
         yield from keys_of(annotation, f"{key}.")
     elif hasattr(annotation, "__metadata__") or (_is_union(annotation) and len(parts) == 1):
         yield from _keys_in(parts[0], key)
-    elif _is_union(annotation) and all(issubclass(part, BaseModel) for part in parts):
+    elif _is_union(annotation) and all(isinstance(part, type) and issubclass(part, BaseModel) for part in parts):
         yield key
         for part in parts:
             (kind,) = get_args(part.model_fields["kind"].annotation)
