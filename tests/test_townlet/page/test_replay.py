@@ -20,6 +20,9 @@ from townlet.page.numbers import load, store
 from townlet.page.replay import ReplayError, read, unpack
 
 
+NOISE = random.Random(0).randbytes(64)
+
+
 @pytest.fixture(scope="module")
 def packed():
     """Four lives of five ticks in a room of three cells."""
