@@ -19,7 +19,6 @@ from townlet.page.header import FORMAT
 from townlet.page.numbers import load, store
 from townlet.page.replay import ReplayError, read, unpack
 
-
 NOISE = random.Random(0).randbytes(64)
 
 
