@@ -60,10 +60,17 @@ class LargestReturn:
         return {"returns": self.returns, "largest": self.largest}
 
     def load_state_dict(self, state: Mapping[str, Any] | None) -> None:
-        """Go on from what `state_dict` returned; without a state, as where the scale was fixed before, from none."""
-        if state is not None:
-            self.returns, self.largest = (state[name].to(self.value.device) for name in ("returns", "largest"))
-            self._renew()
+        """Go on from what `state_dict` returned; without a state, as where the scale was fixed before, from none.
+
+        Raises ValueError where the returns are not those of as many agents.
+        """
+        if state is None:
+            return
+        returns, largest = (state[name].to(self.value.device) for name in ("returns", "largest"))
+        if (returns.shape, largest.shape) != (self.returns.shape, self.largest.shape):
+            raise ValueError(f"reward_scale: expected returns of {len(self.returns)} agents, got {list(returns.shape)}")
+        self.returns, self.largest = returns, largest
+        self._renew()
 
 
 def make_reward_scale(value: Tensor | float, gamma: float, num_agents: int) -> FixedScale | LargestReturn:

@@ -8,6 +8,7 @@ from townlet.agent.learner import QLearner
 from townlet.config import ConfigError, load_level
 from townlet.environment.types import Observation, StepResult
 from townlet.population.reward_scale import LargestReturn
+from townlet.run.saving.state_form import unlike
 
 
 def step(*rewards: float, dead: list[bool] | None = None) -> StepResult:
@@ -58,6 +59,21 @@ def test_targets_follow_the_scale_as_it_is_now():
     batch = batch._replace(observations=torch.zeros(1, 4, 2), hidden=(torch.zeros(1, 1, 1),))
     learner.reward_scale.fill_(3.0)
     torch.testing.assert_close(learner.td_error(batch)[0], 3.0 * batch.rewards)
+
+
+def test_states_that_were_saved_with_a_fixed_scale_or_before_there_was_any_are_gone_on_from():
+    fixed, auto = (make_population("fresh", training__reward_scale=scale) for scale in (2.0, "auto"))
+    older = {name: part for name, part in fixed.state_dict().items() if name != "reward_scale"}
+    for population in (fixed, auto):
+        for state in (older, fixed.state_dict(), auto.state_dict()):
+            assert unlike(population.state_dict(), state, "population") is None
+            population.load_state_dict(state)
+
+
+def test_returns_of_more_agents_are_refused_in_a_line():
+    scale, state = LargestReturn(torch.ones(()), 0.5, 2), LargestReturn(torch.ones(()), 0.5, 3).state_dict()
+    with pytest.raises(ValueError, match=r"^reward_scale: expected returns of 2 agents, got \[3\]$"):
+        scale.load_state_dict(state)
 
 
 def test_a_resumed_population_goes_on_with_the_scale():

@@ -56,4 +56,4 @@ class Records(nn.Module):
     def forward(self, read: Tensor, context: Tensor) -> Tensor:
         """Map what all memories read [batch, time, width], and what the head makes of it, to [.., num_actions]."""
         added = [reader(read[..., part], context) for part, reader in zip(self.parts, self.readers, strict=True)]
-        return torch.stack(added).sum(dim=0)
+        return sum(added[1:], start=added[0])
