@@ -332,6 +332,15 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(tmp_path, capsys):
     assert "1,000" in out and "partial_observability" in out and not list(tmp_path.iterdir())
 
 
+def test_a_memory_that_does_not_fit_is_one_line_before_there_is_a_run(tmp_path, capsys):
+    memory = "network.memory=[{kind: delta, keys: 20, values: 4, keep: 1.0, at: underfot}]"
+    for more in ([], ["--dry-run"]):
+        assert train.main(["--set", memory, "--runs-dir", str(tmp_path), *more]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("network.memory[0].at: expected a part of the observation, ") and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_load_begins_with_the_weights_alone(trained, tmp_path):
     taught = str(trained / "checkpoints" / "step_000000160")
     run = run_train(tmp_path, "--total-steps", "8", "--load", taught)  # one step: too few for an update

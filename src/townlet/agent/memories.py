@@ -21,31 +21,35 @@ def make_beside(config: Recurrent, layout: ObservationLayout, inputs: int, num_a
         ruled.append(make_sightings(layout))
     if config.frontier:
         ruled.append(Frontier(layout))
-    return [*ruled, *(make_memory(memory, layout, inputs, num_actions) for memory in config.memory)]
+    named = ((memory, f"network.memory[{index}]") for index, memory in enumerate(config.memory))
+    return [*ruled, *(make_memory(memory, layout, inputs, num_actions, where) for memory, where in named)]
 
 
-def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_actions: int) -> Beside:
-    """Make one memory of the kind that a task names, with fresh parameters where it has any."""
+def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_actions: int, where: str) -> Beside:
+    """Make one memory of the kind that a task names, with fresh parameters where it has any.
+
+    Raises ConfigError, which says `where`, if it does not fit what is observed.
+    """
     if config.kind == "delta":
-        return _make_delta(config, layout, inputs)
+        return _make_delta(config, layout, inputs, where)
     if config.kind == "lru":
         units = TracedUnits if config.traces else LinearRecurrentUnit
         return units(inputs, config.units, config.span)
     if config.kind == "counter":
-        return _make_counter(config, layout.obs_dim, num_actions)
+        return _make_counter(config, layout.obs_dim, num_actions, where)
     if config.turn == "learned":
         return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks, config.squash)
     return Spectral(layout.obs_dim, config.lags, config.keep, config.squash, config.widest)
 
 
-def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int) -> Beside:
+def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int, where: str) -> Beside:
     at = layout.slices.get(config.at) if config.at else None
     if config.at and at is None:
         expected = f"a part of the observation, {', '.join(layout.slices)}"
-        raise ConfigError([f"network.memory: at: expected {expected}, got {config.at!r}"])
+        raise ConfigError([f"{where}.at: expected {expected}, got {config.at!r}"])
     if at is not None and at.stop - at.start > config.keys:
         expected = f"at least {at.stop - at.start}, one for each number of {config.at}"
-        raise ConfigError([f"network.memory: keys: expected {expected}, got {config.keys}"])
+        raise ConfigError([f"{where}.keys: expected {expected}, got {config.keys}"])
     if not config.phases:
         return Delta(inputs, config.keys, config.values, config.keep, at)
     two = PLACE in layout.slices and layout.width(PLACE) == 2  # x and y, and not a number for each cell
@@ -53,13 +57,13 @@ def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int) -> 
     return DeltaPhases(inputs, config.keys, config.values, config.keep, at, place)
 
 
-def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int) -> Beside:
+def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int, where: str) -> Beside:
     taken = slice(obs_dim, obs_dim + num_actions)
     if config.of == "outcomes":
         return OutcomeCounter(obs_dim, taken, config.most, config.reach)
     if config.of == "parts":
         if obs_dim % num_actions:
             expected = f"an observation of as many numbers for each of {num_actions} actions"
-            raise ConfigError([f"network.memory: of parts: expected {expected}, got {obs_dim} numbers"])
+            raise ConfigError([f"{where}.of: expected {expected}, got {obs_dim} numbers"])
         return PartCounter(obs_dim, taken, config.most, config.reach)
     return Counter(obs_dim, config.most)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from townlet.commands.level_picture import summary
 from townlet.config import ConfigError, Level, load_task
+from townlet.run.fit import check_network
 from townlet.screen.command_line import DONE, WRONG_USE, Parser, named
 
 
@@ -16,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for reference in parser.parse_args(arguments).level:
         try:
             task = load_task(reference, tell=print)
+            if isinstance(task, Level):
+                check_network(task)
             about = summary(task) if isinstance(task, Level) else f"Gymnasium's {task.gym}"
             print(f"{reference}: level {task.id}, {task.name}, is right: {about}")
         except ConfigError as error:

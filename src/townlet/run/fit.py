@@ -3,6 +3,9 @@
 from contextlib import closing
 from typing import NamedTuple
 
+import torch
+
+from townlet.agent.networks import make_network
 from townlet.config import Level, Task
 from townlet.environment.make import make_env
 from townlet.environment.observation import lay_out
@@ -15,6 +18,12 @@ class _Face(NamedTuple):
 
     widths: dict[str, int]  # of the parts of the observation, then of the actions
     names: dict[str, tuple[str, ...]]
+
+
+def check_network(task: Task) -> None:
+    """Make a task's network, and let go of it; no random stream moves. Raises ConfigError where it does not fit."""
+    with closing(make_env(task, 1, compile=False)) as env, torch.random.fork_rng(devices=[]):
+        make_network(task.network, env.observation_layout, env.num_actions)
 
 
 def misfit(learned: Task, other: Task) -> str | None:

@@ -100,6 +100,6 @@ def test_what_was_done_before_is_in_what_is_read_once_for_all():
 def test_an_observation_without_an_equal_part_for_each_action_is_one_line():
     memory = [{"kind": "counter", "most": 2, "of": "parts"}]
     level = load_level("2", {"network.memory": memory, "actions": ["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]})
-    expected = "of parts: expected an observation of as many numbers for each of 6 actions, got 50 numbers"
+    expected = "memory.*of: expected an observation of as many numbers for each of 6 actions, got 50 numbers"
     with pytest.raises(ConfigError, match=expected):
         network_of(level)

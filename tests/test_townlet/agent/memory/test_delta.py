@@ -121,13 +121,19 @@ def test_keys_at_a_part_are_shares_before_they_get_their_length_by_hand():
 @pytest.mark.parametrize(
     "memory, said",
     [
-        ({"keys": 16, "at": "underfot"}, "at: expected a part of the observation, window, position, meters, underfoot"),
-        ({"keys": 3, "at": "underfoot"}, "keys: expected at least 15, one for each number of underfoot, got 3"),
+        (
+            {"keys": 16, "at": "underfot"},
+            "at: expected a part of the observation, window, position, meters, underfoot",
+        ),
+        (
+            {"keys": 3, "at": "underfoot"},
+            "keys: expected at least 15, one for each number of underfoot, got 3",
+        ),
     ],
 )
 def test_keys_at_what_is_no_part_or_too_few_are_refused_in_a_line(memory, said):
     level = load_level("2", {"network.memory": [{"kind": "delta", "values": 5, "keep": 1.0, **memory}]})
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=rf"^network\.memory\[0\]\.{said}"):
         network_of(level)
 
 
