@@ -45,9 +45,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "run", type=named, metavar="RUN", help="a run's folder or name, latest, or a checkpoint's own folder"
     )
-    parser.add_argument(
-        "--checkpoint", type=named, default="latest", help="latest, best, or a checkpoint's name (default: latest)"
-    )
+    parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument(
         "--level", type=named, help="another level to play in: an id, a name or a file (default: the run's own)"
     )
@@ -81,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run, checkpoint = _find_run(options)
         learned = _level(load_task(run / "config.yaml"))
         world = _level(load_world(learned, options.level or run / "config.yaml", dict(options.set)))
+        world = world.model_copy(update={"network": learned.network})  # what plays is the network that learned
         found = find_checkpoint(run, learned, checkpoint)
         packed = _record(options, run, learned, world, found)
         path = options.out or run / REPLAYS / _file_name(options, learned, world, found)
@@ -113,11 +112,17 @@ def describe(packed: bytes) -> str:
 
 
 def _find_run(options: Namespace) -> tuple[Path, str]:
-    """The run's folder, and the name of its checkpoint: what is named may be a checkpoint's folder itself."""
+    """The run's folder, and the name of its checkpoint: what is named may be a checkpoint's folder itself.
+
+    Raises ConfigError where a checkpoint is named twice, and RunError.
+    """
     folder = Path(options.run)
     if (folder / MANIFEST).is_file():
+        if options.checkpoint is not None:
+            wrong = f"--checkpoint: expected none beside a checkpoint's own folder, got {options.checkpoint}"
+            raise ConfigError([wrong])
         return folder.resolve().parent.parent, folder.resolve().name
-    return resolve_run(options.run, options.runs_dir), options.checkpoint
+    return resolve_run(options.run, options.runs_dir), options.checkpoint or "latest"
 
 
 def _level(task: Task) -> Level:
@@ -156,5 +161,7 @@ def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoi
     parts = [found.path.name, f"{options.agents}x{options.steps}"]
     parts += [f"level-{world.id}"] if world.id != learned.id else []
     parts += [f"seed-{options.seed}"] if options.seed is not None else []
+    parts += [] if options.weights else ["no-weights"]
+    parts += [f"memory-every-{options.memory_every}"] if options.memory_every is not None else []
     parts += [f"{key}-{value}".replace("/", "-") for key, value in options.set]
     return "_".join(parts)[:200] + SUFFIX

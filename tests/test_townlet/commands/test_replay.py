@@ -91,10 +91,11 @@ def test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_eva
 
 def test_weights_and_memory_come_along_as_is_asked_for(run, capsys):
     _, one, _ = recorded(capsys, run, "--weights")
-    told, other, _ = recorded(capsys, run, "--no-weights", "--memory-every", "2")
+    told, other, path = recorded(capsys, run, "--no-weights", "--memory-every", "2")
     assert one.weights and other.weights is None and told.endswith("; with memory")
     assert [two.row("memory").every for two in (one, other)] == [1, 2]
     assert [two["memory"].shape[-1] for two in (one, other)] == [6, 3]  # of 6 frames
+    assert path.endswith("step_000000032_16x500_no-weights_memory-every-2.replay")  # the whole one stays
 
 
 def test_an_agent_is_recorded_in_the_world_of_another_level(run, capsys, tmp_path):
@@ -102,6 +103,14 @@ def test_an_agent_is_recorded_in_the_world_of_another_level(run, capsys, tmp_pat
     _, one, path = recorded(capsys, run, "--level", str(wide), "--set", "max_steps=3")
     assert one.header.world.width == 5 and {life.ended for life in one.lives} == {"limit"}
     assert one.header.origin.learned == "room" and path.endswith("step_000000032_16x500_level-wide_max_steps-3.replay")
+
+
+def test_the_network_of_a_replay_is_the_one_that_learned_wherever_it_plays(run, capsys, tmp_path):
+    other = {**ROOM["network"], "hidden": 6}
+    level = write_level(tmp_path, {**room(layout=MAPS), "id": "other", "network": other})
+    _, one, _ = recorded(capsys, run, "--level", str(level), "--agents", "1")
+    assert one.header.level.id == "other" and one.header.network == load_task(run / "config.yaml").network
+    assert one.header.network.hidden == 4 and one.header.units == 8  # hidden state and cell
 
 
 def test_a_checkpoint_is_named_by_its_own_folder(run, capsys):
@@ -114,6 +123,10 @@ def test_what_cannot_be_recorded_is_one_line(run, capsys, tmp_path):
         1, f"townlet replay: no run 'nobody' in {run.parents[1]}: there are room_room/run"
     )  # fmt: skip
     assert failed(capsys, run, "run", "--checkpoint", "step_000000001")[0] == 1
+    folder = str(run / "checkpoints" / "step_000000016")
+    assert failed(capsys, run, folder, "--checkpoint", "best") == (
+        2, "--checkpoint: expected none beside a checkpoint's own folder, got best"
+    )  # fmt: skip
     nowhere = tmp_path / "no" / "where.replay"
     assert failed(capsys, run, "run", "--out", str(nowhere)) == (
         1, f"townlet replay: cannot write {nowhere}: No such file or directory"
