@@ -47,7 +47,7 @@ class GymEnvironment:
         seen, mask_in_sight = without_mask(env.single_observation_space, self.num_actions)
         self.space, self.texts = without_text(seen)
         method = None if isinstance(env, Turns) else method_of_all(env)
-        self._masks = Masks(self.gate, self.num_actions, mask_in_sight, method)
+        self._masks = Masks(self.gate, self.actions.choices, mask_in_sight, method)
         self.obs_dim = features_of(self.space)
         self.observation_layout = ObservationLayout({"features": slice(0, self.obs_dim)}, choices=self.actions.choices)
         self.mode = env.metadata.get("autoreset_mode")
