@@ -16,7 +16,7 @@ from townlet.environment.types import ObservationLayout
 class _Face(NamedTuple):
     """What a network meets of a task: widths, and what each number of them stands for, where it has a name."""
 
-    widths: dict[str, int]  # of the parts of the observation, then of the actions
+    widths: dict[str, int | str]  # of the parts of the observation, then of the actions, and what these are made of
     names: dict[str, tuple[str, ...]]
 
 
@@ -30,8 +30,8 @@ def misfit(learned: Task, other: Task) -> str | None:
     """Say where a network of `learned` cannot act in `other`, in one line; None where it can.
 
     It can where each part of the observation is as wide and names the same meters and affordances in the same order,
-    and the actions are the same. Grid, map, rules, rewards and time limit may differ. Raises ConfigError where an
-    environment of Gymnasium cannot be made.
+    and the actions are the same, made of the same choices. Grid, map, rules, rewards and time limit may differ. Raises
+    ConfigError where an environment of Gymnasium cannot be made.
     """
     was, now = _face(learned), _face(other)
     wrong = [
@@ -82,8 +82,10 @@ def _face(task: Task) -> _Face:
     return _Face(widths, {part: names[part] for part in widths if part in names})
 
 
-def _widths(layout: ObservationLayout, num_actions: int) -> dict[str, int]:
-    return {**{part: layout.width(part) for part in layout.slices}, "actions": num_actions}
+def _widths(layout: ObservationLayout, num_actions: int) -> dict[str, int | str]:
+    widths: dict[str, int | str] = {part: layout.width(part) for part in layout.slices}
+    choices = {"choices": " x ".join(map(str, layout.choices))} if len(layout.choices) > 1 else {}
+    return {**widths, "actions": num_actions, **choices}
 
 
 def _tell(face: _Face, part: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import gymnasium
 import pytest
 
 from support.rooms import room, write_level
@@ -74,6 +75,41 @@ def test_an_environment_of_gymnasium_fits_itself_and_no_level(load):
     told = misfit(load(), cart)
     assert told and "window: expected 9, got none" in told and "features: expected none, got 4" in told
     assert "actions: expected 4 (LEFT, RIGHT, INTERACT, WAIT), got 2" in told
+
+
+class Choosing(gymnasium.Env):
+    """Its actions are what it was told."""
+
+    observation_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, actions):
+        self.action_space = actions
+
+
+@pytest.fixture
+def choosing():
+    """Registers environments by their actions, and forgets them."""
+    names = []
+
+    def register(name, actions):
+        names.append(name)
+        gymnasium.register(name, lambda: Choosing(actions))
+        return load_gym_task(name)
+
+    yield register
+    for name in names:
+        del gymnasium.registry[name]
+
+
+def test_as_many_actions_of_other_choices_do_not_fit(choosing):
+    by_three, by_two = gymnasium.spaces.MultiDiscrete([2, 3]), gymnasium.spaces.MultiDiscrete([3, 2])
+    learned, turned = choosing("ByThree-v0", by_three), choosing("ByTwo-v0", by_two)
+    plain = choosing("Plain-v0", gymnasium.spaces.Discrete(6))
+    assert misfit(learned, learned) is None
+    assert misfit(learned, turned) == "choices: expected 2 x 3, got 3 x 2"
+    assert misfit(learned, plain) == "choices: expected 2 x 3, got none"
+    assert misfit(plain, learned) == "choices: expected none, got 2 x 3"
+    assert misfit(plain, choosing("OneChoice-v0", gymnasium.spaces.MultiDiscrete([6]))) is None
 
 
 # --- maps --------------------------------------------------------------------------------------------------------

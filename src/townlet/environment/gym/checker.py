@@ -146,7 +146,8 @@ def _masks_beside_infos(env: VectorEnv[Any, Any, Any]) -> Masks | None:
     _, in_sight = without_mask(env.single_observation_space, count)
     method = method_of_all(env)
     gate = Gate("env", env.num_envs)
-    return Masks(gate, count, in_sight, method) if in_sight or method is not None else None
+    choices = Actions(env.single_action_space).choices
+    return Masks(gate, choices, in_sight, method) if in_sight or method is not None else None
 
 
 # --- what is declared --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Where environments of others say which actions are allowed: in the info, in what is seen, or by a method."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,16 +12,20 @@ from gymnasium.vector import VectorEnv
 from townlet.environment.gym.gate import MASK, Array, Each, Gate
 
 METHOD = "action_masks"  # the name that sb3-contrib looks for
+TOLD = f"{METHOD}()"  # in an info: what the method told, which is of another form than a mask in an info
 
 
 class Masks:
     """Reads masks, [num_agents, num_actions] bool: info's first, then what is seen, then the method; else all True.
 
-    `in_sight`: whether observations are mappings with a part "action_mask"; `method` returns the masks of all agents.
+    `choices` are those of one action; `in_sight`: whether observations are mappings with a part "action_mask"; `method`
+    returns the masks of all agents. What a method tells is in sb3-contrib's form, a value for each option of each
+    choice, one choice after the other; all else has a value for each combination.
     """
 
-    def __init__(self, gate: Gate, num_actions: int, in_sight: bool, method: Callable[[], Any] | None) -> None:
-        self.gate, self.num_actions, self.in_sight, self.method = gate, num_actions, in_sight, method
+    def __init__(self, gate: Gate, choices: Sequence[int], in_sight: bool, method: Callable[[], Any] | None) -> None:
+        self.gate, self.choices, self.in_sight, self.method = gate, tuple(choices), in_sight, method
+        self.num_actions = math.prod(self.choices)
 
     def read(self, observed: Any, info: Mapping[str, Any], agents: Array | None = None, now: bool = True) -> Array:
         """Read the masks of `agents`, None for all; not `now`, where the method would tell of another moment.
@@ -36,16 +41,25 @@ class Masks:
             untold &= ~given
         if self.in_sight and untold.any():
             self._write(allowed, gate.part("observation", observed, MASK), untold)
+        elif TOLD in info and untold.any():
+            self._write(allowed, info[TOLD], untold & info[f"_{TOLD}"], by_method=True)
         elif self.method is not None and now and untold.any():
-            self._write(allowed, gate.call(METHOD, self.method), untold)
+            self._write(allowed, gate.call(METHOD, self.method), untold, by_method=True)
         return allowed
 
-    def _write(self, allowed: Array, given: Any, whose: Array) -> None:
-        if whose.all():
-            allowed[:] = self.gate.mask(given, self.num_actions)
-        elif whose.any():
-            agents = np.flatnonzero(whose)
-            allowed[agents] = self.gate.mask(given, self.num_actions, agents)
+    def _write(self, allowed: Array, given: Any, whose: Array, by_method: bool = False) -> None:
+        if whose.any():
+            agents = None if whose.all() else np.flatnonzero(whose)
+            mask = self.gate.mask(given, sum(self.choices) if by_method else self.num_actions, agents)
+            allowed[whose] = _combined(mask, self.choices) if by_method else mask
+
+
+def _combined(apart: Array, choices: tuple[int, ...]) -> Array:
+    """Masks of choices, [agents, sum of choices] bool, as those of their combinations, [agents, product], row-major."""
+    allowed = np.ones((len(apart), 1), dtype=bool)
+    for options in np.split(apart, np.cumsum(choices)[:-1], axis=1):
+        allowed = (allowed[:, :, None] & options[:, None, :]).reshape(len(apart), -1)
+    return allowed
 
 
 def method_of(env: gymnasium.Env[Any, Any]) -> Callable[[], Any] | None:

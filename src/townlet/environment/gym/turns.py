@@ -10,10 +10,8 @@ from gymnasium.vector import AutoresetMode
 from townlet.config import ConfigError
 from townlet.environment.gym.features import tell
 from townlet.environment.gym.gate import MASK, Array, Each, Gate, copied
-from townlet.environment.gym.masks import METHOD, method_of
+from townlet.environment.gym.masks import METHOD, TOLD, method_of
 from townlet.environment.types import WorldError
-
-UNTOLD = object()  # in the place of a mask that an environment does not tell
 
 
 class Turns:
@@ -44,8 +42,8 @@ class Turns:
 
     def step(self, actions: Array) -> tuple[Each, Each, Each, Each, dict[str, Any]]:
         """Step every environment by its action; who ends begins anew at once, and its last values are in the info."""
-        observed, rewards, dead, cut, masks = Each(), Each(), Each(), Each(), list[Any]()
-        last, last_masks = Each([None] * self.num_envs), [UNTOLD] * self.num_envs
+        observed, rewards, dead, cut, masks = Each(), Each(), Each(), Each(), list[dict[str, Any]]()
+        last, last_masks = Each([None] * self.num_envs), [dict[str, Any]()] * self.num_envs
         for agent, (env, action) in enumerate(zip(self.envs, actions, strict=True)):
             seen, reward, dies, is_cut, info = self.gate.take("step", env.step, action, agent=agent)
             dead.append(self.gate.flag("terminated", dies, agent))
@@ -74,18 +72,23 @@ class Turns:
         if refusals:
             raise refusals[0]
 
-    def _begin(self, agent: int, **seed: int) -> tuple[Any, Any]:
+    def _begin(self, agent: int, **seed: int) -> tuple[Any, dict[str, Any]]:
         seen, info = self.gate.take("reset", self.envs[agent].reset, agent=agent, **seed)
         return copied(seen), self._mask(agent, info)
 
-    def _mask(self, agent: int, info: Any, asks: bool = True) -> Any:
+    def _mask(self, agent: int, info: Any, asks: bool = True) -> dict[str, Any]:
+        """The mask of one, by who tells it; nothing where nobody does."""
         if MASK in info:
-            return copied(info[MASK])
+            return {MASK: copied(info[MASK])}
         method = self._methods[agent]
-        return copied(self.gate.call(METHOD, method, agent=agent)) if method is not None and asks else UNTOLD
+        return {TOLD: copied(self.gate.call(METHOD, method, agent=agent))} if method is not None and asks else {}
 
 
-def _told(masks: Sequence[Any]) -> dict[str, Any]:
+def _told(masks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Masks as an info has them, with who told one."""
-    told = np.array([mask is not UNTOLD for mask in masks])
-    return {MASK: Each(masks), f"_{MASK}": told} if told.any() else {}
+    infos = dict[str, Any]()
+    for name in (MASK, TOLD):
+        told = np.array([name in mask for mask in masks])
+        if told.any():
+            infos |= {name: Each(mask.get(name) for mask in masks), f"_{name}": told}
+    return infos

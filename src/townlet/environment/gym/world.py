@@ -11,7 +11,7 @@ from torch import Tensor
 
 from townlet.config import ConfigError
 from townlet.environment.gym.actions import Actions
-from townlet.environment.gym.features import encode, features_of, without_mask, without_text
+from townlet.environment.gym.features import encode, features_of, tell, without_mask, without_text
 from townlet.environment.gym.gate import MASK, Array, Gate
 from townlet.environment.gym.making import make, not_made
 from townlet.environment.gym.masks import Masks, method_of_all
@@ -47,8 +47,10 @@ class GymEnvironment:
         seen, mask_in_sight = without_mask(env.single_observation_space, self.num_actions)
         self.space, self.texts = without_text(seen)
         method = None if isinstance(env, Turns) else method_of_all(env)
-        self._masks = Masks(self.gate, self.num_actions, mask_in_sight, method)
+        self._masks = Masks(self.gate, self.actions.choices, mask_in_sight, method)
         self.obs_dim = features_of(self.space)
+        if self.texts and not self.obs_dim:
+            raise ConfigError([f"gym: expected something to see besides text, got {tell(seen)}"])
         self.observation_layout = ObservationLayout({"features": slice(0, self.obs_dim)}, choices=self.actions.choices)
         self.mode = env.metadata.get("autoreset_mode")
         if self.mode not in tuple(AutoresetMode):

@@ -12,6 +12,7 @@ from townlet.config import ConfigError
 from townlet.environment.gym.actions import Actions, count_actions
 from townlet.environment.gym.checker import check_vector_env
 from townlet.environment.gym.moment import VectorEnvError
+from townlet.environment.types import WorldError
 
 
 class Doors(gymnasium.Env):
@@ -88,6 +89,60 @@ def test_agents_choose_among_all_combinations_and_are_bound_by_masks_of_them(mak
     result = env.step(torch.tensor([5, 2]))
     assert [one.taken for one in doors] == [[[1, 7]], [[0, 7]]]
     assert result.reward.tolist() == [5.0, 2.0]
+
+
+class Apart(Doors):
+    """Tells by the method, as sb3-contrib reads it, which options each choice has, one choice after the other."""
+
+    def __init__(self, apart, nvec):
+        super().__init__(space=spaces.MultiDiscrete(nvec))
+        self.apart = apart
+
+    def action_masks(self):
+        return np.array(self.apart, bool)
+
+
+class ApartAtOnce(SyncVectorEnv):
+    """The same, by a method of its own for all agents."""
+
+    def action_masks(self):
+        return np.stack([env.action_masks() for env in self.envs])
+
+
+def own_method(*doors):
+    return at_once(ApartAtOnce([lambda one=one: one for one in doors], autoreset_mode=AutoresetMode.SAME_STEP))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [by_turns, lambda *doors: at_once(side_by_side(*doors)), own_method],
+    ids=["by turns", "at once", "own method"],
+)
+@pytest.mark.parametrize(
+    ("nvec", "apart", "allowed"),
+    [
+        ([2, 2], [1, 0, 0, 1], [0, 1, 0, 0]),  # as many values as combinations: (0, 1) alone, not (0, 0) and (1, 1)
+        ([3, 2], [1, 0, 1, 0, 1], [0, 1, 0, 0, 0, 1]),  # (0, 1) and (2, 1)
+        ([2, 3], [0, 1, 1, 1, 0], [0, 0, 0, 1, 1, 0]),  # (1, 0) and (1, 1)
+        ([1, 2, 2], [1, 0, 1, 1, 1], [0, 0, 1, 1]),  # (0, 1, 0) and (0, 1, 1)
+    ],
+    ids=str,
+)
+def test_a_mask_by_a_method_is_of_each_choice_by_hand(make, nvec, apart, allowed):
+    everything = [1] * sum(nvec)
+    doors = Apart(apart, nvec), Apart(everything, nvec)
+    env = make(*doors)
+    expected = [list(map(bool, allowed)), [True] * len(allowed)]
+    assert env.reset().action_mask.tolist() == expected
+    ending = [env.step(torch.tensor([allowed.index(1), 0])) for _ in range(2)][-1]
+    assert ending.terminated.all() and ending.observation.action_mask.tolist() == expected
+    check_vector_env(side_by_side(*(Apart(apart, nvec) for _ in range(2))))
+
+
+def test_a_mask_by_a_method_of_all_combinations_is_refused_in_one_line():
+    with pytest.raises(WorldError) as refused:
+        by_turns(Apart([1] * 6, [2, 3])).reset()
+    assert str(refused.value).endswith("action_mask: expected [5] of 0 and 1, got [6] bool (agent 0, reset)")
 
 
 def test_the_checker_does_only_what_a_mask_of_all_combinations_allows():

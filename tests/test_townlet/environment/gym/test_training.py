@@ -143,6 +143,7 @@ def test_a_text_beside_what_is_seen_is_left_out_and_said_so(spoilt, tmp_path, ca
         (["--gym", "no_such_module:X-v0"], "no_such_module"),
         (["--gym", "Pendulum-v1"], "discrete"),
         (["--gym", "Speaking-v0"], "Text"),
+        (["--gym", "Telling-v0"], "gym: expected something to see besides text, got Dict('mission': Text(1, 3, "),
         (["--gym", "CartPole-v1", "--set", "gym_options.colour=red"], "colour"),
         (["--gym", "CartPole-v1", "--level", "2"], "gym"),
         (["--gym", "CartPole-v1", "--resume", "latest"], "--gym"),
@@ -158,6 +159,7 @@ def test_a_text_beside_what_is_seen_is_left_out_and_said_so(spoilt, tmp_path, ca
 @pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "real"])
 def test_wrong_use_is_one_line_and_exit_code_2_and_leaves_nothing(arguments, said, dry, spoilt, tmp_path, capsys):
     spoilt("Speaking-v0", seen=gymnasium.spaces.Text(3))
+    spoilt("Telling-v0", seen=gymnasium.spaces.Dict({"mission": gymnasium.spaces.Text(3)}))
     try:
         code = train.main([*arguments, *dry, "--runs-dir", str(tmp_path)])
     except SystemExit as stopped:
