@@ -42,7 +42,7 @@ class Noted:
     def __call__(self, actions: Tensor, result: StepResult) -> None:
         """Note a step."""
         self.actions.append(actions.clone())
-        self.ended.append(result.ended.clone())  # a captured step overwrites it
+        self.ended.append(result.ended)
 
     def lengths(self) -> Tensor:
         """How long each agent's first episode was, [num_agents] int64, as far as it was noted."""

@@ -23,7 +23,7 @@ class Report(NamedTuple):
     result: dict[str, Any]  # as `Evaluator.evaluate` returns it, and `memory_ablation_gap` where there is memory
     score: float
     memory: dict[str, float]  # metrics of the memory, by name; empty without one
-    noted: Noted  # what was played
+    noted: Noted | None  # what was played, where the level records replays
 
 
 class Examiner:
@@ -34,7 +34,7 @@ class Examiner:
         times = (1 + bool(population.hidden)) * (plan.total_steps // plan.evaluate_every)
         seed = stream_seed(task.training.seed, "evaluation")
         self.evaluator = Evaluator(task, task.evaluation.episodes, seed, device, times)
-        self.recorder = Recorder(task, plan.evaluate_every, seed)
+        self.recorder = Recorder(task, seed)
         self.prepared = False  # whether there is a world for evaluations: making it may take seconds
 
     def examine(self, stopped: Stopped) -> Report:
@@ -43,7 +43,7 @@ class Examiner:
         Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
         """
         population, key = self.population, self.task.score.key
-        noted, memory = Noted(), dict[str, float]()
+        noted, memory = Noted() if self.recorder.rule else None, dict[str, float]()
         result = self.evaluator.evaluate(population.network, stopped=stopped, note=noted)
         if population.hidden:
             forgetful = self.evaluator.evaluate(population.network, 1, stopped)
@@ -69,7 +69,7 @@ class Examiner:
             run.evaluation.mkdir(exist_ok=True)
             text = json.dumps(plain({"step": step, **report.result}), indent=1, allow_nan=False)
             (run.evaluation / f"step_{step:09}.json").write_text(text)
-        if self.recorder.due(self.population, run, step):
+        if report.noted is not None and self.recorder.due(self.population, run, step):
             with aside.attempt("record a replay"):
                 self.recorder.keep(report.noted, self.population, run, step)
 

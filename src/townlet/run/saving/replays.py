@@ -8,29 +8,30 @@ from townlet.config import Level, Replays, Task
 from townlet.page.header import Origin
 from townlet.page.recorder import Noted, Wanted, record, versions
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run.plan import passes
 from townlet.run.run_directory import RunDirectory, write_atomically
 
 REPLAYS = "replays"  # the folder of a run
 SUFFIX = ".replay"
 _IN_STAGE = "curriculum/agents_in_stage_"  # how metrics begin that count agents
 _OWN = re.compile(r"step_(\d{9,})(?:_stage-(\d+))?\.replay", re.ASCII)  # other recordings have other names
+_EVALUATED = re.compile(r"step_(\d{9,})\.json", re.ASCII)
 _LEFTOVER = re.compile(r"\.step_\d{9,}(_stage-\d+)?\.replay\.tmp", re.ASCII)
 
 
 class Recorder:
     """Records lives of evaluations by a level's rule, `replays`; where there is none, nothing."""
 
-    def __init__(self, task: Task, evaluate_every: int, seed: int) -> None:
-        self.task, self.evaluate_every, self.seed = task, evaluate_every, seed
+    def __init__(self, task: Task, seed: int) -> None:
+        self.task, self.seed = task, seed
+        self.rule = task.replays if isinstance(task, Level) else None
 
     def due(self, population: VectorizedPopulation, run: RunDirectory, step: int) -> bool:
         """Whether the evaluation at this step is one whose lives are recorded."""
-        rule = self.task.replays if isinstance(self.task, Level) else None
+        rule = self.rule
         if rule is None:
             return False
         first = rule.first_of_stage and farthest_stage(population) > last_stage(run.path / REPLAYS)
-        return first or passes(step, rule.every, self.evaluate_every)
+        return first or step // rule.every > last_evaluation(run.evaluation, step) // rule.every
 
     def keep(self, noted: Noted, population: VectorizedPopulation, run: RunDirectory, step: int) -> None:
         """Record what was played in an evaluation that is due, and remove the oldest files.
@@ -75,6 +76,17 @@ def last_stage(folder: Path) -> int:
     """Return the highest stage that the replays of a folder are of; 0 without any. A resumed run knows it by that."""
     with contextlib.suppress(OSError):  # who writes into it tells of a folder that cannot be read
         return max((int(named[2] or 0) for named in _own(folder)), default=0)
+    return 0
+
+
+def last_evaluation(folder: Path, step: int) -> int:
+    """Return at which step the evaluation before that of `step` was, by the files of a folder; 0 without any.
+
+    Evaluations are unevenly apart, for steps come as many at once as agents live, and a resumed run knows only files.
+    """
+    with contextlib.suppress(OSError):
+        found = (_EVALUATED.fullmatch(path.name) for path in folder.iterdir())
+        return max((at for named in found if named and (at := int(named[1])) < step), default=0)
     return 0
 
 

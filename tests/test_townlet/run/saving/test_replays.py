@@ -14,9 +14,10 @@ from townlet.config import Level, Replays, load_level
 from townlet.page.recorder import Noted
 from townlet.page.replay import ReplayError, read
 from townlet.population.evaluation import GreedyPolicy
+from townlet.run import examiner
 from townlet.run.saving import replays
 from townlet.run.saving.changes import refuse_changes
-from townlet.run.saving.replays import Recorder, chosen, last_stage, prune
+from townlet.run.saving.replays import Recorder, chosen, last_evaluation, last_stage, prune
 
 CPU = torch.device("cpu")
 MAPS = {"kind": "random", "training_maps": 1, "evaluation_maps": 2}
@@ -79,6 +80,14 @@ def test_a_recording_that_fails_is_told_and_training_goes_on(tmp_path, monkeypat
     assert len(list(tmp_path.glob("*/*/evaluation/*.json"))) == 6
 
 
+@pytest.mark.parametrize(("rule", "times"), [({}, 0), ({"keep": 2}, 6)], ids=["silent", "recorded"])
+def test_only_where_a_level_records_it_is_noted_what_was_played(rule, times, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(examiner, "Noted", lambda: made.append(Noted()) or made[-1])
+    train_briefly(tmp_path, recorded_room(**rule))
+    assert len(made) == times
+
+
 def test_what_is_recorded_may_change_where_a_run_is_resumed():
     level = Level.model_validate_json(json.dumps(recorded_room(keep=2)))
     refuse_changes(level, level.model_copy(update={"replays": None}), "run")
@@ -119,25 +128,51 @@ class InStages:
         return {"curriculum/stage": 1.5} | stages
 
 
+def directory(path):
+    """What a recorder asks of a run's folder."""
+    return SimpleNamespace(path=path, evaluation=path / "evaluation", id="1")
+
+
 def test_the_first_evaluation_of_each_stage_is_recorded(tmp_path):
     level = Level.model_validate_json(json.dumps(recorded_room(every=1000, keep=9)))
-    population, run = InStages(level), SimpleNamespace(path=tmp_path, id="1")
+    population, run = InStages(level), directory(tmp_path)
     noted, _ = play(level, GreedyPolicy(population.network, 4, CPU), 4)
     for step, counts in enumerate([{1: 4, 2: 0}, {1: 4, 2: 0}, {1: 3, 2: 1}, {1: 4, 2: 0}, {1: 0, 2: 4}], start=1):
         population.counts = counts
-        recorder = Recorder(level, 16, 5)  # a new one each time, as in a resumed run
+        recorder = Recorder(level, 5)  # a new one each time, as in a resumed run
         if recorder.due(population, run, 100 * step):
             recorder.keep(noted, population, run, 100 * step)
     assert names(tmp_path) == ["step_000000100_stage-1.replay", "step_000000300_stage-2.replay"]
     assert last_stage(tmp_path / "replays") == 2
     quiet = level.model_copy(update={"replays": level.replays.model_copy(update={"first_of_stage": False})})
     population.counts = {3: 4}
-    assert not Recorder(quiet, 16, 5).due(population, run, 600)
+    assert not Recorder(quiet, 5).due(population, run, 600)
 
 
 def test_a_level_without_a_curriculum_has_no_stages(tmp_path):
     assert last_stage(tmp_path / "nowhere") == 0
     assert load_level("2").replays is None
+
+
+@pytest.mark.parametrize(
+    ("every", "recorded"),
+    [
+        (2050, [2100, 4200]),  # 2100 and 3000 are both within 1000 steps of 2050
+        (3100, [4200]),  # which is more than 1000 steps after 3100
+        (1000, [1200, 2100, 3000, 4200, 5100, 6000]),
+    ],
+)
+def test_each_multiple_is_recorded_once_where_evaluations_are_unevenly_apart(every, recorded, tmp_path):
+    """300 agents that are evaluated every 1000 steps: at the first multiples of 300 from there on."""
+    level = Level.model_validate_json(json.dumps(recorded_room(every=every)))
+    population, run, due = InStages(level), directory(tmp_path), []
+    run.evaluation.mkdir()
+    for step in (1200, 2100, 3000, 4200, 5100, 6000):
+        (run.evaluation / f"step_{step:09}.json").touch()
+        due += [step] if Recorder(level, 5).due(population, run, step) else []  # a new one, as in a resumed run
+    assert due == recorded
+    assert last_evaluation(run.evaluation, 4200) == 3000  # resumed before it, where later ones lie already
+    assert last_evaluation(run.evaluation, 1200) == last_evaluation(tmp_path / "nowhere", 1200) == 0
 
 
 # --- files --------------------------------------------------------------------------------------------------------
