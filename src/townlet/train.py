@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from townlet.agent.optimizers import TrainingDivergedError
-from townlet.config import ConfigError, Task, load_gym_task, load_task
+from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
 from townlet.run.fit import check_network
@@ -56,7 +56,8 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     kept = (read_meta(resumed) or {}) if resumed else {}
     task, wishes = _load(options, resumed), _wishes(options, kept)
     check_env(task, print)
-    check_network(task)
+    if isinstance(task, Level):
+        check_network(task)
     plan = make_plan(task, wishes)
     teacher = _teacher(options, resumed, kept)
     taught = load_taught(teacher, task, partial(print, file=sys.stderr)) if teacher else None

@@ -20,10 +20,10 @@ class _Face(NamedTuple):
     names: dict[str, tuple[str, ...]]
 
 
-def check_network(task: Task) -> None:
-    """Make a task's network, and let go of it; no random stream moves. Raises ConfigError where it does not fit."""
-    with closing(make_env(task, 1, compile=False)) as env, torch.random.fork_rng(devices=[]):
-        make_network(task.network, env.observation_layout, env.num_actions)
+def check_network(level: Level) -> None:
+    """Make a level's network, and let go of it; no random stream moves. Raises ConfigError where it does not fit."""
+    with torch.random.fork_rng(devices=[]):
+        make_network(level.network, lay_out(level), len(level.actions))
 
 
 def misfit(learned: Task, other: Task) -> str | None:

@@ -58,7 +58,7 @@ def make_parser(plan: Plan) -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     try:
-        plan = load(Plan, configs_directory() / "bench" / "recall.yaml")
+        plan = load(Plan, configs_directory() / "recall.yaml")
         options = make_parser(plan).parse_args(arguments)
         results = Results(options.json)
         trials = _trials(plan, options)

@@ -122,7 +122,7 @@ def test_broken_results_are_one_line_and_exit_code_1(bench, tmp_path):
 def test_a_wrong_word_is_one_line(words, got, capsys):
     assert command.main(words) == 2
     said = capsys.readouterr()
-    expected = "expected one of env, learner, train, scale, gpu, memory"
+    expected = "expected one of env, learner, memories, train, scale, gpu, memory, recall"
     assert said.err == f"townlet bench: {expected}, got {got} (see townlet bench --help)\n"
 
 

@@ -70,7 +70,7 @@ def test_examination_asks_what_no_lesson_did():
 
 def test_every_shipped_pupil_can_be_asked_everything(monkeypatch):
     monkeypatch.setattr(pupils, "FRESH_EPISODES", 2)
-    plan = load(Plan, configs_directory() / "bench" / "recall.yaml")
+    plan = load(Plan, configs_directory() / "recall.yaml")
     for name in plan.pupils:
         for question in QUESTIONS:
             record = run_trial(
@@ -82,7 +82,7 @@ def test_every_shipped_pupil_can_be_asked_everything(monkeypatch):
 
 @pytest.mark.slow
 def test_a_delay_line_learns_lags_and_a_network_without_memory_learns_none():
-    plan = load(Plan, configs_directory() / "bench" / "recall.yaml")
+    plan = load(Plan, configs_directory() / "recall.yaml")
     schooling = plan.schooling.model_copy(update={"updates": 300})
     spectral, none = (
         run_trial(Trial(name, "lags", 0, plan.network_of(name), schooling))["right"] for name in ("spectral", "none")
@@ -92,14 +92,14 @@ def test_a_delay_line_learns_lags_and_a_network_without_memory_learns_none():
 
 
 def test_a_pupil_with_a_key_that_is_wrong_is_refused(tmp_path):
-    text = (configs_directory() / "bench" / "recall.yaml").read_text()
+    text = (configs_directory() / "recall.yaml").read_text()
     (tmp_path / "plan.yaml").write_text(text + "  wrong: {hiden: 3}\n")
     with pytest.raises(ConfigError, match="hiden"):
         load(Plan, tmp_path / "plan.yaml")
 
 
 def test_the_same_seed_is_the_same_pupil():
-    plan = load(Plan, configs_directory() / "bench" / "recall.yaml")
+    plan = load(Plan, configs_directory() / "recall.yaml")
     trial = Trial("LSTM", "order", 0, plan.network_of("LSTM"), SCHOOLING)
     assert run_trial(trial) == run_trial(trial)
     assert run_trial(trial)["right"] != run_trial(trial._replace(seed=1))["right"]
