@@ -1,12 +1,15 @@
 """Every kind of memory beside the cell, as a level names it, is stored, carried on and saved as the cell's own is."""
 
 import io
+import re
+from pathlib import Path
 
 import pytest
 import torch
 
-from support.learning import copy_of, differences, everything, make_population
+from support.learning import copy_of, differences, everything, make_population, network_of
 from townlet.agent.learner import QLearner
+from townlet.config import load_level
 
 SPECTRAL = {"kind": "spectral", "lags": 4, "keep": 0.9}
 KINDS = [
@@ -86,3 +89,13 @@ def test_captured_updates_are_plain_updates_bit_for_bit(mode):
         assert differences(plain.update(batch), captured.update(batch)) == []
     assert differences(plain.network.state_dict(), captured.network.state_dict()) == []
     assert captured.capture_failure is None
+
+
+def test_every_flag_of_the_page_that_says_which_memory_when_makes_a_network():
+    page = (Path(__file__).parents[3] / "docs" / "which_memory.md").read_text()
+    flags = re.findall(r"--set '(network\.memory)=([^']*)'", page)
+    assert len(flags) >= 8
+    for key, value in flags:
+        level = load_level("2", {key: value, "network.sightings": False, "network.previous_action": True})
+        network = network_of(level)
+        assert len(network.ruled) + len(network.learned) == 1
