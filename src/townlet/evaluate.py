@@ -125,6 +125,18 @@ def trained_network(task: Task, found: checkpoint.Checkpoint, device: torch.devi
     return network
 
 
+def find_run(reference: str, runs_dir: Path) -> tuple[Path, str | None]:
+    """Return the folder of a run, and its checkpoint's name where RUN/checkpoints/NAME itself is meant, else None.
+
+    Raises RunError.
+    """
+    folder = Path(reference)
+    if (folder / checkpoint.MANIFEST).is_file():
+        folder = folder.resolve()
+        return folder.parent.parent, folder.name
+    return resolve_run(reference, runs_dir), None
+
+
 def find_checkpoint(run: Path, learned: Task, name: str) -> checkpoint.Checkpoint:
     """Read the checkpoint of a run that is called `latest`, `best` or by its name; what is passed over is told.
 

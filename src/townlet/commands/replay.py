@@ -12,15 +12,14 @@ from rich.progress import Progress
 
 from townlet.config import ConfigError, GymTask, Level, Task, load_task
 from townlet.environment.types import WorldError
-from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, trained_network
+from townlet.evaluate import evaluation_seed, find_checkpoint, find_run, load_world, trained_network
 from townlet.page.header import Origin
 from townlet.page.recorder import Noted, Wanted, record, versions
 from townlet.page.replay import ReplayError, unpack
 from townlet.population.evaluation import Evaluator
 from townlet.run.meta import id_in, read_meta
-from townlet.run.run_directory import RunError, resolve_run, write_atomically
+from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
-from townlet.run.saving.manifest import MANIFEST
 from townlet.run.saving.replays import REPLAYS, SUFFIX
 from townlet.screen.command_line import (
     DONE,
@@ -112,17 +111,12 @@ def describe(packed: bytes) -> str:
 
 
 def _find_run(options: Namespace) -> tuple[Path, str]:
-    """The run's folder, and the name of its checkpoint: what is named may be a checkpoint's folder itself.
-
-    Raises ConfigError where a checkpoint is named twice, and RunError.
-    """
-    folder = Path(options.run)
-    if (folder / MANIFEST).is_file():
-        if options.checkpoint is not None:
-            wrong = f"--checkpoint: expected none beside a checkpoint's own folder, got {options.checkpoint}"
-            raise ConfigError([wrong])
-        return folder.resolve().parent.parent, folder.resolve().name
-    return resolve_run(options.run, options.runs_dir), options.checkpoint or "latest"
+    """The run's folder, and the name of its checkpoint. Raises ConfigError where one is named twice, and RunError."""
+    run, itself = find_run(options.run, options.runs_dir)
+    if itself and options.checkpoint is not None:
+        wrong = f"--checkpoint: expected none beside a checkpoint's own folder, got {options.checkpoint}"
+        raise ConfigError([wrong])
+    return run, itself or options.checkpoint or "latest"
 
 
 def _level(task: Task) -> Level:

@@ -257,9 +257,7 @@ class Training(Part):
     mode: Annotated[Fresh | Replay, Field(discriminator="kind")]
     initial_state: Literal["stored", "zero"] = "stored"  # memory at the start of a window
     gamma: Unit
-    reward_scale: Annotated[float, Field(gt=0.0)] | Literal["auto"] = (
-        1.0  # of what is learned from, not of what is told
-    )
+    reward_scale: Annotated[float, Field(gt=0.0)] | Literal["auto"] = 1.0  # not of what is told
     n_step: Positive = 1
     trace_decay: Unit = 0.0  # lambda
     double_q: bool = True

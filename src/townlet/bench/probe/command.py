@@ -13,8 +13,8 @@ from townlet.bench.probe.linear import ProbeError, probe
 from townlet.bench.probe.report import draw, tables, to_json
 from townlet.bench.probe.sights import Sampling
 from townlet.config import ConfigError, Level, load_level
-from townlet.evaluate import find_checkpoint, trained_network
-from townlet.run.run_directory import RunError, resolve_run, write_atomically
+from townlet.evaluate import find_checkpoint, find_run, trained_network
+from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving import checkpoint
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, device_named, named, named_path, positive, whole
 
@@ -45,8 +45,8 @@ def add_probe_arguments(parser: ArgumentParser) -> None:
 def main_probe(options: Namespace) -> int:
     """Probe a run; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     try:
-        run, name = _find(options.probe, options.checkpoint, options.runs_dir)
-        level, network = _load(run, name, options.device)
+        run, name = find_run(options.probe, options.runs_dir)
+        level, network = _load(run, name or options.checkpoint, options.device)
         ticks = level.max_steps if options.ticks is None else options.ticks
         sampling = Sampling(options.agents, ticks, options.every, options.recent, options.epsilon, options.seed)
         result = probe(level, network, sampling, options.device, lambda text: print(text, file=sys.stderr))
@@ -67,14 +67,6 @@ def main_probe(options: Namespace) -> int:
     Console().print(*tables(result))
     print(f"written: {out / 'memory_probe.json'} and {out / 'memory_probe.png'}")
     return DONE
-
-
-def _find(reference: str, name: str, runs_dir: Path) -> tuple[Path, str]:
-    """The run's folder and the checkpoint's name; a checkpoint's own folder, RUN/checkpoints/NAME, says both."""
-    folder = Path(reference)
-    if (folder / checkpoint.MANIFEST).is_file():
-        return folder.resolve().parent.parent, folder.name
-    return resolve_run(reference, runs_dir), name
 
 
 def _load(run: Path, name: str, device: torch.device) -> tuple[Level, QNetwork]:
