@@ -2,7 +2,6 @@
 
 import argparse
 import ctypes
-import mmap
 import os
 import platform
 import re
@@ -134,8 +133,7 @@ def test_a_command_keeps_the_memory_that_it_frees() -> None:
     known = {name: value for name, value in os.environ.items() if name not in MALLOC_LIMITS}
     done = subprocess.run([sys.executable, "-c", FAULTS], env=known, capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())
-    pages = 10 * 4 * (8 << 20) // mmap.PAGESIZE  # of all that is allocated again
-    assert after < 0.1 * pages and before > 0.5 * pages
+    assert after < 0.1 * before  # how many there are without, a kernel decides: one a page, or one for many
 
 
 @pytest.mark.parametrize("chosen", [None, "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"])
