@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from node import node_tests, run_node
 
 TESTS = Path(__file__).parent / "site"
