@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from townlet.config import Level
+from townlet.environment import rules
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState
 
@@ -54,7 +55,7 @@ class Scene(NamedTuple):
             progress=int(state.progress[agent]),
             meters=meters,
             places={(x[index], y[index]): index for index in range(count) if x[index] >= 0},
-            dead=any(kills and value <= 0.0 for kills, value in zip(lethal, meters, strict=True)),
+            dead=any(kills and value <= rules.EMPTY for kills, value in zip(lethal, meters, strict=True)),
         )
 
     def sees(self, level: Level, cell: tuple[int, int]) -> bool:
