@@ -11,8 +11,10 @@ import torch
 from node import run_node
 from support.learning import network_of
 from support.replays import CPU, SEED, origin_of
-from support.worlds import ODD_TOWNS, make_env, odd_town
+from support.worlds import make_env, odd_town
 from townlet.config import FeedForward, Level, load_level
+from townlet.environment.observation import observe
+from townlet.environment.rules import look_underfoot, tick
 from townlet.environment.tables import make_tables
 from townlet.level.file import shipped_levels
 from townlet.page import recorder
@@ -22,7 +24,8 @@ from townlet.page.replay import Replay, unpack
 from townlet.page.world import describe_world
 
 RELIVE = Path(__file__).parent / "site" / "relive.mjs"
-AGENTS, LIMIT = 5, 90
+AGENTS, LIMIT = 4, 50
+ODD = ("a wide town in view", "one column", "one cell")
 EVERYTHING = {  # what no shipped level has, or not at once
     "observation": {"window": 7, "position": "one_hot", "offsets": True, "clock": True, "progress": True, "age": True},
     "reward.milestones": [{"every": 3, "value": 0.3}, {"every": 7, "value": -0.7}],
@@ -30,7 +33,7 @@ EVERYTHING = {  # what no shipped level has, or not at once
     "reward.interaction": {"money": 0.9, "health": -0.3, "energy": 0.21},
     "multi_tick": {"spread": 0.6},
     "day_ticks": 29,
-    "meters.health.initial": 0.2,
+    "meters.health.initial": 0.1,
 }
 
 
@@ -43,17 +46,28 @@ class Lived(NamedTuple):
 
 
 def worlds() -> dict[str, Level]:
-    """Every world that is shipped, once, those of odd shapes, and one with all there is, by name; lives are short."""
+    """Every world that is shipped, once, those of odd shapes, and one with all there is, by name.
+
+    Lives are short, and begin with meters so low that they pull others.
+    """
     levels = {f"level {name}": load_level(str(path)) for name, path in shipped_levels().items()}
     told = {}
     for name, level in levels.items():
         told.setdefault(describe_world(level, make_tables(level, "evaluation", CPU)).model_dump_json(), name)
     kept = {name: levels[name] for name in told.values()}
-    kept |= {name: odd_town(name) for name in ODD_TOWNS}
+    kept |= {name: odd_town(name) for name in ODD}
     kept["everything"] = load_level("3", EVERYTHING)
     network = FeedForward(kind="feed_forward", hidden=(4,))
     return {
-        name: level.model_copy(update={"max_steps": min(level.max_steps, LIMIT), "network": network})
+        name: level.model_copy(
+            update={
+                "network": network,
+                "max_steps": min(level.max_steps, LIMIT),
+                "meters": {
+                    meter: one.model_copy(update={"initial": 0.4 * one.initial}) for meter, one in level.meters.items()
+                },
+            }
+        )
         for name, level in kept.items()
     }
 
@@ -61,19 +75,21 @@ def worlds() -> dict[str, Level]:
 def live(level: Level, pack_to: Path) -> Lived:
     """Record lives of random actions, most of them allowed, many of them interactions; the file goes to `pack_to`."""
     env, dice = make_env(level, AGENTS, seed=SEED, maps="evaluation"), torch.Generator().manual_seed(0)
-    noted, seen, ends, living = Noted(), [], [], torch.ones(AGENTS, dtype=torch.bool)
-    while living.any():
-        observation = env.observe()
+    noted, state, seen, living = Noted(), env.state, list[torch.Tensor](), torch.ones(AGENTS, dtype=torch.bool)
+    while True:
+        observation = observe(level, env.tables, state, look_underfoot(level, env.tables, state))
         seen.append(observation.features)
+        if not living.any():
+            break
         actions = torch.randint(0, env.num_actions, (AGENTS,), generator=dice)
         if "INTERACT" in level.actions:  # often, where it can be: to finish what takes several ticks
             uses = level.actions.index("INTERACT")
             likes = torch.rand(AGENTS, generator=dice) < 0.7
             actions = torch.where(likes & observation.action_mask[:, uses], uses, actions)
-        result = env.step(actions)
-        noted(actions, result)
-        ends.append(result.final_features)
-        living &= ~result.ended
+        done = tick(level, env.tables, state, actions)
+        noted.actions.append(actions)
+        noted.ended.append(done.terminated | done.truncated)
+        living, state = living & ~noted.ended[-1], done.state
     values: dict[str, Array] = {}
     with pytest.MonkeyPatch.context() as patched:
         pack = recorder.pack
@@ -82,10 +98,8 @@ def live(level: Level, pack_to: Path) -> Lived:
     pack_to.mkdir()
     (pack_to / "one.replay").write_bytes(packed)
     replay = unpack(packed)
-    rows = [
-        torch.stack([*(now[agent] for now in seen[: life.length]), ends[life.length - 1][agent]]).numpy()
-        for agent, life in enumerate(replay.lives)
-    ]
+    features = torch.stack(seen, dim=1).numpy()  # [num_agents, frames, obs_dim]
+    rows = [features[agent, : life.length + 1] for agent, life in enumerate(replay.lives)]
     return Lived(replay, rows, values["reward"])
 
 
@@ -122,8 +136,8 @@ def test_what_is_paid_is_equal_to_the_last_bit(everywhere) -> None:
 
 def test_the_lives_hold_all_that_can_go_apart(everywhere) -> None:
     """Else equal lives would say little: deaths and limits, closed doors, forfeited progress, forbidden actions."""
-    ends = {life.ended for lived, _, _ in everywhere.values() for life in lived.replay.lives}
-    assert ends == {"death", "limit"}
+    lives = [life for lived, _, _ in everywhere.values() for life in lived.replay.lives]
+    assert {life.ended for life in lives} == {"death", "limit"} and len({life.cause for life in lives}) > 2
     one = everywhere["level 3"][0].replay
     forbidden = (one["allowed"][:, 0, :-1] >> one["action"][:, 0]) & 1 == 0
     lived = np.arange(one.header.steps) < np.array([life.length for life in one.lives])[:, None]

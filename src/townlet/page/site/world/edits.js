@@ -11,12 +11,12 @@ export function putAgent(world, state, x, y) {
   return x === state.x && y === state.y ? state : { ...state, x, y, progress: 0 };
 }
 
-/** The state with an affordance in a cell that is free of others. Progress there, if the agent stands on either cell, is lost. */
+/** The state with an affordance in a cell that is free of others. Where the agent stands on either, progress is 0. */
 export function putPlace(world, state, affordance, x, y) {
   if (!onGrid(world.tables, x, y)) throw outside(world, x, y);
   const taken = state.places.findIndex((place) => place !== null && place[0] === x && place[1] === y);
   if (taken === affordance) return state;
-  if (taken >= 0) throw new EditError(`Another place stands on cell ${x}, ${y} already; choose one that is free.`);
+  if (taken >= 0) throw new EditError(`Another place stands on cell ${x}, ${y} already; choose a free one.`);
   return withPlace(world, state, affordance, [x, y]);
 }
 

@@ -18,7 +18,7 @@ export function startOf(track, world) {
 }
 
 /**
- * Whether a recorded life is the page's own: whole numbers are equal, meters and rewards as near as the file tells them.
+ * Whether a recorded life is the page's own: whole numbers are equal, meters and rewards as near as a file tells them.
  *
  * Returns {equal, steps: how many are equal, firstDifference: null or {frame, column, component, recorded, here}}; the
  * frame is the one that the step leads to, the column "ended" or "cause" where the end of the life differs.
@@ -57,7 +57,7 @@ function differs(track, frame, time, columns) {
   return null;
 }
 
-/** Whether a number is what was stored: within half a step of its scale, which Python's own rounding may widen a little. */
+/** Whether a number is what was stored: within half a step of its scale, which Python's rounding widens a little. */
 function meets(track, column, component, recorded, here) {
   const scale = track.replay.columns.get(column).scale?.[component] ?? null;
   if (scale === null || scale === 1) return recorded === here; // a component that is always the same has a scale of 1
@@ -66,10 +66,9 @@ function meets(track, column, component, recorded, here) {
 
 /** How a life ends is known at its last frame; in all others it goes on. */
 function differsInEnd(track, frame, { died, truncated, cause }) {
-  const { length, ended: recorded, cause: ofWhat } = track.life;
-  const last = frame === length;
-  const here = died ? "death" : truncated ? "limit" : last ? "cut" : null;
-  if (here !== (last ? recorded : null)) return { frame, column: "ended", component: 0, recorded: last ? recorded : null, here };
-  if (last && cause !== ofWhat) return { frame, column: "cause", component: 0, recorded: ofWhat, here: cause };
+  const { life } = track, last = frame === life.length;
+  const here = died ? "death" : truncated ? "limit" : last ? "cut" : null, recorded = last ? life.ended : null;
+  if (here !== recorded) return { frame, column: "ended", component: 0, recorded, here };
+  if (last && cause !== life.cause) return { frame, column: "cause", component: 0, recorded: life.cause, here: cause };
   return null;
 }

@@ -7,8 +7,8 @@ const { fround } = Math;
 
 /**
  * Apply one tick to a state by the action of index `action`. Meters are told as the tick `found` them, as they were
- * `before` its interaction, `after` it, and as it leaves them, in `state`; `completed` is the affordance whose interaction
- * ended, their number for none; `cause` the meter of which the agent died, null for none.
+ * `before` its interaction, `after` it, and as it leaves them, in `state`; `completed` is the affordance whose
+ * interaction ended, their number for none; `cause` the meter of which the agent died, null for none.
  */
 export function tick(tables, state, action) {
   const chosen = tables.actions[action];
@@ -24,7 +24,8 @@ export function tick(tables, state, action) {
   const died = cause !== null;
   const now = { ...at, meters, progress: used.progress, tick: state.tick + 1 };
   const truncated = !died && now.tick >= tables.maxSteps;
-  return { state: now, found: state.meters, before, after: used.meters, completed: used.completed, died, truncated, cause };
+  const { completed, meters: after } = used;
+  return { state: now, found: state.meters, before, after, completed, died, truncated, cause };
 }
 
 /** Whether an action may be taken: it stays on the grid, or uses what is open and can be paid, or does neither. */

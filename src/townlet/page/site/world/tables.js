@@ -1,4 +1,4 @@
-// A header's world as the rules look it up. The world computes in float32, so each number is rounded to that once, here.
+// A header's world as the rules look it up. The world computes in float32: each number is rounded to that here, once.
 
 const { fround } = Math;
 
