@@ -56,6 +56,10 @@ test("a part that the page does not know, or not with so many numbers, is told i
   assert.equal(new World(seeing([["smell", 3]])).known, "This page does not know the observation's part smell.");
   const wide = new World(seeing([["position", 3]]));
   assert.equal(wide.known, "This page does not know how the observation's position has 3 numbers.");
+  const apart = seeing([["meters", 4], ["age", 1]]);
+  apart.world.observation[1].start = 6;
+  const said = "This page does not know why the observation's age begins at 6 and not at 4.";
+  assert.equal(new World(apart).known, said);
   const either = new World(seeing([["position", 2]], { width: 2, height: 1 })); // two numbers in either way
   assert.equal(either.known, "This page does not know how the observation's position has 2 numbers.");
 });

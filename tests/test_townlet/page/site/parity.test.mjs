@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { checkWorld, relive } from "townlet/world/parity.js";
+import { checkWorld, relive, whyNotPlayed } from "townlet/world/parity.js";
 import { World } from "townlet/world/world.js";
-import { E, NOTHING, REST, USE, paying } from "./town.mjs";
+import { E, NOTHING, REST, USE, header, paying } from "./town.mjs";
 
 /** A life of four steps, as a file would tell it: water falls by 3/8 with the move, and by 1/4 in each tick after. */
 function track(changes = {}, life = {}) {
@@ -83,4 +83,12 @@ test("another end than the recorded one is told", () => {
   longer.tables.maxSteps = 2;
   assert.deepEqual(checkWorld(track(), longer).firstDifference,
     { frame: 2, column: "ended", component: 0, recorded: null, here: "limit" });
+});
+
+test("why a life cannot be gone on from is told in a sentence", () => {
+  assert.equal(whyNotPlayed(track(), town), null);
+  const unknown = new World(header({ terms: ["fame"] }));
+  assert.equal(whyNotPlayed(track(), unknown), unknown.known);
+  const said = "This page's rules part from the recording at frame 1: reward is 1 there, 2 here.";
+  assert.equal(whyNotPlayed(track(), new World(paying({ alive: 2, death: -3 }))), said);
 });

@@ -47,6 +47,12 @@ test("a move against the edge is a wait, and keeps what was begun", () => {
   }
 });
 
+test("a header without the rules of a world is told in a sentence", () => {
+  for (const [key, value] of [["meters", null], ["reward", null], ["observation", 3], ["affordances", [{}]]]) {
+    assert.match(new World(header({ [key]: value })).known, /^This page cannot read the rules of this world: /);
+  }
+});
+
 test("an action that the world has not is refused", () => {
   assert.throws(() => town.step(at(), 6), /action: expected an index below 6, got 6/);
 });

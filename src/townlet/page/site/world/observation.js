@@ -1,16 +1,21 @@
 // What an agent sees of the town: environment/observation.py for one agent, rounded as there.
 
 import { underfoot } from "townlet/world/rules.js";
+import { UnknownError } from "townlet/world/tables.js";
 
 /**
  * What writes each part of an observation, as functions of a state and of the Float32Array that is the part, in the
- * order of `tables.observation`. Throws an Error whose message is a sentence, for a part that is not known.
+ * order of `tables.observation`. Throws UnknownError for a part that is not known, or does not lie after the last.
  */
 export function makeParts(tables) {
-  return tables.observation.map(({ name, width }) => {
-    if (!Object.hasOwn(PARTS, name)) throw new Error(`This page does not know the observation's part ${name}.`);
+  let end = 0;
+  return tables.observation.map(({ name, start, width }) => {
+    const refuse = (said) => { throw new UnknownError(`This page does not know ${said}.`); };
+    if (!Object.hasOwn(PARTS, name)) refuse(`the observation's part ${name}`);
     const write = PARTS[name](tables, width);
-    if (write === null) throw new Error(`This page does not know how the observation's ${name} has ${width} numbers.`);
+    if (write === null) refuse(`how the observation's ${name} has ${width} numbers`);
+    if (start !== end) refuse(`why the observation's ${name} begins at ${start} and not at ${end}`);
+    end += width;
     return write;
   });
 }

@@ -36,6 +36,15 @@ export function checkWorld(track, world) {
   return { equal: firstDifference === null, steps, firstDifference };
 }
 
+/** Null where the page can go on from a recorded life by its own rules; else why not, a sentence for a person. */
+export function whyNotPlayed(track, world) {
+  if (world.known !== null) return world.known;
+  const { firstDifference } = checkWorld(track, world);
+  if (firstDifference === null) return null;
+  const { frame, column, recorded, here } = firstDifference;
+  return `This page's rules part from the recording at frame ${frame}: ${column} is ${recorded} there, ${here} here.`;
+}
+
 function differsInStep(track, world, step, done) {
   return differs(track, step + 1, step, { completed: [done.completed], reward: done.rewards })
     ?? differs(track, step + 1, step + 1, columnsOfFrame(world, done.state))

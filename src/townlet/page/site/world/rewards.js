@@ -1,16 +1,17 @@
 // The reward of a tick, term by term: environment/rewards.py for one agent, rounded as there.
 
 import { share } from "townlet/world/rules.js";
+import { UnknownError } from "townlet/world/tables.js";
 
 const { fround } = Math;
 
 /**
- * What each term pays for a tick, as functions of it in the order of `names`. Throws an Error whose message is a
- * sentence, for a term or a meter that is not known.
+ * What each term pays for a tick, as functions of it in the order of `names`. Throws UnknownError for a term or a
+ * meter that is not known.
  */
 export function makeTerms(names, reward, tables) {
   return names.map((name) => {
-    if (!Object.hasOwn(TERMS, name)) throw new Error(`This page does not know the reward's term ${name}.`);
+    if (!Object.hasOwn(TERMS, name)) throw new UnknownError(`This page does not know the reward's term ${name}.`);
     return TERMS[name](reward, tables);
   });
 }
@@ -61,7 +62,7 @@ function sum(rows, term) {
 function byName(mapping, { names }) {
   return Object.keys(mapping).sort().map((name) => {
     const meter = names.indexOf(name);
-    if (meter < 0) throw new Error(`This page finds no meter ${name}, which the reward names.`);
+    if (meter < 0) throw new UnknownError(`This page finds no meter ${name}, which the reward names.`);
     return [meter, mapping[name]];
   });
 }

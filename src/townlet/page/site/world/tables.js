@@ -2,6 +2,9 @@
 
 const { fround } = Math;
 
+/** What this page cannot play; its message is one sentence for a person. */
+export class UnknownError extends Error {}
+
 /** The tables of a header's `world`: numbers for each meter as Float32Array, the rest as plain numbers. */
 export function makeTables(world) {
   const { meters } = world;

@@ -7,7 +7,7 @@
 import { makeParts } from "townlet/world/observation.js";
 import { makeTerms } from "townlet/world/rewards.js";
 import { canAct, isOpen, tick } from "townlet/world/rules.js";
-import { makeTables } from "townlet/world/tables.js";
+import { UnknownError, makeTables } from "townlet/world/tables.js";
 
 /** The world of a replay's header. */
 export class World {
@@ -16,16 +16,17 @@ export class World {
 
   constructor(header) {
     const { world } = header;
-    this.tables = makeTables(world);
     this.terms = world.terms; // names of what `rewards` pays, in order
-    this.width = world.observation.reduce((most, part) => Math.max(most, part.start + part.width), 0); // of `observe`
-    /** Null; or why this page cannot play the world, a sentence. Then a replay can be looked at alone. */
+    /** Null; or why this page cannot play the world, a sentence. Then nothing of it may be asked for. */
     this.known = null;
     try {
+      this.tables = makeTables(world);
+      this.width = world.observation.reduce((sum, part) => sum + part.width, 0); // of what is observed
       this.#terms = makeTerms(world.terms, world.reward, this.tables);
       this.#parts = makeParts(this.tables);
     } catch (error) {
-      this.known = error.message;
+      const told = error instanceof UnknownError;
+      this.known = told ? error.message : "This page cannot read the rules of this world: the header is damaged.";
     }
   }
 
