@@ -1,11 +1,12 @@
 // The page begins here: it is built, and reads the replay that came with it or that its address names.
 
 import { App } from "townlet/app.js";
+import { eventsOf } from "townlet/explain/events.js";
 import { makePage } from "townlet/page.js";
 import { readReplay, ReplayError } from "townlet/format/replay.js";
 import { embedded, named } from "townlet/sources.js";
 
-const app = new App();
+const app = new App(eventsOf);
 const page = makePage(document.getElementById("page"), app, open);
 
 /** Show the replay that `bytes`, a promise of an ArrayBuffer, hold; what cannot be read is told in the page. */
