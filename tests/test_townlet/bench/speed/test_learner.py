@@ -20,12 +20,12 @@ def bench(tmp_path, capsys, monkeypatch):
 
 
 def test_networks_are_measured_at_each_number_of_windows(bench):
-    code, said, kept = bench("--windows", "4,16", "--level", "2,2-reference", "--set", "max_steps=12")
+    code, said, kept = bench("--windows", "4,16", "--level", "2-sightings,2-reference", "--set", "max_steps=12")
     assert code == 0, said.err
     found = {(row["name"], row["size"]): row for row in kept["rows"]}
-    names = ("2, 36.9k parameters", "2-reference, 635k parameters")
+    names = ("2-sightings, 36.9k parameters", "2-reference, 635k parameters")
     assert set(found) == {(name, size) for name in names for size in (4, 16)}
-    row = found["2, 36.9k parameters", 16]
+    row = found["2-sightings, 36.9k parameters", 16]
     facts, forward = row["facts"], 36_032  # a hand count, see test_arithmetic
     assert facts["parameters"] == 36_870
     assert facts["multiply_adds_of_an_update"] == 16 * 9 * (3 * forward - 55 * 64)
