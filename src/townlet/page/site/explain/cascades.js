@@ -2,7 +2,9 @@
 // a meter loses by itself, drains, pulls of low meters group by group, bounds. Amounts are shares of full, below 0 for gains.
 
 import { placesAt } from "townlet/explain/sight.js";
-import { meterName, percent, sentence, ticks } from "townlet/explain/words.js";
+import { full, meterName, percent, sentence, ticks } from "townlet/explain/words.js";
+
+const WORTH_A_WORD = 0.1; // of what a meter loses in all: what takes less is left out
 
 /** What a tick without any action does. `uses`: the affordance that is used; `last`: whether this ends its interaction. */
 export const NOTHING_DONE = { moved: false, uses: null, last: false };
@@ -103,15 +105,15 @@ function emptiest(world, meters) {
   return losing.indexOf(Math.min(...losing));
 }
 
-/** What takes from a meter, in words: what it loses by itself, then each meter that pulls on it. */
+/** What takes from a meter, in words: what it loses by itself, then each meter that takes much of it. */
 export function pressureInWords(world, meters, meter, pressure) {
   const amountOf = (kind) => pressure.causes.reduce((sum, one) => sum + (one.kind === kind ? one.amount : 0), 0);
   const own = amountOf("own"), move = -world.meters[meter].move, name = meterName(world, meter);
   const others = pressure.causes.filter(({ kind, amount }) =>
-    (kind === "pull" || kind === "drain") && percent(amount) !== percent(0));
+    (kind === "pull" || kind === "drain") && amount >= WORTH_A_WORD * pressure.loss);
   if (own === 0 && others.length === 0) return `${sentence(name)} loses nothing by itself.`;
   const because = others.sort((a, b) => b.amount - a.amount).map(({ by, amount }, index) =>
-    `${percent(amount)}${own === 0 || index > 0 ? "" : " more"} because ${meterName(world, by)} is at ${percent(meters[by])}`);
+    `${percent(amount)}${own === 0 || index > 0 ? "" : " more"} because ${meterName(world, by)} is at ${full(meters[by])}`);
   const first = own === 0 ? [] : [`${percent(Math.abs(own))} a tick`];
   const moving = move > 0 ? [`${percent(move)} more with a move`] : [];
   return `${sentence(name)} ${own < 0 ? "gains" : "loses"} ${[...first, ...because, ...moving].join(", ")}.`;

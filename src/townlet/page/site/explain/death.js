@@ -5,7 +5,7 @@ import { actOf, tickTold } from "townlet/explain/cascades.js";
 import { fillersOf, lacking } from "townlet/explain/help.js";
 import { isOpen } from "townlet/explain/places.js";
 import { eyesOf, placesAt, sightsOf } from "townlet/explain/sight.js";
-import { listed, meterName, percent, placeName, sentence, stepsAway } from "townlet/explain/words.js";
+import { full, listed, meterName, percent, placeName, sentence, stepsAway } from "townlet/explain/words.js";
 
 const TOLD = 0.1; // a cause is told from this share of the losses on
 const MOST_LINKS = 4; // meters of the chain, that of which it died among them
@@ -168,7 +168,7 @@ function closestCall(track) {
     }
   });
   if (low.value === Infinity) return said("Nothing in this level kills.", 0);
-  return said(`Closest call: ${meterName(world, low.meter)} at ${percent(low.value)}, at step ${low.frame}.`, low.frame);
+  return said(`Closest call: ${meterName(world, low.meter)} at ${full(low.value)}, at step ${low.frame}.`, low.frame);
 }
 
 function said(text, frame) {

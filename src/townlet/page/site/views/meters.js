@@ -4,7 +4,7 @@ import { element, meterProperty } from "townlet/drawing.js";
 import {
   consequenceInWords, emptyInWords, mostUrgent, pressureInWords, pressures,
 } from "townlet/explain/cascades.js";
-import { percent, sentence } from "townlet/explain/words.js";
+import { full, sentence } from "townlet/explain/words.js";
 import { madeOnce } from "townlet/views/made.js";
 
 const TREND = 5; // ticks back that an arrow tells of
@@ -64,7 +64,7 @@ function makeRows(list, header, select) {
 function drawRow(row, track, frame, meter, { urgent, shown }) {
   const value = track.value("meters", frame, meter), before = track.value("meters", Math.max(0, frame - TREND), meter);
   row.fill.style.width = `${100 * value}%`;
-  row.value.textContent = percent(value);
+  row.value.textContent = full(value);
   const [arrow, word] = value > before + STEADY ? ["▲", "rising"] : value < before - STEADY ? ["▼", "falling"] : ["", "steady"];
   row.trend.textContent = arrow;
   row.trend.setAttribute("aria-label", word);
