@@ -1,4 +1,4 @@
-// What takes from each meter, reckoned by hand: food loses 1% a tick, joy 5%, and joy under 25% pulls food by 10% at most.
+// What takes from each meter, reckoned by hand: food loses 1% a tick, joy 5%, and joy under 25% pulls on food.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -8,7 +8,8 @@ import {
 } from "townlet/explain/cascades.js";
 import { HandTrack, smallWorld, walk } from "./hand_made.mjs";
 
-const about = (found, wanted) => found.forEach((value, index) => assert.ok(Math.abs(value - wanted[index]) < 1e-12, `${found}`));
+const about = (found, wanted) =>
+  found.forEach((value, index) => assert.ok(Math.abs(value - wanted[index]) < 1e-12, `${found}`));
 
 test("a tick without action takes what meters lose by themselves, then what low ones pull", () => {
   const told = tickTold(smallWorld(), [0.5, 0.15]);
@@ -30,7 +31,7 @@ test("meters stay between empty and full", () => {
   assert.deepEqual(tickTold(smallWorld(), [0.9, 0.01], { moved: false, uses: 0, last: true }).meters, [1, 0]);
 });
 
-test("a group of pulls reads meters as the group before left them, and pulls of one group do not see each other", () => {
+test("a group of pulls reads meters as the group before left them, and its pulls do not see each other", () => {
   const pulls = [{ source: 0, target: 1, strength: 0.05 }, { source: 1, target: 0, strength: 0.1 }];
   const meters = [0.135, 0.15];
   // After what they lose by themselves: 12.5% and 10%, short of 25% by a half and by three fifths.
@@ -47,9 +48,10 @@ test("a drain is told in two parts: what it always takes, and what it takes more
 });
 
 test("what an agent did is read from the track: moves, uses, and neither where the mask forbids it", () => {
-  const track = new HandTrack(
-    { position: walk(1, 0, 0, 0, 0), action: [[0], [2], [2], [3]], allowed: [[15], [15], [11], [15], [15]], completed: [[2], [0], [2], [2]] },
-  );
+  const track = new HandTrack({
+    position: walk(1, 0, 0, 0, 0), action: [[0], [2], [2], [3]], allowed: [[15], [15], [11], [15], [15]],
+    completed: [[2], [0], [2], [2]],
+  });
   assert.deepEqual([0, 1, 2, 3].map((step) => actOf(track, step)), [
     { moved: true, uses: null, last: false }, { moved: false, uses: 0, last: true },
     { moved: false, uses: null, last: false }, { moved: false, uses: null, last: false },
@@ -75,9 +77,11 @@ test("most urgent is the meter that, were it full, would put death off longest",
 test("pressures are told in words, with names from the world alone", () => {
   const world = smallWorld(), track = new HandTrack({ position: walk(0), meters: [[0.5, 0.15]] }, { world });
   const [food, joy] = pressures(track, 0);
-  assert.equal(pressureInWords(world, [0.5, 0.15], 0, food), "Food loses 1% a tick, 6% more because joy is at 15%, 2% more with a move.");
+  assert.equal(pressureInWords(world, [0.5, 0.15], 0, food),
+    "Food loses 1% a tick, 6% more because joy is at 15%, 2% more with a move.");
   assert.equal(pressureInWords(world, [0.5, 0.15], 1, joy), "Joy loses 5% a tick.");
-  assert.deepEqual([emptyInWords(world, 0, 6), emptyInWords(world, 1, 1), emptyInWords(world, 1, 0), emptyInWords(world, 0, null)],
+  const empty = [[0, 6], [1, 1], [1, 0], [0, null]].map(([meter, ticks]) => emptyInWords(world, meter, ticks));
+  assert.deepEqual(empty,
     ["Dead in 6 ticks if nothing is done.", "Empty in 1 tick if nothing is done.", "Joy is empty.", ""]);
   assert.deepEqual([consequenceInWords(world, 1), consequenceInWords(world, 0)], ["Under 25% it pulls down food.", ""]);
 });

@@ -6,7 +6,8 @@ import test from "node:test";
 import { eventsOf, KINDS, surpriseAt } from "townlet/explain/events.js";
 import { HandTrack, smallWorld, walk } from "./hand_made.mjs";
 
-const of = (track, kind) => eventsOf(track).filter((event) => event.kind === kind).map(({ frame, text }) => [frame, text]);
+const of = (track, wanted) =>
+  eventsOf(track).filter(({ kind }) => kind === wanted).map(({ frame, text }) => [frame, text]);
 const constant = (count, row) => Array.from({ length: count }, () => [...row]);
 
 test("places that come into view and uses are told once each; what is in view from the start is no news", () => {
@@ -19,8 +20,8 @@ test("places that come into view and uses are told once each; what is in view fr
 
 test("a surprise is reward and discounted value of what came, less what was expected", () => {
   const q = [[1, 0, 0, 4], [9, 2, 0, 0], [0, 0, 0, 1]], reward = [[1, 0], [0, 0], [0, -2]];
-  const died = { ended: "death", cause: 0 };
-  const track = new HandTrack({ position: walk(1, 1, 1, 1), q, reward, allowed: [[15], [14], [15], [15]] }, { life: died });
+  const columns = { position: walk(1, 1, 1, 1), q, reward, allowed: [[15], [14], [15], [15]] };
+  const track = new HandTrack(columns, { life: { ended: "death", cause: 0 } });
   // 1 + 0.5 * 2 - 4, for 9 is forbidden; 0 + 0.5 * 1 - 0; -2 - 1 at the death, after which nothing comes.
   assert.deepEqual([0, 1, 2].map((step) => surpriseAt(track, step)), [-2, 0.5, -3]);
   track.life.ended = "limit";
@@ -29,7 +30,8 @@ test("a surprise is reward and discounted value of what came, less what was expe
 
 test("of many moments the most telling are kept, and none close to a better one", () => {
   const steps = 200, q = constant(steps, [0, 1, 0, 0]), blank = constant(steps, [0, 1, 0, 0]);
-  for (const [step, cost] of [[10, 0.3], [15, 0.5], [40, 0.1], [60, 0.2], [80, 0.2], [100, 0.2], [120, 0.2], [140, 0.2]]) {
+  const costs = { 10: 0.3, 15: 0.5, 40: 0.1, 60: 0.2, 80: 0.2, 100: 0.2, 120: 0.2, 140: 0.2 };
+  for (const [step, cost] of Object.entries(costs)) {
     q[step] = [0, cost, 0, 0];
     blank[step] = [1, 0, 0, 0];
   }

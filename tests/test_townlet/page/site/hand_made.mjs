@@ -1,6 +1,6 @@
 // Lives made by hand for tests: a small world whose numbers are easily reckoned, and tracks in it.
 
-/** Five cells by three. Food is vital; joy, where it is low, pulls food down. A farm feeds, a fair costs food for joy. */
+/** Five cells by three. Food is vital; joy, where it is low, pulls it down. A farm feeds, a fair gives joy for food. */
 export function smallWorld(changes = {}) {
   return {
     width: 5, height: 3, max_steps: 100, day_ticks: null, empty: 1e-6, threshold: 0.25, window: 3,

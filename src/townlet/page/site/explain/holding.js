@@ -14,8 +14,9 @@ export function holdingInWords(track, frame) {
   if (ghosts.length === 0) return "It has seen no place yet that is out of view now.";
   const wrong = ghosts.filter((ghost) => ghost.wrong).length;
   const moved = wrong === 0 ? "" : ` Gone by now: ${wrong} of ${ghosts.length}.`;
-  return `Out of view now, but seen before: ${ghosts.length === 1 ? "one place" : `${ghosts.length} places`}. It could ` +
-    `remember that. Whether it does shows in what it chooses: its memory has no shelf for places.${moved}`;
+  const places = ghosts.length === 1 ? "one place" : `${ghosts.length} places`;
+  return `Out of view now, but seen before: ${places}. It could remember that. Whether it does shows in what it ` +
+    `chooses: its network keeps no list of places.${moved}`;
 }
 
 function exactly(header, rows) {
