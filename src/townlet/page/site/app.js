@@ -17,6 +17,7 @@ export class App {
   fraction = 0; // of the way to the next frame, while it plays
   layers = { fog: true, trace: true }; // what lies over the town
   #eventsOf; // a track -> [{frame, kind, text}], in their order
+  #events = new WeakMap(); // by track: what was found, and of how much of it
   #stop = null; // the frame at which playing ends, where it is not the last
   #listeners = new Set();
 
@@ -27,7 +28,13 @@ export class App {
 
   /** What is worth a look in the life that is followed. */
   get events() {
-    return this.track === null ? [] : this.#eventsOf(this.track);
+    const { track } = this;
+    if (track === null) return [];
+    const known = this.#events.get(track);
+    if (known?.frames === track.frames && known.changes === track.changes.length) return known.found;
+    const found = this.#eventsOf(track);
+    this.#events.set(track, { found, frames: track.frames, changes: track.changes.length });
+    return found;
   }
 
   /** The life that is followed; null before a replay is there. */
