@@ -102,7 +102,8 @@ def test_numbers_that_are_shown_are_those_that_were_lived(opened, file, lived):
         tick = int(lived["tick"][0, 0, frame])
         hour = tick % day * 24 // day
         assert page.locator(".where").inner_text() == f"Step {frame} of {length}"
-        assert page.locator(".town .time").inner_text() == f"day {tick // day + 1}, {hour:02}:00"
+        assert page.locator(".town .time").inner_text() == f"{hour:02}:00"
+        assert page.locator(".controls .quiet").inner_text() == f"day {tick // day + 1}, {hour:02}:00"
         told = page.locator("canvas.map").get_attribute("aria-label")
         assert told.startswith(f"The town. The agent is in column {x + 1}, row {y + 1}. ")
     assert page.locator(".doing").inner_text() == "Died: energy was empty"

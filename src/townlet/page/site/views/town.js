@@ -1,7 +1,7 @@
 // The town: where the agent is, what stands around it, and what of that it sees and has seen.
 
 import { colour, element, fitCanvas, glyphs, words } from "townlet/drawing.js";
-import { darkness, dayAndTime, hourOf, isOpen, tellPlace, tellStep } from "townlet/explain/places.js";
+import { clock, darkness, hourOf, isOpen, tellPlace, tellStep } from "townlet/explain/places.js";
 import { eyesOf, placesAt, remembered, sightsOf, visible } from "townlet/explain/sight.js";
 import { icon } from "townlet/icons.js";
 import { paintAgent, paintTrace } from "townlet/views/town_agent.js";
@@ -20,7 +20,8 @@ export const town = {
     const sky = makeSky(), doing = element("p", { class: "doing" }), hint = element("p", { class: "hint" });
     const facts = element("p", { class: "facts", "aria-live": "polite" });
     const seen = makeSwitch(app);
-    root.append(element("div", { class: "top" }, sky.root, doing, seen.root), element("div", { class: "frame" }, canvas), facts, hint);
+    root.append(element("div", { class: "top" }, sky.root, doing, seen.root), element("div", { class: "frame" }, canvas),
+      element("div", { class: "below" }, facts, hint));
     let chosen = null, last = null; // the cell whose facts are told, [x, y], and what was drawn last
     const tell = () => {
       if (last === null) return;
@@ -56,7 +57,7 @@ function makeSky() {
     draw({ track, frame }) {
       const tick = track.value("tick", frame), hour = hourOf(track.header, tick), night = darkness(hour) > 0.5;
       root.hidden = hour === null;
-      time.textContent = dayAndTime(track.header, tick) ?? "";
+      time.textContent = hour === null ? "" : clock(hour);
       sun.classList.toggle("gone", night);
       moon.classList.toggle("gone", !night);
     },
@@ -92,11 +93,11 @@ function paint(canvas, { track, frame, app }, chosen) {
   const fog = app.layers.fog && !eyesOf(header).all;
   paintGround(ctx, grid);
   paintNight(ctx, grid, dark);
+  if (app.layers.trace) paintTrace(ctx, grid, track, frame);
   for (const house of houses(track, frame, fog)) paintHouse(ctx, grid, header, { ...house, tick, dark });
   if (fog) paintFog(ctx, grid, visible(track, frame), sightsOf(track, frame).seen);
   if (fog) for (const ghost of ghosts(track, frame)) paintHouse(ctx, grid, header, { ...ghost, tick, dark });
   if (!eyesOf(header).all) paintView(ctx, grid, track.at("position", frame), eyesOf(header).reach);
-  if (app.layers.trace) paintTrace(ctx, grid, track, frame);
   const fraction = app.playing && app.speed <= BETWEEN ? app.fraction : 0;
   paintAgent(ctx, grid, track, frame, window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : fraction);
   if (chosen !== null) outline(ctx, grid, chosen);
