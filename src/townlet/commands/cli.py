@@ -6,7 +6,19 @@ from functools import partial
 
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
-from townlet.commands import check_env, compare, levels, novelty, play, replay, schema, transfer, validate, video
+from townlet.commands import (
+    check_env,
+    compare,
+    levels,
+    novelty,
+    play,
+    replay,
+    report,
+    schema,
+    transfer,
+    validate,
+    video,
+)
 from townlet.config import ConfigError
 from townlet.screen.command_line import FAILED, WRONG_USE, run_word
 from townlet.screen.process import run_as_process
@@ -20,7 +32,8 @@ USAGE = """usage: townlet COMMAND ...
   play       live in the town by the keyboard, alone or beside a trained agent
   transfer   play trained agents in other levels, all in one table
   novelty    draw how new each cell of a town is to a curious agent
-  compare    draw the greedy survival of several runs into one picture
+  report     write what a run came to as a page
+  compare    draw the greedy survival of several runs into one picture, or a page
   levels     list the shipped levels, or draw one
   validate   check level files
   schema     print the JSON Schema of level files, for editors
@@ -38,6 +51,7 @@ COMMANDS = {
     "play": play.main,
     "transfer": transfer.main,
     "novelty": novelty.main,
+    "report": report.main,
     "compare": compare.main,
     "levels": levels.main,
     "validate": validate.main,

@@ -105,6 +105,11 @@ class MetricsStore:
         rows = self._connection.execute("SELECT step, elapsed, kind, text FROM events ORDER BY id")
         return [dict(zip(("step", "elapsed", "kind", "text"), row, strict=True)) for row in rows]
 
+    def elapsed(self) -> float:
+        """Return the seconds of training until the newest record; 0 where there is none."""
+        (seconds,) = self._connection.execute("SELECT MAX(elapsed) FROM scalars").fetchone()
+        return float(seconds or 0.0)
+
     def rewind(self, step: int) -> None:
         """Drop all records newer than `step`: a resumed run writes them again."""
         with self._connection:

@@ -25,6 +25,7 @@ CHECKPOINT = f"{PLAYING}::test_the_checkpoint_that_is_named_is_the_one_that_is_p
 DEVICE = f"{PLAYING}::test_agents_are_played_and_trained_on_the_device_that_is_asked_for"
 SEEDS = f"{PLAYING}::test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_evaluations"
 COMPARISON = f"{PLAYING}::test_a_comparison_has_the_title_and_the_axes_that_are_asked_for"
+REPORT = "commands/test_report.py::test_the_page_of_a_run_lies_in_its_folder_or_where_it_is_asked_for"
 DRAWN = f"{PLAYING}::test_the_map_that_is_asked_for_is_drawn"
 MANY_EPISODES = f"{PLAYING}::test_so_many_episodes_are_played_as_are_asked_for"
 EPISODES_EACH = f"{PLAYING}::test_each_agent_plays_so_many_episodes_in_each_level"
@@ -100,7 +101,11 @@ SEEN: dict[str, dict[str, str]] = {
     "novelty": {
         "--out": DRAWN, "--map": DRAWN, "--checkpoint": CHECKPOINT, "--device": DEVICE, "--runs-dir": DRAWN,
     },
-    "compare": {"--out": COMPARISON, "--title": COMPARISON, "--by": COMPARISON, "--runs-dir": COMPARISON},
+    "report": {"--out": REPORT, "--runs-dir": REPORT},
+    "compare": {
+        "--out": COMPARISON, "--title": COMPARISON, "--by": COMPARISON, "--runs-dir": COMPARISON,
+        "--html": f"{PLAYING}::test_a_comparison_is_written_as_a_page_where_that_is_asked_for",
+    },
     "levels": {
         "--map": f"{CLI}::test_levels_draws_the_level_that_is_named",
         "--set": f"{CLI}::test_levels_draws_the_level_that_is_named",
