@@ -6,7 +6,7 @@ from functools import partial
 
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
-from townlet.commands import check_env, compare, levels, novelty, replay, schema, transfer, validate
+from townlet.commands import check_env, compare, levels, novelty, play, replay, schema, transfer, validate, video
 from townlet.config import ConfigError
 from townlet.screen.command_line import FAILED, WRONG_USE, run_word
 from townlet.screen.process import run_as_process
@@ -16,6 +16,8 @@ USAGE = """usage: townlet COMMAND ...
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
   replay     record what a trained agent does, for a page to play back
+  video      draw a life of a trained agent as a film, MP4 or GIF
+  play       live in the town by the keyboard, alone or beside a trained agent
   transfer   play trained agents in other levels, all in one table
   novelty    draw how new each cell of a town is to a curious agent
   compare    draw the greedy survival of several runs into one picture
@@ -32,6 +34,8 @@ COMMANDS = {
     "train": train.main,
     "evaluate": evaluate.main,
     "replay": replay.main,
+    "video": video.main,
+    "play": play.main,
     "transfer": transfer.main,
     "novelty": novelty.main,
     "compare": compare.main,

@@ -30,6 +30,8 @@ MANY_EPISODES = f"{PLAYING}::test_so_many_episodes_are_played_as_are_asked_for"
 EPISODES_EACH = f"{PLAYING}::test_each_agent_plays_so_many_episodes_in_each_level"
 LIVES = f"{REPLAY}::test_so_many_lives_are_recorded_for_so_many_steps"
 WEIGHTS = f"{REPLAY}::test_weights_and_memory_come_along_as_is_asked_for"
+OTHER_WORLD = "commands/test_play.py::test_the_world_is_that_of_the_run_or_what_is_asked_for"
+FILM = "commands/test_video.py::test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for"
 SUB_ENVIRONMENTS = f"{CLI}::test_check_env_makes_so_many_sub_environments_as_are_asked_for"
 CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
 SWEEPS = f"{SCALE}::test_sweeps_are_told_what_was_asked_for"
@@ -79,6 +81,14 @@ SEEN: dict[str, dict[str, str]] = {
         "--out": f"{REPLAY}::test_what_was_recorded_is_told_in_a_line_and_lies_where_it_is_asked_for",
         "--html": f"{REPLAY}::test_a_page_of_the_recording_is_one_file_and_the_replay_lies_beside_it_where_asked_for",
         "--device": DEVICE,
+    },
+    "play": {
+        "--level": OTHER_WORLD, "--set": OTHER_WORLD, "--seed": OTHER_WORLD, "--checkpoint": OTHER_WORLD,
+        "--runs-dir": OTHER_WORLD,
+    },
+    "video": {
+        "--life": FILM, "--first": FILM, "--last": FILM, "--fps": FILM, "--out": FILM, "--runs-dir": FILM,
+        "--checkpoint": "commands/test_video.py::test_a_film_lies_beside_the_replays_of_its_run_or_beside_the_replay",
     },
     "transfer": {
         "--levels": f"{TRANSFER}::test_every_run_is_played_in_every_level_that_fits",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from townlet.config import Level
+from townlet.environment import rules
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState
 
@@ -54,7 +55,7 @@ class Scene(NamedTuple):
             progress=int(state.progress[agent]),
             meters=meters,
             places={(x[index], y[index]): index for index in range(count) if x[index] >= 0},
-            dead=any(kills and value <= 0.0 for kills, value in zip(lethal, meters, strict=True)),
+            dead=any(kills and value <= rules.EMPTY for kills, value in zip(lethal, meters, strict=True)),
         )
 
     def sees(self, level: Level, cell: tuple[int, int]) -> bool:
@@ -122,33 +123,36 @@ def draw(level: Level, scene: Scene) -> Picture:
     wide, tall = width + PANEL + 3 * MARGIN, max(height + 2 * MARGIN, 110 + 30 * len(level.present_meters))
     size = (wide + wide % 2, tall + tall % 2)  # video encoders take even numbers alone
     image = Image.new("RGB", (size[0] * FINE, size[1] * FINE), GROUND)
-    town = _Brush(ImageDraw.Draw(image), MARGIN, (size[1] - height) // 2)
+    town = Brush(ImageDraw.Draw(image), MARGIN, (size[1] - height) // 2)
     _draw_town(town, level, scene, cell)
-    _draw_panel(_Brush(town.canvas, width + 2 * MARGIN, MARGIN), level, scene)
+    _draw_panel(Brush(town.canvas, width + 2 * MARGIN, MARGIN), level, scene)
     return np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.uint8).copy()
 
 
-class _Brush(NamedTuple):
-    """A canvas with an origin, whose pixels are finer than those of the picture."""
+class Brush(NamedTuple):
+    """A canvas with an origin, whose pixels are `FINE` times finer than those of the picture; all is said in these."""
 
     canvas: ImageDraw.ImageDraw
     left: int
     top: int
 
     def box(self, x: float, y: float, width: float, height: float, fill: Colour, round: float = 0.0) -> None:
+        """Fill a box with round corners."""
         corners = [self.left + x, self.top + y, self.left + x + width - 0.5, self.top + y + height - 0.5]
         self.canvas.rounded_rectangle([one * FINE for one in corners], round * FINE, fill)
 
     def text(self, x: float, y: float, said: str, size: int, fill: Colour, anchor: str = "la") -> None:
+        """Write a line or several, at an anchor as Pillow names them."""
         place = ((self.left + x) * FINE, (self.top + y) * FINE)
         self.canvas.multiline_text(place, said, fill, _font(size * FINE), anchor, spacing=FINE, align="center")
 
     def disc(self, x: float, y: float, radius: float, fill: Colour, turn: float = 1.0) -> None:
+        """Fill a disc, or a share of it from the top on."""
         place = [(self.left + x - radius), (self.top + y - radius), (self.left + x + radius), (self.top + y + radius)]
         self.canvas.pieslice([one * FINE for one in place], -90, -90 + 360 * turn, fill)
 
 
-def _draw_town(brush: _Brush, level: Level, scene: Scene, cell: int) -> None:
+def _draw_town(brush: Brush, level: Level, scene: Scene, cell: int) -> None:
     dark, names, gap = _darkness(level, scene), list(level.affordances), 1 if cell > 8 else 0
     for y in range(level.grid.height):
         for x in range(level.grid.width):
@@ -169,7 +173,7 @@ def _draw_town(brush: _Brush, level: Level, scene: Scene, cell: int) -> None:
     _draw_agent(brush, level, scene, cell)
 
 
-def _draw_agent(brush: _Brush, level: Level, scene: Scene, cell: int) -> None:
+def _draw_agent(brush: Brush, level: Level, scene: Scene, cell: int) -> None:
     underfoot = scene.places.get((scene.x, scene.y))
     x, y = (scene.x + 0.5) * cell, (scene.y + (0.5 if underfoot is None else 0.74)) * cell
     radius = (0.3 if underfoot is None else 0.17) * cell
@@ -180,7 +184,7 @@ def _draw_agent(brush: _Brush, level: Level, scene: Scene, cell: int) -> None:
         brush.disc(x, y, 0.86 * radius, GOOD, done)
 
 
-def _draw_panel(brush: _Brush, level: Level, scene: Scene) -> None:
+def _draw_panel(brush: Brush, level: Level, scene: Scene) -> None:
     brush.text(0, 0, f"level {level.id}", 20, TEXT)
     brush.text(0, 28, scene.clock(level), 13, FAINT)
     if scene.dead:

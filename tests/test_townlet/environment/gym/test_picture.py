@@ -1,5 +1,7 @@
 """Our levels drawn and written for a person, as Gymnasium asks for it."""
 
+from functools import partial
+
 import gymnasium
 import numpy as np
 import pytest
@@ -196,5 +198,17 @@ def test_a_video_is_recorded(tmp_path):
     env.reset(seed=0)
     for _ in range(4):
         env.step(4)
+    env.close()
+    assert len(list(tmp_path.glob("*.mp4"))) == 1
+
+
+def test_the_recorder_of_stable_baselines3_records_it(tmp_path):
+    pytest.importorskip("moviepy", reason="moviepy is not installed")
+    vec_env = pytest.importorskip("stable_baselines3.common.vec_env", reason="stable-baselines3 is not installed")
+    make = partial(gymnasium.make, "Townlet/Level2-v0", render_mode="rgb_array", overrides=SMALL)
+    env = vec_env.VecVideoRecorder(vec_env.DummyVecEnv([make]), str(tmp_path), lambda step: step == 0, video_length=3)
+    env.reset()
+    for _ in range(4):
+        env.step(np.array([4]))
     env.close()
     assert len(list(tmp_path.glob("*.mp4"))) == 1
