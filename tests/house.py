@@ -12,6 +12,7 @@ GROUND = ("capture", "masking", "seeding", "sequences")
 # What the modules at the top may import; a room says it in the docstring of its `__init__`.
 AT_THE_TOP = {
     "": ("level", "screen"),
+    "__main__": ("commands",),
     **dict.fromkeys(GROUND, ()),
     "config": ("level",),
     "train": (*GROUND, "config", "environment", "agent", "run", "screen"),

@@ -139,10 +139,13 @@ def _places(order: list[list[str]], steps: list[tuple[str, str]], widths: dict[s
 
 
 def _straighten(way: Way, order: list[list[str]], x: dict[str, int], widths: dict[str, int]) -> None:
-    """Put the lanes of a way below one another where one of their places is free on all of their floors."""
-    beside = [name for row in order if set(row) & set(way.lanes) for name in row if name not in way.lanes]
+    """Put the lanes of a way below one another where one of their places is free, in the order of all their floors."""
+    at = [(row, row.index(lane)) for row in order for lane in row if lane in way.lanes]
+    sides = [
+        (name, 1 if index < middle else -1) for row, middle in at for index, name in enumerate(row) if index != middle
+    ]
     for place in [x[lane] for lane in way.lanes]:
-        if all(abs(x[name] - place) >= (widths[name] + LANE) / 2 + APART / 2 for name in beside):
+        if all(side * (place - x[name]) >= (widths[name] + LANE) / 2 + APART / 2 for name, side in sides):
             x.update(dict.fromkeys(way.lanes, place))
             return
 

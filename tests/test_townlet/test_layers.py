@@ -36,7 +36,7 @@ EXCEPTIONS = {
 
 def test_at_the_top_lie_eight_modules_at_most_and_everything_else_in_a_room() -> None:
     assert {module for module in sources() if "." not in module and not is_room(module)} == set(AT_THE_TOP)
-    assert len(AT_THE_TOP) <= 8
+    assert len(AT_THE_TOP.keys() - {"__main__"}) <= 8  # which is the word `townlet` itself
 
 
 def test_a_room_holds_fifteen_files_at_most_and_says_in_a_sentence_what_it_is_for() -> None:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+import townlet
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
 from townlet.commands import (
@@ -20,7 +21,7 @@ from townlet.commands import (
     video,
 )
 from townlet.config import ConfigError
-from townlet.screen.command_line import FAILED, WRONG_USE, run_word
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, run_word
 from townlet.screen.process import run_as_process
 
 USAGE = """usage: townlet COMMAND ...
@@ -40,7 +41,7 @@ USAGE = """usage: townlet COMMAND ...
   check-env  check a vector environment of Gymnasium, by its id
   bench      benchmarks, as python -m townlet.bench
 
-townlet COMMAND --help says more."""
+townlet COMMAND --help says more; townlet --version says which version this is."""
 
 
 COMMANDS = {
@@ -66,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         return run_as_process(partial(main, sys.argv[1:]), printing=sys.argv[1:2] != ["train"])
     words = list(arguments)
+    if words[:1] == ["--version"]:
+        print(f"townlet {townlet.__version__}")
+        return DONE
     try:
         return run_word(words, COMMANDS, USAGE, "townlet", "townlet --help")
     except ConfigError as error:

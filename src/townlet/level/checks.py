@@ -6,6 +6,7 @@ from typing import Any
 
 from townlet.level.errors import Key, Problem
 from townlet.level.parts import Adversarial, FeedForward, Fresh, Milestone, Recurrent, Replay, Reward, SpatialEncoder
+from townlet.level.suggestion import suggestion
 from townlet.level.task import GymTask, Level, Task
 
 ANY = "*"  # in a pattern of keys: each key of a mapping, each item of a list
@@ -66,7 +67,8 @@ def name_problems(values: Mapping[str, Any]) -> list[Problem]:
         if isinstance(known, dict | list) and known:
             expected = "one of " + ", ".join(map(str, known))
             found = [(key, name) for key, name in _matches(values, pattern) if isinstance(name, str)]
-            problems += [Problem(key, expected, repr(name)) for key, name in found if name not in known]
+            wrong = [(key, name) for key, name in found if name not in known]
+            problems += [Problem(key, expected, repr(name) + suggestion(name, map(str, known))) for key, name in wrong]
     return problems
 
 

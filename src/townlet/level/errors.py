@@ -5,13 +5,14 @@ What a key expects is read from the model's JSON schema, so that words and limit
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from townlet.level.suggestion import suggestion
 
 Key = tuple[str | int, ...]
 Schema = dict[str, Any]
@@ -44,12 +45,6 @@ def short(value: object) -> str:
     """Write a value as YAML would, in at most `SHORT` characters."""
     text = _flow(value)
     return text if len(text) <= SHORT else text[: SHORT - 3] + "..."
-
-
-def suggestion(word: str, choices: Iterable[str]) -> str:
-    """Return "; did you mean ...?" where one of the choices is close to the word, else nothing."""
-    close = difflib.get_close_matches(word, list(choices), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def explain(model: type[BaseModel], error: ValidationError, values: object) -> list[Problem]:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from townlet.level.errors import ConfigError, Problem, explain, short, suggestion
+from townlet.level.errors import ConfigError, Problem, explain, short
+from townlet.level.suggestion import suggestion
 from townlet.level.yaml_tree import (
     COMMAND_LINE,
     REFUSED,

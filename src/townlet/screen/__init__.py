@@ -1,4 +1,4 @@
 """What a person sees in a terminal: the dashboard, plain lines, and how words and flags are read.
 
-May import: nothing.
+May import: level.suggestion.
 """

@@ -9,10 +9,11 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
 
+from townlet.level.suggestion import suggestion
 from townlet.screen.process import DONE, FAILED, WRONG_USE
 
 MOST = 10**15  # of anything that is counted; the levels have the same limit
@@ -31,7 +32,16 @@ class Command(Protocol):
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument parser whose errors are one line."""
+    """Argument parser whose errors are one line, which says what may have been meant."""
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Read the command line; what no flag or place of it takes ends the process with one line and code 2."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            meant = suggestion(unknown[0].partition("=")[0], flags) if unknown[0].startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        return options
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
@@ -204,7 +214,7 @@ def run_word(words: list[str], commands: Mapping[str, Command], usage: str, prog
         print(usage)
         return DONE
     if not words or words[0] not in commands:
-        got = repr(words[0]) if words else "nothing"
+        got = repr(words[0]) + suggestion(words[0], commands) if words else "nothing"
         print(f"{program}: expected one of {', '.join(commands)}, got {got} (see {see})", file=sys.stderr)
         return WRONG_USE
     return tells_of_memory(f"{program} {words[0]}")(commands[words[0]])(words[1:])

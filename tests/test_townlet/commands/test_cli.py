@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import townlet
 from townlet import evaluate
 from townlet.commands import check_env, cli, compare
 from townlet.config import load_level, load_task, resolved_config
@@ -47,8 +48,12 @@ def test_every_word_of_the_help_is_a_command_with_help_of_its_own(capsys: Captur
         assert said.out.startswith(f"usage: townlet {word}") and said.err == "", word
 
 
-@pytest.mark.parametrize(("arguments", "got"), [((), "nothing"), (("trian",), "'trian'"), (("",), "''")])
-def test_a_wrong_word_is_one_line_that_names_all_words(arguments: tuple[str, ...], got: str, capsys: Capture) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "got"), [((), "nothing"), (("trian",), "'trian'; did you mean 'train'?"), (("",), "''")]
+)
+def test_a_wrong_word_is_one_line_that_names_all_words_and_the_one_that_was_meant(
+    arguments: tuple[str, ...], got: str, capsys: Capture
+) -> None:
     known = words(capsys)
     assert exit_code(*arguments) == 2
     said = capsys.readouterr()
@@ -84,6 +89,28 @@ def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str
     assert said.out == "" and said.err.count("\n") == 1
     assert said.err.startswith(f"townlet {arguments[0]}: error: ")
     assert said.err.endswith(f"(see townlet {arguments[0]} --help)\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "--levle", "2"), "unrecognized arguments: --levle 2; did you mean '--level'?"),
+        (("evaluate", "latest", "--epsiodes=4"), "unrecognized arguments: --epsiodes=4; did you mean '--episodes'?"),
+        (("validate", "0", "--map=1"), "unrecognized arguments: --map=1"),
+        (("levels", "2", "3"), "unrecognized arguments: 3"),
+    ],
+)
+def test_a_wrong_flag_is_told_with_the_one_that_was_meant(
+    arguments: tuple[str, ...], said: str, capsys: Capture
+) -> None:
+    assert exit_code(*arguments) == 2
+    word = arguments[0]
+    assert capsys.readouterr().err == f"townlet {word}: error: {said} (see townlet {word} --help)\n"
+
+
+def test_the_version_is_told(capsys: Capture) -> None:
+    assert exit_code("--version") == 0
+    assert capsys.readouterr() == (f"townlet {townlet.__version__}\n", "")
 
 
 @pytest.mark.parametrize("place", ["townlet.evaluate.resolve_run", "townlet.commands.transfer.resolve_run"])

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from townlet.config import ConfigError, GymTask, Part, load_gym_task, load_task
-from townlet.level.file import configs_directory, load, suggestion
+from townlet.level.file import configs_directory, load
+from townlet.level.suggestion import suggestion
 
 Agent = Literal["recurrent", "control", "peer"]
 Positive = Annotated[int, Field(ge=1)]

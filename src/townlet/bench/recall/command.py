@@ -15,7 +15,8 @@ from townlet.bench.recall.pupils import Plan, Trial, run_trial
 from townlet.bench.recall.questions import QUESTIONS
 from townlet.bench.recall.report import CAPTION, Found, draw, markdown, rows_of
 from townlet.config import ConfigError
-from townlet.level.file import configs_directory, load, suggestion
+from townlet.level.file import configs_directory, load
+from townlet.level.suggestion import suggestion
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, positive
 
 

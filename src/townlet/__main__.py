@@ -1,0 +1,7 @@
+"""`python -m townlet`: the same as `townlet`."""
+
+import sys
+
+from townlet.commands.cli import main
+
+sys.exit(main())
