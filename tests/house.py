@@ -11,7 +11,7 @@ SOURCE = ROOT / "src" / "townlet"
 GROUND = ("capture", "masking", "seeding", "sequences")
 # What the modules at the top may import; a room says it in the docstring of its `__init__`.
 AT_THE_TOP = {
-    "": ("level", "screen"),
+    "": ("environment.gym.registration", "screen"),
     "__main__": ("commands",),
     **dict.fromkeys(GROUND, ()),
     "config": ("level",),
@@ -36,7 +36,7 @@ def tree(module: str) -> ast.Module:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """The modules of townlet that a module imports anywhere in it, also for types alone."""
+    """The modules of townlet that a module imports anywhere in it, also for types alone, or when a word is said."""
     found = set()
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
@@ -46,6 +46,8 @@ def imports(module: str) -> frozenset[str]:
             below = {f"{node.module}.{alias.name}" for alias in node.names}
             modules = {name for name in below if name.removeprefix("townlet.") in sources()}
             found |= modules or {str(node.module)}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lazily":
+            found |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
     return frozenset(name.removeprefix("townlet").lstrip(".") for name in found if name.split(".")[0] == "townlet")
 
 

@@ -23,7 +23,6 @@ from townlet.screen.command_line import (
     FAILED,
     WRONG_USE,
     Parser,
-    device_named,
     named,
     named_path,
     positive,
@@ -31,6 +30,7 @@ from townlet.screen.command_line import (
     tells_of_memory,
     whole,
 )
+from townlet.screen.device import device_named
 from townlet.screen.process import run_as_process
 from townlet.seeding import stream_seed
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from townlet.agent.optimizers import TrainingDivergedError
+from townlet.agent.requirements import check_network
 from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.run.fit import check_network
 from townlet.run.ladder import Ladder, find_ladder, load_levels
 from townlet.run.meta import read_meta
 from townlet.run.plan import Pacing, Wishes, describe, make_plan

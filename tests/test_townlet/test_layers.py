@@ -152,7 +152,7 @@ STEP_PATH = {
         "interact", "change_passively", "drain", "cascade", "cause_of_death",
     ),
     "environment.observation": (
-        "observe", "action_mask", "_one_hot", "_window", "_position_width", "_position", "_offsets", "_meters",
+        "observe", "action_mask", "_one_hot", "_window", "_position", "_offsets", "_meters",
         "_underfoot", "_clock", "_progress", "_age",
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),

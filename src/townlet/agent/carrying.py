@@ -9,7 +9,7 @@ from torch import Tensor
 from townlet.agent.memory.directions import DIRECTIONS
 from townlet.agent.networks import QNetwork
 from townlet.config import Level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout
 
 VALUE = "the value"  # the row of a dueling head that is no action's
 

@@ -13,8 +13,9 @@ from townlet.agent.memory.sightings import make_sightings
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
 from townlet.agent.memory.traces import TracedUnits
-from townlet.config import ConfigError, CounterMemory, DeltaMemory, Memory, Recurrent
-from townlet.environment.types import ObservationLayout
+from townlet.agent.requirements import check_memory
+from townlet.config import CounterMemory, DeltaMemory, Memory, Recurrent
+from townlet.environment.layout import ObservationLayout
 
 
 def make_beside(config: Recurrent, layout: ObservationLayout, inputs: int, num_actions: int) -> list[Beside]:
@@ -33,26 +34,21 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_acti
 
     Raises ConfigError, which says `where`, if it does not fit what is observed.
     """
+    check_memory(config, layout, num_actions, where)
     if config.kind == "delta":
-        return _make_delta(config, layout, inputs, where)
+        return _make_delta(config, layout, inputs)
     if config.kind == "lru":
         units = TracedUnits if config.traces else LinearRecurrentUnit
         return units(inputs, config.units, config.span)
     if config.kind == "counter":
-        return _make_counter(config, layout.obs_dim, num_actions, where)
+        return _make_counter(config, layout.obs_dim, num_actions)
     if config.turn == "learned":
         return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks, config.squash)
     return Spectral(layout.obs_dim, config.lags, config.keep, config.squash, config.widest)
 
 
-def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int, where: str) -> Beside:
-    at = layout.slices.get(config.at) if config.at else None
-    if config.at and at is None:
-        expected = f"a part of the observation, {', '.join(layout.slices)}"
-        raise ConfigError([f"{where}.at: expected {expected}, got {config.at!r}"])
-    if at is not None and at.stop - at.start > config.keys:
-        expected = f"at least {at.stop - at.start}, one for each number of {config.at}"
-        raise ConfigError([f"{where}.keys: expected {expected}, got {config.keys}"])
+def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int) -> Beside:
+    at = layout.slices[config.at] if config.at else None
     if not config.phases:
         return Delta(inputs, config.keys, config.values, config.keep, at)
     place, coordinates = layout.slices.get(PLACE), None
@@ -68,13 +64,10 @@ def _cells(columns: int, rows: int) -> Tensor:
     return torch.stack([x.repeat(rows), y.repeat_interleave(columns)], dim=1)
 
 
-def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int, where: str) -> Beside:
+def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int) -> Beside:
     taken = slice(obs_dim, obs_dim + num_actions)
     if config.of == "outcomes":
         return OutcomeCounter(obs_dim, taken, config.most, config.reach)
     if config.of == "parts":
-        if obs_dim % num_actions:
-            expected = f"an observation of as many numbers for each of {num_actions} actions"
-            raise ConfigError([f"{where}.of: expected {expected}, got {obs_dim} numbers"])
         return PartCounter(obs_dim, taken, config.most, config.reach)
     return Counter(obs_dim, config.most)

@@ -15,7 +15,7 @@ from townlet.agent.memory.cells import make_cell
 from townlet.agent.memory.directions import DIRECTIONS, directions
 from townlet.agent.memory.records import Records
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout
 from townlet.sequences import Hidden
 
 REFERENCE = Recurrent(

@@ -3,11 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from townlet.bench.memory import command as memory
-from townlet.bench.recall import command as recall
-from townlet.bench.scale import command as scale
-from townlet.bench.speed import env, gpu, learner, memories, train
-from townlet.screen.command_line import run_word
+from townlet.screen.command_line import lazily, run_word
 from townlet.screen.process import run_as_process
 
 USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
@@ -24,14 +20,14 @@ USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
 townlet bench BENCHMARK --help says more."""
 
 BENCHMARKS = {
-    "env": env.main,
-    "learner": learner.main,
-    "memories": memories.main,
-    "train": train.main,
-    "scale": scale.main,
-    "gpu": gpu.main,
-    "memory": memory.main,
-    "recall": recall.main,
+    "env": lazily("townlet.bench.speed.env"),
+    "learner": lazily("townlet.bench.speed.learner"),
+    "memories": lazily("townlet.bench.speed.memories"),
+    "train": lazily("townlet.bench.speed.train"),
+    "scale": lazily("townlet.bench.scale.command"),
+    "gpu": lazily("townlet.bench.speed.gpu"),
+    "memory": lazily("townlet.bench.memory.command"),
+    "recall": lazily("townlet.bench.recall.command"),
 }
 
 

@@ -5,23 +5,8 @@ from collections.abc import Sequence
 from functools import partial
 
 import townlet
-from townlet import evaluate, train
-from townlet.bench import __main__ as bench
-from townlet.commands import (
-    check_env,
-    compare,
-    levels,
-    novelty,
-    play,
-    replay,
-    report,
-    schema,
-    transfer,
-    validate,
-    video,
-)
-from townlet.config import ConfigError
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, run_word
+from townlet.level.errors import ConfigError
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, lazily, run_word
 from townlet.screen.process import run_as_process
 
 USAGE = """usage: townlet COMMAND ...
@@ -45,20 +30,20 @@ townlet COMMAND --help says more; townlet --version says which version this is."
 
 
 COMMANDS = {
-    "train": train.main,
-    "evaluate": evaluate.main,
-    "replay": replay.main,
-    "video": video.main,
-    "play": play.main,
-    "transfer": transfer.main,
-    "novelty": novelty.main,
-    "report": report.main,
-    "compare": compare.main,
-    "levels": levels.main,
-    "validate": validate.main,
-    "schema": schema.main,
-    "check-env": check_env.main,
-    "bench": bench.main,
+    "train": lazily("townlet.train"),
+    "evaluate": lazily("townlet.evaluate"),
+    "replay": lazily("townlet.commands.replay"),
+    "video": lazily("townlet.commands.video"),
+    "play": lazily("townlet.commands.play"),
+    "transfer": lazily("townlet.commands.transfer"),
+    "novelty": lazily("townlet.commands.novelty"),
+    "report": lazily("townlet.commands.report"),
+    "compare": lazily("townlet.commands.compare"),
+    "levels": lazily("townlet.commands.levels.command"),
+    "validate": lazily("townlet.commands.levels.validate"),
+    "schema": lazily("townlet.commands.levels.schema"),
+    "check-env": lazily("townlet.commands.check_env"),
+    "bench": lazily("townlet.bench.__main__"),
 }
 
 

@@ -25,11 +25,11 @@ from townlet.screen.command_line import (
     WRONG_USE,
     Parser,
     cannot_write,
-    device_named,
     named,
     named_path,
     whole,
 )
+from townlet.screen.device import device_named
 
 LIVES, STEPS = 64, 100  # agents whose states are put into each cell, and the steps that they live before that
 

@@ -20,12 +20,12 @@ from townlet.screen.command_line import (
     FAILED,
     WRONG_USE,
     Parser,
-    device_named,
     named,
     named_path,
     setting,
     whole,
 )
+from townlet.screen.device import device_named
 from townlet.screen.keys import DOWN, LEFT, RIGHT, UP, keyboard
 
 LEAVE = ("q", "\x04", "")  # Ctrl-D, and where no more keys come

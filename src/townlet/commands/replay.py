@@ -29,13 +29,13 @@ from townlet.screen.command_line import (
     WRONG_USE,
     Parser,
     cannot_write,
-    device_named,
     named,
     named_path,
     positive,
     setting,
     whole,
 )
+from townlet.screen.device import device_named
 
 
 def make_parser() -> Parser:

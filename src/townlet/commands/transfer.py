@@ -27,13 +27,13 @@ from townlet.screen.command_line import (
     WRONG_USE,
     Parser,
     cannot_write,
-    device_named,
     labelled,
     named,
     named_list,
     named_path,
     positive,
 )
+from townlet.screen.device import device_named
 from townlet.screen.process import run_as_process
 
 HOME = "*"  # marks the level that an agent learned in

@@ -1,15 +1,16 @@
 """Which environment a task has: the one place that knows."""
 
 from contextlib import closing
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from townlet.config import GymTask, Level, Task, Tell
-from townlet.environment.gym.making import registered
-from townlet.environment.gym.world import GymEnvironment
 from townlet.environment.types import Environment
 from townlet.environment.vectorized_env import VectorizedEnv, repays_compiling
+
+if TYPE_CHECKING:  # Gymnasium is imported by those who make an environment of it: the town begins without it
+    from townlet.environment.gym.world import GymEnvironment
 
 AGENTS_IN_A_TRIAL, STEPS_OF_A_TRIAL = 2, 10  # two: some environments can be made once alone
 
@@ -31,8 +32,15 @@ def make_env(
     if isinstance(task, Level):
         return VectorizedEnv(task, num_agents, device, seed, compile, maps)
     assert isinstance(task, GymTask)
-    root = task.training.seed if seed is None else seed
-    return GymEnvironment.from_id(task.gym, num_agents, device, root, maps, task.max_steps, task.gym_options)
+    return _make_gym_env(task, num_agents, device, task.training.seed if seed is None else seed, maps)
+
+
+def _make_gym_env(
+    task: GymTask, num_agents: int, device: torch.device | str, seed: int, maps: Literal["training", "evaluation"]
+) -> "GymEnvironment":
+    from townlet.environment.gym.world import GymEnvironment
+
+    return GymEnvironment.from_id(task.gym, num_agents, device, seed, maps, task.max_steps, task.gym_options)
 
 
 def check_env(task: Task, tell: Tell | None = None) -> None:
@@ -43,8 +51,9 @@ def check_env(task: Task, tell: Tell | None = None) -> None:
     """
     if not isinstance(task, GymTask):
         return
-    env = make_env(task, min(task.training.num_agents, AGENTS_IN_A_TRIAL))
-    if tell is not None and isinstance(env, GymEnvironment) and env.texts:
+    num_agents = min(task.training.num_agents, AGENTS_IN_A_TRIAL)
+    env = _make_gym_env(task, num_agents, "cpu", task.training.seed, "training")
+    if tell is not None and env.texts:
         tell(f"{task.gym}: {', '.join(env.texts)}: left out of what agents see, since it is text")
     try_out(env)
 
@@ -63,6 +72,8 @@ def limit_of(task: Task) -> int | None:
     """Return the steps after which an episode is cut off at the latest, None where nobody knows. Raises ConfigError."""
     if not isinstance(task, GymTask) or task.max_steps:
         return task.max_steps
+    from townlet.environment.gym.making import registered  # as above
+
     limit = task.gym_options.get("max_episode_steps", registered(task.gym).max_episode_steps)
     return limit if isinstance(limit, int) and limit > 0 else None
 

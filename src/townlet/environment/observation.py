@@ -7,32 +7,22 @@ import torch
 from torch import Tensor
 
 from townlet.config import Level
+from townlet.environment.layout import WIDTHS
 from townlet.environment.rules import Underfoot, can_act, look_up
 from townlet.environment.tables import Tables
-from townlet.environment.types import EnvState, Observation, ObservationLayout
+from townlet.environment.types import EnvState, Observation
 
 
 class Part(NamedTuple):
-    """One part of an observation: a row of `PARTS`."""
+    """How one part of an observation is written: a row of `PARTS`."""
 
-    width: Callable[[Level], int]  # how many numbers; 0 where the level has it not
     encode: Callable[[Level, Tables, EnvState, Underfoot], Tensor]  # [num_agents, width] float32, where it has it
     signed: bool = False  # whether they lie in [-1, 1], else in [0, 1]
 
 
-def lay_out(level: Level) -> ObservationLayout:
-    """Lay out the observation of a level, in the order in which `observe` writes it."""
-    slices, start = {}, 0
-    for name, part in PARTS.items():
-        if width := part.width(level):
-            slices[name] = slice(start, start + width)
-            start += width
-    return ObservationLayout(slices, level.observation.window, (level.grid.width, level.grid.height))
-
-
 def observe(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Observation:
     """Encode the state of all agents and mask what they may not do; `underfoot` is where that state has them."""
-    parts = [part.encode(level, tables, state, underfoot) for part in PARTS.values() if part.width(level)]
+    parts = [PARTS[name].encode(level, tables, state, underfoot) for name, width in WIDTHS.items() if width(level)]
     return Observation(torch.cat(parts, dim=1), action_mask(level, tables, state, underfoot))
 
 
@@ -50,11 +40,6 @@ def _window(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot)
     cell, size = underfoot.cell, level.observation.window or 0
     bit = tables.affordance_bits + torch.arange(size**2, dtype=cell.dtype, device=cell.device)
     return ((cell.unsqueeze(1) >> bit) & 1).float()
-
-
-def _position_width(level: Level) -> int:
-    one_hot = level.grid.width * level.grid.height
-    return {None: 0, "normalised": 2, "one_hot": one_hot}[level.observation.position]
 
 
 def _position(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
@@ -99,14 +84,14 @@ def _one_hot(index: Tensor, width: int) -> Tensor:
     return (index.unsqueeze(1) == torch.arange(width, dtype=index.dtype, device=index.device)).float()
 
 
-# In the order in which they follow one another; what each holds is said in `level.parts.Observation`.
+# How wide each is, and their order, is said in `layout.WIDTHS`.
 PARTS = {
-    "window": Part(lambda level: (level.observation.window or 0) ** 2, _window),
-    "position": Part(_position_width, _position),
-    "offsets": Part(lambda level: 2 * len(level.affordances) * level.observation.offsets, _offsets, signed=True),
-    "meters": Part(lambda level: len(level.present_meters), _meters),
-    "underfoot": Part(lambda level: len(level.affordances) + 1, _underfoot),
-    "clock": Part(lambda level: 2 * level.observation.clock, _clock, signed=True),
-    "progress": Part(lambda level: int(level.observation.progress), _progress),
-    "age": Part(lambda level: int(level.observation.age), _age),
+    "window": Part(_window),
+    "position": Part(_position),
+    "offsets": Part(_offsets, signed=True),
+    "meters": Part(_meters),
+    "underfoot": Part(_underfoot),
+    "clock": Part(_clock, signed=True),
+    "progress": Part(_progress),
+    "age": Part(_age),
 }

@@ -1,38 +1,16 @@
 """What the world hands to others: frozen records of tensors, one row an agent, and the protocol of an environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from townlet.environment.layout import ObservationLayout
+
 
 class WorldError(Exception):
     """An environment does what no agent can live with; one line: what was expected, what came, and for which agent."""
-
-
-@dataclass(frozen=True)
-class ObservationLayout:
-    """Where each part of an observation lies.
-
-    `window_size` is the window's side, None without a window; `grid` the map's columns and rows, None without a map.
-    `choices` are how many there are of each, where an action is several choices at once, in row-major order.
-    """
-
-    slices: dict[str, slice]
-    window_size: int | None = None
-    grid: tuple[int, int] | None = None
-    choices: tuple[int, ...] = ()
-
-    @property
-    def obs_dim(self) -> int:
-        """Width of an observation."""
-        return max((part.stop for part in self.slices.values()), default=0)
-
-    def width(self, part: str) -> int:
-        """Width of one part."""
-        return self.slices[part].stop - self.slices[part].start
 
 
 class Observation(NamedTuple):

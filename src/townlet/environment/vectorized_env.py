@@ -10,7 +10,8 @@ from torch import Tensor
 from townlet.capture import Captured, mapped, reason_of, write
 from townlet.config import Level
 from townlet.environment.fuse import fuse
-from townlet.environment.observation import lay_out, observe
+from townlet.environment.layout import lay_out
+from townlet.environment.observation import observe
 from townlet.environment.rewards import reward
 from townlet.environment.rules import Tick, cause_of_death, look_underfoot, tick
 from townlet.environment.tables import Tables, make_tables

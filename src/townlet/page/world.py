@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from townlet.config import Affordance, Level, Reward, resolved_config
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.environment.rewards import terms_of
 from townlet.environment.rules import EMPTY, STEPS
 from townlet.environment.tables import MeterRow as RowOfMeter

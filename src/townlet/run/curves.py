@@ -9,20 +9,20 @@ from contextlib import closing
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from townlet.config import Score, Task
 from townlet.run.metrics import MetricsStore
 from townlet.run.report.chart import merged, yardsticks_of
 from townlet.run.report.series import series, trend
 from townlet.run.run_directory import write_atomically
+
+if TYPE_CHECKING:  # it is imported by what draws: a training begins without it
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#8A5A99", "#666666"
@@ -48,8 +48,7 @@ def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapp
         panels["epsilon"] = lambda axes: _draw_epsilon(axes, store)
     arranged = _ARRANGED[len(panels)]
     width = 12.5 if len(arranged) == len("AB;CD") else 16.0
-    figure = Figure(figsize=(width, 7.5), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
-    figure.suptitle(title, fontsize=14, fontweight="bold")
+    figure = _figure(title, width, 7.5)
     places = figure.subplot_mosaic(arranged)
     for place, draw in zip(sorted(places), panels.values(), strict=True):
         draw(places[place])
@@ -80,10 +79,7 @@ def draw_comparison(
     Runs under one label are seeds of the same thing: each is a thin line, their mean, where all were evaluated, a thick
     one. Raises OSError where the file cannot be written, and sqlite3.Error where a store fails.
     """
-    figure = Figure(
-        figsize=(6.25 + 3.15 * len(by), 4.8), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
-    )
-    figure.suptitle(title, fontsize=14, fontweight="bold")
+    figure = _figure(title, 6.25 + 3.15 * len(by), 4.8)
     panels = {"steps": ("step", "environment steps, all agents"), "seconds": ("elapsed", "seconds")}
     for axes, (field, name) in zip(
         figure.subplots(1, len(by), sharey=True, squeeze=False)[0], [panels[one] for one in by], strict=True
@@ -102,6 +98,16 @@ def save(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_atomically(path, picture.getvalue())
+
+
+def _figure(title: str, width: float, height: float) -> Figure:
+    """A figure of so many inches, which keeps room between its panels."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    figure = Figure(figsize=(width, height), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    figure.suptitle(title, fontsize=14, fontweight="bold")
+    return figure
 
 
 def _draw_seeds(axes: Axes, stores: Sequence[MetricsStore], field: str, key: str, color: str, label: str) -> None:
@@ -123,8 +129,10 @@ def format_steps(steps: float, _position: object = None) -> str:
 
 def log_ticks(axis: Axis) -> None:
     """Name the ticks of a logarithmic axis in one way: 5k, 10k, 20k, without powers between them."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     axis.set_major_locator(LogLocator(10.0, subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(format_steps))
+    axis.set_major_formatter(format_steps)
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -184,7 +192,7 @@ def _draw_values(axes: Axes, store: MetricsStore) -> None:
 def _draw_speed(axes: Axes, store: MetricsStore) -> None:
     axes.set_title("Speed", loc="left", fontsize=11)
     axes.set_ylabel("environment steps per second")
-    axes.yaxis.set_major_formatter(FuncFormatter(format_steps))
+    axes.yaxis.set_major_formatter(format_steps)
     _plot_trend(axes, store, "time/fps", BLUE, "steps per second")
     axes.set_ylim(bottom=0)
 
@@ -222,8 +230,10 @@ def _plot(
 
 
 def _finish(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
+    axes.xaxis.set_major_formatter(format_steps)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(color="#e6e6e6", linewidth=0.7)
     axes.set_axisbelow(True)

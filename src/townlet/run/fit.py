@@ -3,14 +3,10 @@
 from contextlib import closing
 from typing import NamedTuple
 
-import torch
-
-from townlet.agent.networks import make_network
 from townlet.config import Level, Task
+from townlet.environment.layout import ObservationLayout, lay_out
 from townlet.environment.make import make_env
-from townlet.environment.observation import lay_out
 from townlet.environment.tables import draw_places
-from townlet.environment.types import ObservationLayout
 
 
 class _Face(NamedTuple):
@@ -18,12 +14,6 @@ class _Face(NamedTuple):
 
     widths: dict[str, int | str]  # of the parts of the observation, then of the actions, and what these are made of
     names: dict[str, tuple[str, ...]]
-
-
-def check_network(level: Level) -> None:
-    """Make a level's network, and let go of it; no random stream moves. Raises ConfigError where it does not fit."""
-    with torch.random.fork_rng(devices=[]):
-        make_network(level.network, lay_out(level), len(level.actions))
 
 
 def misfit(learned: Task, other: Task) -> str | None:

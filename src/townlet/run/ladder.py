@@ -12,7 +12,7 @@ import torch
 from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import ConfigError, Level, level_problems, load_level, resolved_config
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.fit import seen_maps
 from townlet.run.meta import META_NAME

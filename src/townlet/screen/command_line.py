@@ -1,28 +1,20 @@
-"""What the commands share: exit codes, errors of one line, and the types of arguments."""
+"""What the commands share: exit codes, errors of one line, and the types of arguments. It does without PyTorch."""
 
 import argparse
-import ctypes
 import errno
 import functools
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-import torch
-
 from townlet.level.suggestion import suggestion
-from townlet.screen.process import DONE, FAILED, WRONG_USE
+from townlet.screen.process import DONE, FAILED, WRONG_USE, end, hearing
 
 MOST = 10**15  # of anything that is counted; the levels have the same limit
-ONEDNN_LIMIT, NO_BFLOAT16 = "ONEDNN_MAX_CPU_ISA", "AVX512_CORE"
-
-MALLOC_LIMITS = {  # of glibc's malloc: environment variable, number for mallopt, bytes
-    "MALLOC_MMAP_THRESHOLD_": (-3, 32 << 20),  # of a block that it does not keep when freed; no more is allowed
-    "MALLOC_TRIM_THRESHOLD_": (-1, 256 << 20),  # of freed memory that it keeps
-}
 
 
 class Command(Protocol):
@@ -118,57 +110,6 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def device_named(text: str) -> torch.device:
-    """Read `auto`, `cpu` or `cuda`; from then on `hasten_products` and `keep_memory` hold."""
-    if text not in ("auto", "cpu", "cuda"):
-        raise argparse.ArgumentTypeError(f"expected auto, cpu or cuda, got {text!r}")
-    if text == "cuda" and not torch.cuda.is_available():
-        raise argparse.ArgumentTypeError("expected a CUDA device, got a machine without one")
-    device = torch.device("cpu" if text == "cpu" or not torch.cuda.is_available() else "cuda")
-    hasten_products(device)
-    keep_memory()
-    return device
-
-
-def hasten_products(device: torch.device) -> None:
-    """Multiply matrices of float32 the fastest way for this process: on CUDA with TF32, on the CPU by oneDNN.
-
-    oneDNN's kernels for AVX-512 take half the time of MKL's on processors that are not Intel's. PyTorch asks for them
-    only where bfloat16 may take the place of float32. It does not here: oneDNN is told to use no more than AVX-512, and
-    that has none. Elsewhere, where somebody chose a limit, and where oneDNN was used before it was told, which it reads
-    once, nothing changes.
-    """
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")
-        return
-    has_kernels = torch.backends.cpu.get_cpu_capability() == "AVX512"
-    if has_kernels and os.environ.setdefault(ONEDNN_LIMIT, NO_BFLOAT16) == NO_BFLOAT16:
-        torch.set_float32_matmul_precision("medium")
-        if not _products_are_float32():
-            torch.set_float32_matmul_precision("highest")
-
-
-def _products_are_float32() -> bool:
-    """Whether a product keeps a digit that bfloat16 does not have."""
-    factor = torch.full((64, 64), 1.0 + 2.0**-12)  # smaller products are not oneDNN's
-    return bool((factor @ factor > 64.0).all())
-
-
-def keep_memory() -> None:
-    """Let this process keep what it frees, up to 256 MiB, for what it allocates next.
-
-    glibc's malloc hands large blocks back, and the kernel clears each page of the next ones: four fifths of a step of
-    4,096 agents that see the whole map. Other allocators, and limits that somebody chose, stay as they are.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # not glibc
-        return
-    if not MALLOC_LIMITS.keys() & os.environ.keys():
-        for parameter, limit in MALLOC_LIMITS.values():
-            mallopt(parameter, limit)
-
-
 def cannot_write(program: str, error: OSError) -> int:
     """Say in one line which file could not be written, and why; returns the exit code."""
     print(f"{program}: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
@@ -203,6 +144,17 @@ def memory_asked_for(error: BaseException) -> str | None:
     if amount := re.search(r"ried to allocate ([\d.]+ \w+)", text):  # of PyTorch, on a CPU or another device
         return f"tried to allocate {amount[1]}"
     return text if re.search(r"out of memory|calculation overflowed|multiplication overflow", text) else None
+
+
+def lazily(module: str) -> Command:
+    """Return the `main` of a module, which is imported when it is called: most words need PyTorch, which takes long."""
+
+    def command(arguments: Sequence[str] | None = None) -> int:
+        with hearing(lambda: end("townlet: stopped", FAILED)):  # as `begin` does: no exception inside of an import
+            found: Command = import_module(module).main
+        return found(arguments)
+
+    return command
 
 
 def run_word(words: list[str], commands: Mapping[str, Command], usage: str, program: str, see: str) -> int:

@@ -21,16 +21,18 @@ _owned = False  # whether this process is a command's, which may end it, and not
 _hurried = False  # whether it is to end soon
 
 
-def begin() -> None:
+def begin() -> bool:
     """Where this process is a command, end it with one line if a signal comes, until the command says otherwise.
 
-    Python would raise an exception inside of an import, which makes a long traceback, or another error, of it.
+    Python would raise an exception inside of an import, which makes a long traceback, or another error, of it. Returns
+    whether this process is a command.
     """
     global _owned
     if _is_command(sys.argv, sys.orig_argv):
         _owned = True
         fill_descriptors()
         _hear(lambda: end("townlet: stopped", FAILED))
+    return _owned
 
 
 def run_as_process(command: Callable[[], int], *, printing: bool = True) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from townlet.screen.command_line import (
     Parser,
-    device_named,
     named,
     named_list,
     named_path,
@@ -15,6 +14,7 @@ from townlet.screen.command_line import (
     share,
     whole,
 )
+from townlet.screen.device import device_named
 
 
 def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:

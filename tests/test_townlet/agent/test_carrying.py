@@ -8,7 +8,7 @@ from support.rooms import room, write_level
 from townlet.agent.carrying import CarryError, Interface, carry_weights
 from townlet.agent.networks import QNetwork
 from townlet.config import Level, load_level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 
 JOINT = {"network.encoder.width": 7, "network.hidden": 6, "network.head": 5, "network.memory": []}
 KEPT = [

@@ -9,8 +9,7 @@ from support.learning import HIDDEN, NUM_ACTIONS, OBS_DIM, differences, feed_for
 from townlet.agent.memory.cells import make_cell
 from townlet.agent.networks import QHead, RecurrentSpatialQNetwork, make_network
 from townlet.config import SpatialEncoder, load_level
-from townlet.environment.observation import lay_out
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout, lay_out
 from townlet.level.memories import CounterMemory, DeltaMemory, LinearRecurrentMemory, SpectralMemory
 
 OPTIONS = {

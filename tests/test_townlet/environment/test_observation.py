@@ -7,7 +7,7 @@ import torch
 
 from support.worlds import DAY, FIXED, MULTI_TICK, fixed_town, make_env, places_of, put
 from townlet.config import Level, load_level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.level.file import shipped_levels
 

@@ -20,7 +20,7 @@ from support.worlds import random_valid
 from townlet import train
 from townlet.agent.networks import make_network
 from townlet.config import Level, level_problems, resolved_config
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.page.replay import read
 from townlet.population.vectorized import VectorizedPopulation

@@ -9,7 +9,7 @@ from support.rooms import room, write_level
 from townlet.agent.networks import make_network
 from townlet.config import load_level
 from townlet.environment.gym.picture import FAINT
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.page.encoding import FilmError, write_film
 from townlet.page.film import TRACK, WITH, WITHOUT, film, level_of
 from townlet.page.replay import unpack

@@ -7,7 +7,7 @@ from support.learning import FEW_MAPS, SMALL_NETWORK, copy_of, differences
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import load_level
 from townlet.environment import make
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.environment.tables import draw_places
 from townlet.environment.types import Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv

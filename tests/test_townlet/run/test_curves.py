@@ -33,7 +33,7 @@ def figures(monkeypatch):
             super().__init__(*arguments, **options)
             drawn.append(self)
 
-    monkeypatch.setattr(curves, "Figure", KeptFigure)
+    monkeypatch.setattr("matplotlib.figure.Figure", KeptFigure)
     return drawn
 
 

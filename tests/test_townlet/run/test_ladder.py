@@ -13,7 +13,7 @@ from support.rooms import after_step, room, stop, write_level
 from townlet import train
 from townlet.agent.carrying import Interface, carry_weights
 from townlet.config import ConfigError, load_level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.population.evaluation import Evaluator
 from townlet.run import ladder as ladders
 from townlet.run import training_run

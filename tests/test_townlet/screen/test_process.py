@@ -252,10 +252,10 @@ SCRIPT = "import sys\nfrom townlet.commands.cli import main\nsys.exit(main())\n"
 @pytest.mark.parametrize(
     ("arguments", "imported", "signum"),
     [
-        (["-m", "townlet.train", "--level", "2"], "gymnasium", signal.SIGINT),
+        (["-m", "townlet.train", "--level", "2"], "pydantic", signal.SIGINT),
         (["-m", "townlet.train", "--level", "2"], "torch", signal.SIGTERM),
-        (["-m", "townlet.evaluate", "latest"], "gymnasium", signal.SIGHUP),
-        (["townlet", "compare", "latest"], "gymnasium", signal.SIGINT),
+        (["-m", "townlet.evaluate", "latest"], "townlet.config", signal.SIGHUP),
+        (["townlet", "compare", "latest"], "rich.console", signal.SIGINT),
     ],
 )
 def test_a_signal_while_a_command_is_imported_is_one_line(arguments, imported, signum, tmp_path, hangup):

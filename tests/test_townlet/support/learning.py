@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from townlet.agent.networks import QNetwork, RecurrentSpatialQNetwork, SimpleQNetwork, make_network
 from townlet.config import FeedForward, JointEncoder, Level, Recurrent, Training, load_level
-from townlet.environment.observation import lay_out
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout, lay_out
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.sequences import Hidden, SequenceBatch

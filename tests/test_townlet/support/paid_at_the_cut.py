@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from townlet.environment.types import Observation, ObservationLayout, StepResult
+from townlet.environment.layout import ObservationLayout
+from townlet.environment.types import Observation, StepResult
 
 
 class PaidAtTheCut:

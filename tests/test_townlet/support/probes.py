@@ -4,7 +4,7 @@ import torch
 
 from townlet.agent.networks import QNetwork
 from townlet.config import Level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.sequences import Hidden
 
 

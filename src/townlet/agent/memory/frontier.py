@@ -5,7 +5,7 @@ from torch import Tensor
 
 from townlet.agent.memory.beside import Written
 from townlet.agent.memory.directions import DIRECTIONS, directions
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout
 
 WINDOW, PLACE = "window", "position"  # parts of an observation: which cells around hold a place; where the agent is
 UNSEEN, EMPTY, UNKNOWN, KNOWN = range(4)  # what is known of a cell: the more, the higher

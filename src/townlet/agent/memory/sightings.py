@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from townlet.agent.memory.beside import Beside, Written
 from townlet.agent.memory.directions import DIRECTIONS, directions
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout
 from townlet.sequences import Hidden
 
 # Parts of an observation: what is there, its last value for nothing; where that is; and how far all places are.

@@ -16,7 +16,8 @@ from townlet.config import ConfigError, Level, load_level
 from townlet.evaluate import find_checkpoint, find_run, trained_network
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving import checkpoint
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, device_named, named, named_path, positive, whole
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, named, named_path, positive, whole
+from townlet.screen.device import device_named
 
 
 def add_probe_arguments(parser: ArgumentParser) -> None:

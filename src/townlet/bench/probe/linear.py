@@ -16,7 +16,7 @@ from torch import Tensor
 from townlet.agent.networks import QNetwork, make_network
 from townlet.bench.probe.sights import Sampling, Sights, collect
 from townlet.config import Level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.seeding import stream_seed
 
 # Bins of ticks; both ends belong to them.

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout
 
 NOT_ASKED = -100  # the class where nothing is asked, as `cross_entropy` leaves it out
 SYMBOLS = 4  # that come in streams

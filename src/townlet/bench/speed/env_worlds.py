@@ -11,6 +11,7 @@ from townlet.bench.worlds.choices import choices, choose_in_numpy, choose_in_tor
 from townlet.bench.worlds.kernel_world import KernelWorld
 from townlet.bench.worlds.numpy_world import NumpyWorld
 from townlet.bench.worlds.plain_rules import PlainRules
+from townlet.environment.gym.registration import register_worlds
 from townlet.environment.vectorized_env import VectorizedEnv
 
 DRAWN_STEPS = 64  # of random numbers, made beforehand and used in turn
@@ -67,6 +68,7 @@ class OneByOne:
     """One agent, by Gymnasium's own interface."""
 
     def __init__(self, level: str, settings: Mapping[str, Any]) -> None:
+        register_worlds()
         self.env, self.steps = gymnasium.make("Townlet/Level-v0", level=level, overrides=settings), 0
         _, info = self.env.reset(seed=0)
         self.mask = info["action_mask"]

@@ -18,7 +18,7 @@ from townlet.bench.speed.options import Tell, add_speed_arguments, asked_for, ru
 from townlet.bench.speed.report import Lines, Report, Row
 from townlet.bench.speed.timing import Entry, Pace, measure_in_turn
 from townlet.config import load_level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.screen.command_line import Parser, named, positive
 from townlet.sequences import SequenceBatch
 

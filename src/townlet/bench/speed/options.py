@@ -13,7 +13,8 @@ from rich.console import Console
 from townlet.bench.speed.report import Draw, Lines, Report, deliver, draw
 from townlet.bench.speed.timing import Pace
 from townlet.config import ConfigError
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, device_named, positive, setting
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, positive, setting
+from townlet.screen.device import device_named
 
 Tell = Callable[[str], None]
 

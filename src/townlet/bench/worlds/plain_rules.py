@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from townlet.config import Level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import ObservationLayout, lay_out
 from townlet.environment.tables import draw_places
-from townlet.environment.types import ObservationLayout
 from townlet.seeding import stream_seed
 
 Array = NDArray[Any]

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from townlet.config import Level, load_level
 from townlet.environment.gym.picture import Picture, Scene, draw, write
-from townlet.environment.observation import PARTS, lay_out
+from townlet.environment.layout import lay_out
+from townlet.environment.observation import PARTS
 from townlet.environment.rules import tick
 from townlet.environment.types import EnvState, Observation
 from townlet.environment.vectorized_env import VectorizedEnv

@@ -14,15 +14,17 @@ from gymnasium.vector import VectorEnv
 
 from townlet.config import ConfigError
 from townlet.environment.gym.gate import Gate, told
+from townlet.environment.gym.registration import register_worlds
 from townlet.environment.gym.turns import Turns
 
 
 def registered(env_id: str) -> EnvSpec:
-    """Return what is registered by an id, or by module:id after the module is imported.
+    """Return what is registered by an id, or by module:id after the module is imported; our levels are too.
 
     A module is looked for in the current folder too, as `python -m` does. Raises ConfigError where there is none.
     """
     module, _, name = env_id.rpartition(":")
+    register_worlds()
     try:
         if module:
             _import(module)

@@ -16,7 +16,8 @@ from townlet.environment.gym.gate import MASK, Array, Gate
 from townlet.environment.gym.making import make, not_made
 from townlet.environment.gym.masks import Masks, method_of_all
 from townlet.environment.gym.turns import Turns
-from townlet.environment.types import Difficulty, Observation, ObservationLayout, StepResult, WorldError
+from townlet.environment.layout import ObservationLayout
+from townlet.environment.types import Difficulty, Observation, StepResult, WorldError
 from townlet.seeding import stream_seed
 
 

@@ -6,7 +6,7 @@ import torch
 from townlet.agent.memory.directions import directions
 from townlet.agent.networks import make_network
 from townlet.config import load_level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout
 
 
 def test_a_direction_is_two_signs_and_a_distance_by_hand():

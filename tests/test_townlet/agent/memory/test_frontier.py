@@ -7,7 +7,7 @@ from support.learning import network_of
 from support.windows import check_single_steps
 from townlet.agent.memory.frontier import Frontier
 from townlet.config import load_level
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout
 from townlet.environment.vectorized_env import VectorizedEnv
 
 # A map of 5 columns and 3 rows through a window of 3, and a number that says nothing.

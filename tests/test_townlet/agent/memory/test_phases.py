@@ -10,7 +10,7 @@ from support.learning import network_of
 from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.phases import DeltaPhases
 from townlet.config import load_level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 
 F, T = False, True
 SURE = 50.0  # the sigmoid of it is 1

@@ -6,8 +6,7 @@ import torch
 from support.learning import network_of
 from townlet.agent.memory.sightings import LastSightings, PlacesInView, make_sightings
 from townlet.config import load_level
-from townlet.environment.observation import lay_out
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout, lay_out
 
 # A number that says nothing, the position, and what is underfoot: one of two kinds, or nothing.
 LAYOUT = ObservationLayout({"meters": slice(0, 1), "position": slice(1, 3), "underfoot": slice(3, 6)})

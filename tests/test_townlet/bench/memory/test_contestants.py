@@ -8,7 +8,7 @@ from support.benchmarks import make_trial
 from townlet.agent.networks import count_parameters, make_network
 from townlet.bench.memory.contestants import TownletAgent, control_of
 from townlet.config import load_task
-from townlet.environment.types import ObservationLayout
+from townlet.environment.layout import ObservationLayout
 from townlet.level.file import configs_directory
 
 SHIPPED = sorted((configs_directory() / "tasks").glob("*.yaml"))

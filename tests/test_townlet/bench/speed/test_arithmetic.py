@@ -10,7 +10,7 @@ from townlet.agent.networks import QNetwork, make_network
 from townlet.bench.speed import learner
 from townlet.bench.speed.arithmetic import Products, products_of, update_products
 from townlet.config import load_level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 
 
 def network_of(reference: str, **overrides: object) -> tuple[QNetwork, QLearner]:

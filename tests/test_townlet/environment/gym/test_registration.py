@@ -57,9 +57,10 @@ def test_a_broken_level_file_breaks_neither_the_import_nor_the_others(tmp_path: 
 from pathlib import Path
 from townlet.level import file as level_file
 level_file.configs_directory = lambda: Path({str(tmp_path)!r})
-import townlet, gymnasium
+import gymnasium
+from townlet.environment.gym.registration import register_worlds
 gymnasium.registry.clear()
-townlet._register_levels()
+register_worlds()
 print(list(gymnasium.registry))
 """
-    assert said_by(code) == "['Townlet/Level-v0', 'Townlet/Level8-v0']"
+    assert said_by(code) == "['Townlet/Level-v0', 'Townlet/Level8-v0', 'Townlet/TMaze-v0']"

@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from townlet.commands.level_picture import summary
+from townlet.agent.requirements import check_network
+from townlet.commands.levels.table import summary
 from townlet.config import ConfigError, Level, load_task
-from townlet.run.fit import check_network
 from townlet.screen.command_line import DONE, WRONG_USE, Parser, named
 
 

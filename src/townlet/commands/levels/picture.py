@@ -1,4 +1,4 @@
-"""Levels as a person reads them: all of them in a table, and one drawn with its map, places, meters and rewards."""
+"""One level as a person reads it: its map, places, meters and rewards."""
 
 import string
 from collections.abc import Iterable, Mapping
@@ -6,39 +6,18 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from townlet.config import Adversarial, Affordance, FeedForward, Level, Potential, Recurrent, Stage
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.environment.tables import draw_places
-from townlet.screen.facts import format_count
 
 NARROW = 80  # columns: a map that leaves no room for gaps between its cells is drawn without
 ALWAYS_SEEN = {
     "meters": "the meters, in the order above",
     "underfoot": "which kind of place the agent stands on, the last for none",
 }
-
-
-def levels_table(levels: Iterable[Level]) -> Table:
-    """List levels, one a row: what the world is, what is seen of it, and how it is learned."""
-    table = Table(Column("id", no_wrap=True), "level", "map", "seen", "learned", padding=(0, 1, 1, 0))
-    for level in levels:
-        training, grid = level.training, level.grid
-        world = f"{grid.width}x{grid.height} {level.layout.kind}\n{_count(len(level.placed_affordances), 'place')}"
-        steps = f"{training.num_agents:,} agents\n{format_count(training.total_steps)} steps"
-        about = Text(f"{level.name}\n{level.description}", overflow="fold")
-        table.add_row(Text(level.id), about, world, "\n".join(_sights(level)), f"{level.network.kind}\n{steps}")
-    return table
-
-
-def summary(level: Level) -> str:
-    """Tell a level's size in one line."""
-    counts = {"place": len(level.placed_affordances), "meter": len(level.present_meters), "action": len(level.actions)}
-    told = [_count(count, word) for word, count in counts.items()]
-    seen = _count(lay_out(level).obs_dim, "number")
-    return ", ".join([f"{level.grid.width}x{level.grid.height} {level.layout.kind}", *told, f"{seen} seen"])
 
 
 def level_picture(level: Level, map_number: int = 0) -> Group:
@@ -86,10 +65,6 @@ def draw_map(level: Level, cells: Mapping[int, str]) -> Text:
             line.append(gap).append(sign or "·", style="bold cyan" if sign else "dim")
         lines.append(line)
     return Text("\n").join(lines)
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _section(title: str, *content: RenderableType) -> list[RenderableType]:
@@ -162,13 +137,6 @@ def _consequences(level: Level, name: str) -> list[str]:
         lost = ", ".join(f"{pull.target} {-pull.strength:g}" for pull in pulls if pull.target in present)
         told += [f"below {level.cascades.threshold:g}: {lost} at the most"] if lost else []
     return told
-
-
-def _sights(level: Level) -> list[str]:
-    """What is seen beside the meters and the place underfoot, in few words."""
-    window, layout = level.observation.window, lay_out(level)
-    words = {"window": f"{window}x{window} cells", "offsets": "all places"}
-    return [words.get(part, part) for part in layout.slices if part not in ("meters", "underfoot")] or ["-"]
 
 
 def _observation(level: Level) -> Table:

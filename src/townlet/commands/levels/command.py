@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from townlet.commands.level_picture import level_picture, levels_table
+from townlet.commands.levels.table import levels_table
 from townlet.config import ConfigError, Level, load_level
 from townlet.level.file import shipped_levels, unreadable_levels
 from townlet.screen.command_line import DONE, WRONG_USE, Parser, named, setting, whole
@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.map or options.set:
             parser.error("--map and --set: expected a level to draw, got none")
         return _list()
+    from townlet.commands.levels.picture import level_picture  # which draws maps by PyTorch: a list does without
+
     level = load_level(options.level, dict(options.set))
     try:
         picture = level_picture(level, options.map)

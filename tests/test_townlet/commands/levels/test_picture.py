@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from support.rooms import room, write_level
-from townlet.commands.level_picture import draw_map, labels, level_picture, levels_table, summary
+from townlet.commands.levels.picture import draw_map, labels, level_picture
+from townlet.commands.levels.table import levels_table, summary
 from townlet.config import Level, load_level
 from townlet.environment.tables import draw_places
 

@@ -1,0 +1,37 @@
+"""What the memories of a network ask of what is observed: looked at before a network is made, and without PyTorch."""
+
+from townlet.config import ConfigError, CounterMemory, DeltaMemory, Level, Memory, Recurrent
+from townlet.environment.layout import ObservationLayout, lay_out
+
+
+def check_network(level: Level) -> None:
+    """See that the network of a level can be made. Raises ConfigError where a memory does not fit what is observed."""
+    if isinstance(level.network, Recurrent):
+        layout = lay_out(level)
+        for index, memory in enumerate(level.network.memory):
+            check_memory(memory, layout, len(level.actions), f"network.memory[{index}]")
+
+
+def check_memory(config: Memory, layout: ObservationLayout, num_actions: int, where: str) -> None:
+    """See that one memory can be made. Raises ConfigError, which says `where`, if it does not fit what is observed."""
+    if config.kind == "delta":
+        _check_delta(config, layout, where)
+    if config.kind == "counter":
+        _check_counter(config, layout.obs_dim, num_actions, where)
+
+
+def _check_delta(config: DeltaMemory, layout: ObservationLayout, where: str) -> None:
+    if not config.at:
+        return
+    if config.at not in layout.slices:
+        expected = f"a part of the observation, {', '.join(layout.slices)}"
+        raise ConfigError([f"{where}.at: expected {expected}, got {config.at!r}"])
+    if (width := layout.width(config.at)) > config.keys:
+        expected = f"at least {width}, one for each number of {config.at}"
+        raise ConfigError([f"{where}.keys: expected {expected}, got {config.keys}"])
+
+
+def _check_counter(config: CounterMemory, obs_dim: int, num_actions: int, where: str) -> None:
+    if config.of == "parts" and obs_dim % num_actions:
+        expected = f"an observation of as many numbers for each of {num_actions} actions"
+        raise ConfigError([f"{where}.of: expected {expected}, got {obs_dim} numbers"])
