@@ -6,7 +6,7 @@ from functools import partial
 
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
-from townlet.commands import check_env, compare, levels, novelty, replay, schema, transfer, validate
+from townlet.commands import check_env, compare, levels, novelty, replay, schema, transfer, validate, watch
 from townlet.config import ConfigError
 from townlet.screen.command_line import FAILED, WRONG_USE, run_word
 from townlet.screen.process import run_as_process
@@ -15,6 +15,7 @@ USAGE = """usage: townlet COMMAND ...
 
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
+  watch      show a run in a browser while it trains
   replay     record what a trained agent does, for a page to play back
   transfer   play trained agents in other levels, all in one table
   novelty    draw how new each cell of a town is to a curious agent
@@ -31,6 +32,7 @@ townlet COMMAND --help says more."""
 COMMANDS = {
     "train": train.main,
     "evaluate": evaluate.main,
+    "watch": watch.main,
     "replay": replay.main,
     "transfer": transfer.main,
     "novelty": novelty.main,
