@@ -1,7 +1,11 @@
 """Townlet: a vectorised town of small lives, and recurrent Q-learning agents that learn to survive in it.
 
-Importing it registers the levels with Gymnasium, as Townlet/Level2-v0 and so on, and Townlet/TMaze-v0.
+Importing it registers the levels with Gymnasium, as Townlet/Level2-v0 and so on, and Townlet/TMaze-v0. In a notebook,
+`townlet.show(RUN)` is a page that plays what a trained agent does.
 """
+
+from importlib import import_module
+from typing import Any
 
 from townlet.screen.process import begin
 
@@ -37,6 +41,20 @@ def _register_tasks() -> None:
     from gymnasium.envs.registration import register
 
     register("Townlet/TMaze-v0", entry_point="townlet.bench.t_maze:TMaze")
+
+
+# What needs PyTorch is imported when it is asked for, so that importing Townlet stays quick.
+_ON_DEMAND = {"show": "townlet.commands.notebook"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module 'townlet' has no attribute {name!r}")
+    return getattr(import_module(_ON_DEMAND[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ON_DEMAND])
 
 
 _register_levels()

@@ -5,6 +5,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import Progress
@@ -12,8 +13,9 @@ from rich.progress import Progress
 from townlet.config import ConfigError, GymTask, Level, Task, load_task
 from townlet.environment.types import WorldError
 from townlet.evaluate import evaluation_seed, find_checkpoint, find_run, load_world, trained_network
+from townlet.page.html import to_html
 from townlet.page.recorder import Wanted
-from townlet.page.replay import ReplayError, unpack
+from townlet.page.replay import Replay, ReplayError, unpack
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
 from townlet.run.saving.replays import REPLAYS, SUFFIX, origin_of, record_greedy
@@ -61,7 +63,12 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--memory-every", type=positive, metavar="N", help="the memory of every N-th frame (default: by its size)"
     )
-    parser.add_argument("--out", type=named_path, metavar="FILE", help="write it there (default: the run's replays)")
+    parser.add_argument(
+        "--out", type=named_path, metavar="FILE", help="write it there (default: the run's replays, or the page alone)"
+    )
+    parser.add_argument(
+        "--html", type=named_path, metavar="FILE", help="write a page that plays it, one file for any browser"
+    )
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     return parser
@@ -71,16 +78,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
     try:
-        run, checkpoint = _find_run(options)
-        learned = _level(load_task(run / "config.yaml"))
-        world = _level(load_world(learned, options.level or run / "config.yaml", dict(options.set)))
-        world = world.model_copy(update={"network": learned.network})  # what plays is the network that learned
-        found = find_checkpoint(run, learned, checkpoint)
-        packed = _record(options, run, learned, world, found)
-        path = options.out or run / REPLAYS / _file_name(options, learned, world, found)
-        if options.out is None:
-            path.parent.mkdir(exist_ok=True)
-        write_atomically(path, packed)
+        wanted = find(options)
+        packed = record_run(options, wanted)
+        if options.out is None and options.html is None:
+            wanted.path.parent.mkdir(exist_ok=True)
+        path = options.out or (None if options.html else wanted.path)
+        if path is not None:
+            write_atomically(path, packed)
+        if options.html is not None:
+            write_atomically(options.html, to_html(packed, title_of(unpack(packed))).encode())
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
@@ -89,8 +95,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except OSError as error:
         return cannot_write("townlet replay", error)
-    print(f"{path}: {describe(packed)}")
+    told = describe(packed)
+    for written in filter(None, (path, options.html)):
+        print(f"{written}: {told}")
     return DONE
+
+
+class Found(NamedTuple):
+    """What a command line asks to be recorded, and where the recording lies by itself."""
+
+    run: Path
+    learned: Level
+    world: Level
+    checkpoint: Checkpoint
+    path: Path
+
+
+def find(options: Namespace) -> Found:
+    """Return what is to be recorded. Raises ConfigError, RunError and CheckpointError."""
+    run, checkpoint = _find_run(options)
+    learned = _level(load_task(run / "config.yaml"))
+    world = _level(load_world(learned, options.level or run / "config.yaml", dict(options.set)))
+    world = world.model_copy(update={"network": learned.network})  # what plays is the network that learned
+    found = find_checkpoint(run, learned, checkpoint)
+    return Found(run, learned, world, found, run / REPLAYS / _file_name(options, learned, world, found))
 
 
 def describe(packed: bytes) -> str:
@@ -104,6 +132,12 @@ def describe(packed: bytes) -> str:
         f"{sum(lengths) / len(lengths):.1f} steps on average and {facts.steps} at most, {died} ended by death"
         + (f"; with {' and '.join(holds)}" if holds else "")
     )
+
+
+def title_of(one: Replay) -> str:
+    """Say in a few words what the page of a replay shows."""
+    run = one.header.origin.run
+    return f"Townlet: level {one.header.level.id}" + (f", {run}" if run else "")
 
 
 def _find_run(options: Namespace) -> tuple[Path, str]:
@@ -122,14 +156,16 @@ def _level(task: Task) -> Level:
     return task
 
 
-def _record(options: Namespace, run: Path, learned: Level, world: Level, found: Checkpoint) -> bytes:
+def record_run(options: Namespace, wanted: Found) -> bytes:
+    """Play lives and record them; returns the replay's file. Raises WorldError and ReplayError."""
+    run, learned, world, found, _ = wanted
     seed = evaluation_seed(learned) if options.seed is None else options.seed
     network = trained_network(learned, found, options.device)
-    wanted = Wanted(range(options.agents), options.steps, options.weights, options.memory_every)
+    kept = Wanted(range(options.agents), options.steps, options.weights, options.memory_every)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         progress.add_task(f"playing and recording {options.agents} lives", total=None)
-        return record_greedy(world, network, wanted, origin_of(run, learned, world, found, seed), options.device)
+        return record_greedy(world, network, kept, origin_of(run, learned, world, found, seed), options.device)
 
 
 def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoint) -> str:

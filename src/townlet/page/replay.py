@@ -57,6 +57,10 @@ class Replay:
         """What the header says of a column. Raises KeyError."""
         return self._rows[name]
 
+    def pack(self) -> bytes:
+        """Return the bytes of its file."""
+        return _deflate(self.header, bytes(self._body))
+
     @property
     def weights(self) -> dict[str, Array] | None:
         """The network's weights in float32, by name; None where they were not recorded."""

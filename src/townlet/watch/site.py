@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-import townlet.page
+from townlet.page.html import SITE
 from townlet.watch.guard import POLICY
 
-SITE = Path(townlet.page.__file__).parent / "site"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 _INLINE = re.compile(r"<(script|style)\b[^>]*>(.*?)</\1>", re.DOTALL)
 

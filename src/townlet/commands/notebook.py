@@ -1,0 +1,63 @@
+"""`townlet.show`: a replay in a notebook, as the page that plays it."""
+
+import html
+from pathlib import Path
+
+from townlet.commands import replay as command
+from townlet.page.html import to_html
+from townlet.page.replay import Replay, read
+from townlet.run.run_directory import write_atomically
+from townlet.run.saving.replays import SUFFIX
+
+HEIGHT = 780  # pixels, in which town, panels and timeline are in sight at once
+
+
+class Shown:
+    """A page in a notebook, where it stands in a cell's last line. `save` writes it as a file for any browser."""
+
+    def __init__(self, replay: Replay, height: int) -> None:
+        self.replay, self.height = replay, height
+
+    def __repr__(self) -> str:
+        return f"a page of {len(self.replay.lives)} lives in level {self.replay.header.level.id}"
+
+    def _repr_html_(self) -> str:
+        page, style = html.escape(self.html()), f"width: 100%; height: {self.height:d}px; border: 0"
+        return f'<iframe title="A replay of Townlet" style="{style}" srcdoc="{page}"></iframe>'
+
+    def html(self) -> str:
+        """Return the whole page, as `townlet replay RUN --html` writes it."""
+        return to_html(self.replay.pack(), command.title_of(self.replay))
+
+    def save(self, path: Path | str) -> Path:
+        """Write the page into a file, and return its path. Raises OSError."""
+        path = Path(path)
+        write_atomically(path, self.html().encode())
+        return path
+
+
+def show(
+    what: Replay | Path | str,
+    *,
+    agents: int = 16,
+    steps: int = 500,
+    height: int = HEIGHT,
+    runs_dir: Path | str = "runs",
+) -> Shown:
+    """Return the page of a replay, of a replay's file, or of a run, named as `townlet replay` names it.
+
+    A run is recorded as that command records it, into its folder, if that has not been done for its newest checkpoint.
+    `height` is in pixels. Raises ReplayError, RunError, CheckpointError and ConfigError, each a line that says why.
+    """
+    if isinstance(what, Replay):
+        return Shown(what, height)
+    if Path(what).suffix == SUFFIX:
+        return Shown(read(what), height)
+    flags = ["--agents", str(agents), "--steps", str(steps), "--runs-dir", str(runs_dir)]
+    options = command.make_parser().parse_args([str(what), *flags])
+    wanted = command.find(options)
+    if not wanted.path.is_file():
+        packed = command.record_run(options, wanted)
+        wanted.path.parent.mkdir(exist_ok=True)
+        write_atomically(wanted.path, packed)
+    return Shown(read(wanted.path), height)

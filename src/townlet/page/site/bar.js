@@ -1,0 +1,97 @@
+// The bar on top: what is shown, whose life, and what can be done with the page.
+
+import { element, words } from "townlet/drawing.js";
+import { chooseFile } from "townlet/files.js";
+import { icon } from "townlet/icons.js";
+import { makeHelp } from "townlet/keys.js";
+
+const COPIED = 1600; // ms that a button says so
+
+/** The bar: {root, draw(moment), help}. `open(bytes)` shows a replay. */
+export function makeBar(app, open) {
+  const level = element("p", { class: "level" }), about = element("p", { class: "about" });
+  const chosen = element("select", { "aria-label": "Whose life" });
+  const [before, after] = [button("back", "The life before (K)"), button("forward", "The next life (J)")];
+  const lives = element("div", { class: "lives", hidden: true }, before, chosen, after);
+  const help = makeHelp();
+  const copy = button("link", "Copy a link to this moment");
+  const theme = button("theme", "Light or dark");
+  const file = button("open", "Open another replay");
+  const keys = button("keys", "Keys (?)");
+  if (window.location.protocol === "about:") copy.hidden = true;
+  const root = element("header", { class: "bar" },
+    element("h1", { text: "Townlet" }), element("div", { class: "what" }, level, about), lives,
+    element("div", { class: "tools" }, file, copy, theme, keys), help.root);
+
+  before.addEventListener("click", () => app.follow(app.index - 1));
+  after.addEventListener("click", () => app.follow(app.index + 1));
+  chosen.addEventListener("change", () => app.follow(chosen.selectedIndex));
+  copy.addEventListener("click", () => copyLink(copy));
+  theme.addEventListener("click", changeTheme);
+  file.addEventListener("click", () => chooseFile(open));
+  keys.addEventListener("click", help.toggle);
+  app.listen((what) => {
+    if (what === "replay") tellLevel(app.replay.header, level, about);
+    if (what === "replay" || what === "tracks") fillLives(app, chosen, lives);
+  });
+  return {
+    root,
+    help,
+    draw() {
+      chosen.selectedIndex = app.index;
+      before.disabled = app.index === 0;
+      after.disabled = app.index === app.tracks.length - 1;
+    },
+  };
+}
+
+/** A button that is a drawing, with what it does in words. */
+export function button(drawing, label) {
+  return element("button", { type: "button", class: "tool", "aria-label": label, title: label }, icon(drawing));
+}
+
+function tellLevel(header, level, about) {
+  const { learned, env_steps: steps } = header.origin;
+  level.textContent = `Level ${header.level.id}: ${words(header.level.name).toLowerCase()}`;
+  const elsewhere = learned !== null && learned !== header.level.id ? ` in level ${learned}` : "";
+  about.textContent = steps > 0 ? `after ${steps.toLocaleString("en")} steps of learning${elsewhere}` : "before any learning";
+  about.title = header.level.description;
+  document.title = `Townlet: level ${header.level.id}`;
+}
+
+function fillLives(app, chosen, lives) {
+  chosen.replaceChildren(...app.tracks.map((track) => element("option", { text: `${track.label}: ${told(track)}` })));
+  chosen.selectedIndex = app.index;
+  lives.hidden = app.tracks.length < 2;
+}
+
+/** A life in a few words. */
+export function told({ header, life }) {
+  const steps = `${life.length} steps`;
+  if (life.ended === "death") return `died of ${words(header.world.meters[life.cause].name).toLowerCase()}, ${steps}`;
+  return life.ended === "limit" ? `lived to the end, ${steps}` : `${steps} recorded`;
+}
+
+async function copyLink(copy) {
+  const before = copy.title;
+  let said = "Copied";
+  try {
+    await navigator.clipboard.writeText(window.location.href);
+  } catch (error) {
+    said = `Not copied: ${error.message}`;
+  }
+  copy.classList.add("done");
+  copy.title = said;
+  copy.setAttribute("aria-label", said);
+  setTimeout(() => {
+    copy.classList.remove("done");
+    copy.title = before;
+    copy.setAttribute("aria-label", before);
+  }, COPIED);
+}
+
+function changeTheme() {
+  const root = document.documentElement, dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = root.dataset.theme ?? (dark ? "dark" : "light");
+  root.dataset.theme = now === "dark" ? "light" : "dark";
+}

@@ -1,0 +1,47 @@
+// The memory lens: what each action is worth with the memory that the agent has, and what it would be with none.
+
+import { figure } from "townlet/explain/words.js";
+
+/** Which actions a frame allows: [bool] by action. */
+export function allowedAt(track, frame) {
+  const bits = track.value("allowed", frame);
+  return track.header.world.actions.map((_, action) => ((bits >> action) & 1) === 1);
+}
+
+/** The allowed action of the largest value; the first of equals, as the network's own choice is. */
+export function greedy(values, allowed) {
+  return values.reduce((best, value, action) =>
+    allowed[action] && (best < 0 || value > values[best]) ? action : best, -1);
+}
+
+/**
+ * The lens at a step: {q, blank (null without memory), allowed, chosen, best, bestBlank, decided, cost, gap}; null where
+ * no values are recorded, as in the last frame. `decided`: without memory it would have done something else; `cost`: what
+ * that would lose by its own values; `gap`: how far memory moves the values of what is allowed, on average.
+ */
+export function lensAt(track, step) {
+  const q = track.at("q", step);
+  if (q === null) return null;
+  const blank = track.at("q_blank", step), allowed = allowedAt(track, step);
+  const chosen = track.value("action", step), first = greedy(q, allowed);
+  const best = q[chosen] === q[first] && allowed[chosen] ? chosen : first; // as stored, close values may be equal
+  const bestBlank = blank === null ? null : greedy(blank, allowed);
+  const seen = { q, blank, allowed, chosen, best, bestBlank };
+  if (blank === null) return { ...seen, decided: false, cost: 0, gap: 0 };
+  const apart = q.map((value, action) => allowed[action] ? Math.abs(value - blank[action]) : 0);
+  const gap = apart.reduce((sum, one) => sum + one, 0) / allowed.filter(Boolean).length;
+  return { ...seen, decided: best !== bestBlank, cost: q[best] - q[bestBlank], gap };
+}
+
+/** What the lens shows, in a sentence. */
+export function lensInWords(world, lens) {
+  if (lens === null) return "The life has ended: there is nothing left to choose.";
+  const name = (action) => world.actions[action].name;
+  const strayed = lens.chosen === lens.best ? "" : ` It did ${name(lens.chosen)}, which is not what it holds for best.`;
+  if (lens.blank === null) return `This network has no memory: it goes by what it sees now.${strayed}`;
+  if (lens.decided) {
+    return `Memory decided: without it the agent would have done ${name(lens.bestBlank)}, ` +
+      `worth ${figure(lens.cost)} less.${strayed}`;
+  }
+  return `It would do ${name(lens.best)} without its memory, too.${strayed}`;
+}

@@ -1,0 +1,28 @@
+// Small drawings for buttons, as paths in a square of 24.
+
+const PATHS = {
+  play: "M8 5v14l11-7z",
+  pause: "M7 5h4v14H7zM13 5h4v14h-4z",
+  back: "M15 6l-6 6 6 6",
+  forward: "M9 6l6 6-6 6",
+  previous: "M18 6l-8 6 8 6M7 6v12",
+  next: "M6 6l8 6-8 6M17 6v12",
+  open: "M4 18V6h6l2 2h8v10z",
+  link: "M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1",
+  theme: "M12 4a8 8 0 1 0 8 8 6 6 0 0 1-8-8z",
+  keys: "M4 7h16v10H4zM7 10h.01M11 10h.01M15 10h.01M8 14h8",
+};
+const FILLED = new Set(["play", "pause"]);
+
+/** A drawing by its name, as an SVG element that is not read aloud. */
+export function icon(name) {
+  const space = "http://www.w3.org/2000/svg", svg = document.createElementNS(space, "svg");
+  const path = document.createElementNS(space, "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.classList.add("icon");
+  svg.classList.toggle("filled", FILLED.has(name));
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}

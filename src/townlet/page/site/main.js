@@ -1,0 +1,25 @@
+// The page begins here: it is built, and reads the replay that came with it or that its address names.
+
+import { App } from "townlet/app.js";
+import { makePage } from "townlet/page.js";
+import { readReplay, ReplayError } from "townlet/format/replay.js";
+import { embedded, named } from "townlet/sources.js";
+
+const app = new App();
+const page = makePage(document.getElementById("page"), app, open);
+
+/** Show the replay that `bytes`, a promise of an ArrayBuffer, hold; what cannot be read is told in the page. */
+async function open(bytes) {
+  page.tell("Reading the replay …");
+  try {
+    const replay = await readReplay(await bytes);
+    page.tell(null);
+    app.show(replay);
+  } catch (error) {
+    if (!(error instanceof ReplayError)) throw error;
+    page.warn(error.message);
+  }
+}
+
+const there = embedded(document) ?? named(window.location);
+if (there !== null) await open(there);
