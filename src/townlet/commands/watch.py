@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def opened(server: Server, address: str) -> None:
         print(address, flush=True)
+        if not is_loopback(options.host):
+            print(WIDE.format(host=options.host), file=sys.stderr)
         stops.append(server.stop)
         if options.open:
             webbrowser.open(address)
@@ -54,8 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stops: list[Callable[[], None]] = []
     try:
         run = resolve_run(options.run, options.runs_dir)
-        if not is_loopback(options.host):
-            print(WIDE.format(host=options.host), file=sys.stderr)
         with hearing(lambda: _stop(stops)):
             serve(run, Wanted(options.host, options.port, options.lives), opened)
     except ConfigError as error:

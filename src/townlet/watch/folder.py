@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import torch
 
-from townlet.config import ConfigError, Task, load_task
+from townlet.config import ConfigError, Level, Task, load_task
 from townlet.run.meta import read_meta
 from townlet.run.metrics import MetricsStore
 from townlet.run.plan import Wishes, make_plan
@@ -36,6 +36,7 @@ class Found(NamedTuple):
     run: RunNews
     points: PointsNews | None  # None: none came
     replays: dict[str, Path]  # the files by their names
+    awaited: str  # what the first of them waits for, in a sentence; "" where there are some
 
 
 class RunFolder:
@@ -57,7 +58,8 @@ class RunFolder:
             with contextlib.suppress(sqlite3.Error, OSError):  # half copied, or just replaced: the next look will tell
                 points = self._read_metrics()
                 self._stamp = stamp
-        return Found(self._news(), points, replays_in(self.path / REPLAYS) | replays_in(self.recorded))
+        replays = replays_in(self.path / REPLAYS) | replays_in(self.recorded)
+        return Found(self._news(), points, replays, "" if replays else self._awaited())
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -95,7 +97,7 @@ class RunFolder:
         came = {name: found[name in self._last :] for name, found in rows.items()}
         self._last |= {name: found[-1] for name, found in rows.items() if found}
         points: dict[str, list[Point]] = {
-            name: [(step, value) for step, value, _ in found] for name, found in came.items() if found
+            name: [(step, value) for step, value, _ in found] for name, found in came.items() if found and name != PACE
         }
         return PointsNews(anew=anew, points=points) if points or anew else None
 
@@ -128,6 +130,15 @@ class RunFolder:
         if not step:
             return "waiting", "The training is about to begin."
         return "training", f"The training goes on: {step:,} of {total:,} steps."
+
+    def _awaited(self) -> str:
+        if not isinstance(self.task, Level):
+            return "A task of Gymnasium has no town that could be shown."
+        if _steps_saved(self.path):
+            return "Lives of the newest agent are being recorded."
+        return (
+            f"Agents are shown once the first is saved, after about {first_checkpoint(self.task, self.path):,} steps."
+        )
 
     def _groups(self) -> tuple[Group, ...]:
         groups = []

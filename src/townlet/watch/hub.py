@@ -54,15 +54,17 @@ class Hub:
 
     def take(self, found: Found) -> None:
         """Take over what was found in the folder."""
+        before = self.run, self.replays
         self.run, self.files = found.run, found.replays
-        self.replays = ReplaysNews(recordings=recordings(self.files), said=self.recorder_said)
+        self.replays = ReplaysNews(recordings=recordings(self.files), said=self.recorder_said or found.awaited)
         if found.points is not None:
             if found.points.anew:
                 self.points.clear()
                 self.beginnings += 1
             for name, points in found.points.points.items():
                 self.points.setdefault(name, []).extend(points)
-        self._wake()
+        if found.points is not None or before != (self.run, self.replays):
+            self._wake()
 
     def close(self) -> None:
         """Let all listeners go."""

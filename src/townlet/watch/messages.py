@@ -72,7 +72,7 @@ class ReplaysNews(Message):
     """Which recorded lives there are, the oldest agent first: the event `replays`."""
 
     recordings: tuple[Recording, ...]
-    said: str  # why there is no newer one, where there is something to say
+    said: str  # why there is none, or no newer one; empty where there is nothing to say
 
 
 EVENTS: dict[type[Message], str] = {RunNews: "run", PointsNews: "points", ReplaysNews: "replays"}
