@@ -1,6 +1,7 @@
 """The list of deliberate mistakes fits the source, and the runner tells caught from all else, on a small project."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import mutants
@@ -68,6 +69,8 @@ NOT_IMPORTED = mutant("no-name", "class Counter", "class Accountant")
 ENDLESS = mutant("endless", "for number in numbers", "for number in iter(int, 1)")
 GONE = mutant("gone", "result *= number", "pass")
 TWICE = mutant("twice", "number", "0")
+HALVED = Mutant("Sums", "halved", "Half.", "sums.js", "number / 2", "number / 3", ("test_sums.py",))
+NO_JAVASCRIPT = replace(HALVED, name="no-javascript", new="number /")
 NO_PYTHON = mutant("no-python", "result = 0", "result = (")
 
 
@@ -113,6 +116,17 @@ def test_a_mistake_is_caught_by_a_failed_test_alone_and_any_that_is_not_fails_th
 
 def test_a_mistake_that_never_ends_is_not_caught(project: Path) -> None:
     assert mutants.judge(ENDLESS, project, limit=1.0, jobs=1).outcome == "hung"
+
+
+def test_a_mistake_in_javascript_is_caught_by_a_failed_test_and_not_by_its_syntax(project: Path) -> None:
+    pytest.importorskip("playwright", reason="playwright is not installed (extra `dev`)")
+    (project / mutants.SOURCE / "sums.js").write_text("export function half(number) {\n  return number / 2;\n}\n")
+    read = "    assert 'number / 2' in (Path(__file__).parents[2] / 'src/townlet/sums.js').read_text()\n"
+    (project / mutants.TESTS / "test_sums.py").write_text(f"from pathlib import Path\n\ndef test_half():\n{read}")
+    assert HALVED.problem(project) is None and HALVED.where(project) == "sums.js: half"
+    assert mutants.judge(HALVED, project, limit=60.0, jobs=1)[2:4] == ("caught", "test_half")
+    _, _, outcome, detail, _ = mutants.judge(NO_JAVASCRIPT, project, limit=60.0, jobs=1)
+    assert (outcome, detail) == ("no test failed", "sums.js is no JavaScript: SyntaxError: Unexpected token ';'")
 
 
 def test_mistakes_that_cannot_be_made_fail_the_run_and_say_why(project: Path, capsys) -> None:

@@ -1,5 +1,7 @@
 // What views draw with: canvases as sharp as the screen, colours of the theme, short names of places.
 
+export { words } from "townlet/explain/words.js";
+
 const colours = new Map(); // by custom property, as long as the theme stays
 
 /** Make a canvas as sharp as the screen and clear it: {ctx, width, height} in CSS pixels. */
@@ -64,14 +66,6 @@ export function glyphs(names) {
     taken.add(found);
     return found;
   });
-}
-
-/** A name of the level as words: "HomeMeal" and "home_meal" are "Home meal". */
-export function words(name) {
-  const spaced = name.replace(/[_-]+/g, " ").replace(/(?<=\p{Ll})(?=\p{Lu})/gu, " ").trim();
-  const parts = spaced.split(/\s+/).map((part) => (/^\p{Lu}\p{Ll}/u.test(part) ? part.toLowerCase() : part));
-  const told = parts.join(" ");
-  return told.charAt(0).toUpperCase() + told.slice(1);
 }
 
 /** A new element with attributes and children; text is text, whatever it holds. */

@@ -1,12 +1,13 @@
 // The page begins here: it is built, and reads the replay that came with it or that its address names.
 
 import { App } from "townlet/app.js";
+import { eventsOf } from "townlet/explain/events.js";
 import { makePage } from "townlet/page.js";
 import { makeLive } from "townlet/live/live.js";
 import { readReplay, ReplayError } from "townlet/format/replay.js";
 import { embedded, named } from "townlet/sources.js";
 
-const app = new App();
+const app = new App(eventsOf);
 const events = document.documentElement.dataset.live; // where the server that gave this page tells of a run
 const live = events === undefined ? null : makeLive(events, app, open);
 const page = makePage(document.getElementById("page"), app, open, live);

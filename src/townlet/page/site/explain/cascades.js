@@ -2,7 +2,7 @@
 // a meter loses by itself, drains, pulls of low meters group by group, bounds. Amounts are shares of full, below 0 for gains.
 
 import { placesAt } from "townlet/explain/sight.js";
-import { percent, sentence, ticks } from "townlet/explain/words.js";
+import { meterName, percent, sentence, ticks } from "townlet/explain/words.js";
 
 /** What a tick without any action does. `uses`: the affordance that is used; `last`: whether this ends its interaction. */
 export const NOTHING_DONE = { moved: false, uses: null, last: false };
@@ -106,12 +106,12 @@ function emptiest(world, meters) {
 /** What takes from a meter, in words: what it loses by itself, then each meter that pulls on it. */
 export function pressureInWords(world, meters, meter, pressure) {
   const amountOf = (kind) => pressure.causes.reduce((sum, one) => sum + (one.kind === kind ? one.amount : 0), 0);
-  const own = amountOf("own"), move = -world.meters[meter].move, { name } = world.meters[meter];
+  const own = amountOf("own"), move = -world.meters[meter].move, name = meterName(world, meter);
   const others = pressure.causes.filter(({ kind, amount }) =>
     (kind === "pull" || kind === "drain") && percent(amount) !== percent(0));
   if (own === 0 && others.length === 0) return `${sentence(name)} loses nothing by itself.`;
-  const because = others.map(({ by, amount }) =>
-    `${percent(amount)}${own === 0 ? "" : " more"} because ${world.meters[by].name} is at ${percent(meters[by])}`);
+  const because = others.sort((a, b) => b.amount - a.amount).map(({ by, amount }, index) =>
+    `${percent(amount)}${own === 0 || index > 0 ? "" : " more"} because ${meterName(world, by)} is at ${percent(meters[by])}`);
   const first = own === 0 ? [] : [`${percent(Math.abs(own))} a tick`];
   const moving = move > 0 ? [`${percent(move)} more with a move`] : [];
   return `${sentence(name)} ${own < 0 ? "gains" : "loses"} ${[...first, ...because, ...moving].join(", ")}.`;
@@ -120,15 +120,15 @@ export function pressureInWords(world, meters, meter, pressure) {
 /** When a meter is empty, in words; "" where that is not in sight. */
 export function emptyInWords(world, meter, empty) {
   if (empty === null) return "";
-  const { name, lethal } = world.meters[meter];
-  if (empty === 0) return lethal ? `${sentence(name)} is empty: it is dead.` : `${sentence(name)} is empty.`;
+  const { lethal } = world.meters[meter];
+  if (empty === 0) return `${sentence(meterName(world, meter))} is empty${lethal ? ": it is dead" : ""}.`;
   return `${lethal ? "Dead" : "Empty"} in ${ticks(empty)} if nothing is done.`;
 }
 
 /** What a low meter does to others, in words; "" where it does nothing. */
 export function consequenceInWords(world, meter) {
   const pulled = [...new Set(world.cascades.flatMap(({ pulls }) =>
-    pulls.filter(({ source }) => source === meter).map(({ target }) => world.meters[target].name)))];
+    pulls.filter(({ source }) => source === meter).map(({ target }) => meterName(world, target))))];
   if (pulled.length === 0) return "";
   return `Under ${percent(world.threshold)} it pulls down ${pulled.join(", ")}.`;
 }

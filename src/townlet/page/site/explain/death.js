@@ -2,9 +2,10 @@
 // done. Each sentence names a frame, so that one can go and look.
 
 import { actOf, tickTold } from "townlet/explain/cascades.js";
-import { fillersOf, lacking, openAt } from "townlet/explain/help.js";
+import { fillersOf, lacking } from "townlet/explain/help.js";
+import { isOpen } from "townlet/explain/places.js";
 import { eyesOf, placesAt, sightsOf } from "townlet/explain/sight.js";
-import { listed, percent, sentence, stepsAway, ticks } from "townlet/explain/words.js";
+import { listed, meterName, percent, placeName, sentence, stepsAway } from "townlet/explain/words.js";
 
 const TOLD = 0.1; // a cause is told from this share of the losses on
 const MOST_LINKS = 4; // meters of the chain, that of which it died among them
@@ -17,7 +18,7 @@ export function howItEnded(track) {
   const { life } = track, end = track.frames - 1;
   if (life.ended === "limit") return [said(`It was alive at the limit of ${end} steps.`, end), closestCall(track)];
   if (life.ended !== "death") return [said(`This recording stops at step ${end}; the agent lived on.`, end)];
-  const { name } = track.header.world.meters[life.cause];
+  const name = meterName(track.header.world, life.cause);
   const told = [said(`It died at step ${end}: ${name} was empty.`, end), ...chain(track, life.cause)];
   return [...told, lastChance(track, life.cause)];
 }
@@ -64,22 +65,22 @@ function addTo(sums, { kind, by, amount }) {
 
 /** How a meter came down from half, and what took it. */
 function decline(track, meter, { from, got, filled, total }, named) {
-  const { world } = track.header, { name } = world.meters[meter];
+  const { world } = track.header, name = meterName(world, meter);
   const took = named.map(({ kind, by, amount }) => {
     if (kind === "own") return `${percent(amount)} by itself and by moving`;
-    if (kind === "use") return `${percent(amount)} at ${world.affordances[by].name}`;
-    return `${percent(amount)} to low ${world.meters[by].name}`;
+    if (kind === "use") return `${percent(amount)} at ${placeName(world, by)}`;
+    return `${percent(amount)} to low ${meterName(world, by)}`;
   });
-  const back = got > 0 ? `, and got ${percent(got)} back, last at ${world.affordances[filled.by].name}` : "";
+  const back = got > 0 ? `, and got ${percent(got)} back, last at ${placeName(world, filled.by)}` : "";
   return said(`From step ${from} on ${name} lost ${percent(total)}: ${listed(took)}${back}.`, from);
 }
 
 /** Since when a meter was low, when it was last filled, and what it pulled down, where that has not been said. */
 function low(track, meter, kind, since, pulled) {
   const { world } = track.header, last = lastFilled(track, meter, since), share = percent(lineOf(world, kind));
-  const filled = last === null ? "nothing had filled it before" : `last filled at step ${last.step}, at ${world.affordances[last.by].name}`;
-  const which = pulled === null ? "" : `, which wore down ${world.meters[pulled].name},`;
-  return said(`${world.meters[meter].name}${which} was under ${share} from step ${since} on; ${filled}.`, since);
+  const filled = last === null ? "nothing had filled it before" : `last filled at step ${last.step}, at ${placeName(world, last.by)}`;
+  const which = pulled === null ? "" : `, which wore down ${meterName(world, pulled)},`;
+  return said(`${meterName(world, meter)}${which} was under ${share} from step ${since} on; ${filled}.`, since);
 }
 
 /** The last step before a frame in which a use filled a meter: {step, by} or null. */
@@ -108,7 +109,7 @@ function lowSince(track, meter, kind, until) {
 
 /** The last frame at which it could have gone to a place that fills the meter, in time, and what it knew of that. */
 function lastChance(track, meter) {
-  const { world } = track.header, { name } = world.meters[meter], end = track.frames - 1;
+  const { world } = track.header, name = meterName(world, meter), end = track.frames - 1;
   const filling = fillersOf(world, meter);
   const knew = knowledge(track), found = { known: null, unknown: null };
   for (let frame = end - 1; frame >= 0 && found.known === null; frame--) {
@@ -121,7 +122,7 @@ function lastChance(track, meter) {
   }
   const chance = found.known ?? found.unknown;
   if (chance === null) return said(`At no step it could have reached and paid a place that fills ${name}.`, 0);
-  const { frame, affordance, steps } = chance, place = world.affordances[affordance].name;
+  const { frame, affordance, steps } = chance, place = placeName(world, affordance);
   if (found.known === null) {
     return said(`At step ${frame} ${place} was ${stepsAway(steps)} and it could pay, but it had never stood there to know it.`, frame);
   }
@@ -134,7 +135,7 @@ function reachable(track, frame, affordance, [x, y]) {
   const { world } = track.header, [fromX, fromY] = track.at("position", frame);
   const steps = Math.abs(x - fromX) + Math.abs(y - fromY);
   let meters = track.at("meters", frame);
-  if (!openAt(world, affordance, track.value("tick", frame) + steps)) return null;
+  if (!isOpen(track.header, world.affordances[affordance], track.value("tick", frame) + steps)) return null;
   for (let step = 0; step < steps; step++) {
     ({ meters } = tickTold(world, meters, { moved: true, uses: null, last: false }));
     if (dead(world, meters)) return null;
@@ -167,7 +168,7 @@ function closestCall(track) {
     }
   });
   if (low.value === Infinity) return said("Nothing in this level kills.", 0);
-  return said(`Closest call: ${world.meters[low.meter].name} at ${percent(low.value)}, at step ${low.frame}.`, low.frame);
+  return said(`Closest call: ${meterName(world, low.meter)} at ${percent(low.value)}, at step ${low.frame}.`, low.frame);
 }
 
 function said(text, frame) {

@@ -3,18 +3,26 @@
 import { actOf } from "townlet/explain/cascades.js";
 import { greedy, allowedAt, lensAt } from "townlet/explain/lens.js";
 import { eyesOf, placesAt, visible } from "townlet/explain/sight.js";
-import { figure, listed, percent, sentence } from "townlet/explain/words.js";
+import { actionName, figure, listed, meterName, percent, placeName, sentence } from "townlet/explain/words.js";
 
 const APART = 12; // frames between two bookmarks of one kind that is ranked
 const MOST = { memory: 6, surprise: 4, low: 8 }; // of a life
 const LONG = 20; // ticks without a use that are worth a word
 const BRIEF = 10; // ticks under the threshold that are not
 
+const known = new WeakMap(); // by track: {events, state}, as long as the life does not go on
+
 /** The bookmarks of a life in order of time: [{frame, kind, text}]; kinds are those of `KINDS`. */
 export function eventsOf(track) {
-  const found = [...changed(track), ...memory(track), ...surprises(track), ...firstSights(track), ...firstUses(track),
-    ...lows(track), ...wander(track), end(track)];
-  return found.sort((a, b) => a.frame - b.frame);
+  const state = `${track.frames} ${track.changes.length} ${track.life.ended}`;
+  if (known.get(track)?.state !== state) known.set(track, { events: found(track), state });
+  return known.get(track).events;
+}
+
+function found(track) {
+  const all = [changed(track), memory(track), surprises(track), firstSights(track), firstUses(track), lows(track),
+    wander(track), [end(track)]];
+  return all.flat().sort((a, b) => a.frame - b.frame);
 }
 
 /** What each kind of bookmark is, by kind. */
@@ -31,7 +39,8 @@ export const KINDS = {
 
 function end(track) {
   const { life } = track, frame = track.frames - 1;
-  if (life.ended === "death") return { frame, kind: "end", text: `Dies: ${track.header.world.meters[life.cause].name} is empty` };
+  const name = life.ended === "death" ? meterName(track.header.world, life.cause) : null;
+  if (name !== null) return { frame, kind: "end", text: `Dies: ${name} is empty` };
   return { frame, kind: "end", text: life.ended === "limit" ? "Alive at the limit" : "The recording stops here" };
 }
 
@@ -45,7 +54,7 @@ function memory(track) {
   for (let step = 0; step < track.frames - 1; step++) {
     const lens = lensAt(track, step);
     if (!lens?.decided) continue;
-    const text = `Memory decided: ${world.actions[lens.best].name}, not ${world.actions[lens.bestBlank].name}`;
+    const text = `Memory decided: ${actionName(world, lens.best)}, not ${actionName(world, lens.bestBlank)}`;
     found.push({ frame: step, kind: "memory", text, rank: lens.cost });
   }
   return ranked(found, MOST.memory);
@@ -67,8 +76,8 @@ function surprises(track) {
   for (let step = 0; step < track.frames - 1; step++) {
     const error = surpriseAt(track, step);
     if (error === null) continue;
-    const { uses } = actOf(track, step), { affordances } = track.header.world;
-    const where = uses === null ? "" : ` at ${affordances[uses].name}`;
+    const { uses } = actOf(track, step);
+    const where = uses === null ? "" : ` at ${placeName(track.header.world, uses)}`;
     const text = `${error > 0 ? "Better" : "Worse"} than it expected${where}, by ${figure(Math.abs(error))}`;
     found.push({ frame: step, kind: "surprise", text, rank: Math.abs(error) });
   }
@@ -78,40 +87,40 @@ function surprises(track) {
 /** When each place comes into view for the first time; what is in view from the start is no news. */
 function firstSights(track) {
   if (eyesOf(track.header).all) return [];
-  const { width, affordances } = track.header.world, seen = new Set(), found = [];
+  const { world } = track.header, seen = new Set(), found = [];
   for (let frame = 0; frame < track.frames; frame++) {
     const cells = visible(track, frame);
     const fresh = placesAt(track, frame).flatMap((at, affordance) =>
-      at !== null && !seen.has(affordance) && cells[at[1] * width + at[0]] === 1 ? [affordance] : []);
+      at !== null && !seen.has(affordance) && cells[at[1] * world.width + at[0]] === 1 ? [affordance] : []);
     fresh.forEach((affordance) => seen.add(affordance));
     if (fresh.length === 0 || frame === 0) continue;
-    const names = listed(fresh.map((affordance) => affordances[affordance].name));
+    const names = listed(fresh.map((affordance) => placeName(world, affordance)));
     found.push({ frame, kind: "sight", text: `First sees ${names}` });
   }
   return found;
 }
 
 function firstUses(track) {
-  const { affordances } = track.header.world, used = new Set(), found = [];
+  const { world } = track.header, used = new Set(), found = [];
   for (let step = 0; step < track.frames - 1; step++) {
     const { uses } = actOf(track, step);
     if (uses === null || used.has(uses)) continue;
     used.add(uses);
-    found.push({ frame: step, kind: "use", text: `First uses ${affordances[uses].name}` });
+    found.push({ frame: step, kind: "use", text: `First uses ${placeName(world, uses)}` });
   }
   return found;
 }
 
 /** When a meter that pulls on others falls under the threshold; longest stretches first. */
 function lows(track) {
-  const { cascades, meters, threshold } = track.header.world, found = [];
+  const { world } = track.header, { cascades, threshold } = world, found = [];
   for (const meter of new Set(cascades.flatMap(({ pulls }) => pulls.map(({ source }) => source)))) {
     let since = null;
     for (let frame = 0; frame <= track.frames; frame++) {
       const low = frame < track.frames && track.value("meters", frame, meter) < threshold;
       if (low) since ??= frame;
       else if (since !== null) {
-        const text = `${sentence(meters[meter].name)} falls under ${percent(threshold)}`;
+        const text = `${sentence(meterName(world, meter))} falls under ${percent(threshold)}`;
         if (frame - since > BRIEF) found.push({ frame: since, kind: "low", text, rank: frame - since });
         since = null;
       }

@@ -1,15 +1,8 @@
 // Places that could help an agent at a frame: which ones it knows, how far they are, and what stands in the way.
 
 import { actOf } from "townlet/explain/cascades.js";
+import { isOpen } from "townlet/explain/places.js";
 import { eyesOf, placesAt, sightsOf, visible } from "townlet/explain/sight.js";
-
-/** Whether an affordance is open at a tick of a life. */
-export function openAt(world, affordance, tick) {
-  const { hours } = world.affordances[affordance];
-  if (hours === null || world.day_ticks === null) return true;
-  const hour = tick % world.day_ticks, [opens, closes] = hours;
-  return opens < closes ? hour >= opens && hour < closes : hour >= opens || hour < closes;
-}
 
 /** The first meter of which there is too little to pay for a tick of an affordance; null where it can be paid. */
 export function lacking(world, affordance, meters) {
@@ -54,7 +47,7 @@ export function helpFor(track, frame, meter) {
   const found = knownPlaces(track, frame).filter(({ affordance }) => fillers.includes(affordance));
   const rows = found.map((place) => {
     const steps = Math.abs(place.x - x) + Math.abs(place.y - y);
-    const open = openAt(world, place.affordance, tick + steps);
+    const open = isOpen(track.header, world.affordances[place.affordance], tick + steps);
     return { ...place, steps, open, lacks: lacking(world, place.affordance, meters) };
   });
   const hindered = ({ open, lacks }) => Number(!open) + Number(lacks !== null);

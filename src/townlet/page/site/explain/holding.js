@@ -1,7 +1,7 @@
 // What is honest to say of an agent's memory: what its network holds for certain, and what it could only have kept.
 
 import { eyesOf, held, remembered } from "townlet/explain/sight.js";
-import { listed, ticks } from "townlet/explain/words.js";
+import { listed, placeName } from "townlet/explain/words.js";
 
 /** In a sentence or two, what the agent could remember at a frame, and of which memory that is known. */
 export function holdingInWords(track, frame) {
@@ -21,8 +21,8 @@ export function holdingInWords(track, frame) {
 function exactly(header, rows) {
   if (rows.length === 0) return "Its network notes each place that it stands on. It has stood on none yet.";
   const names = [...rows].sort((a, b) => a.age - b.age).map(({ affordance, age, wrong }) =>
-    `${header.world.affordances[affordance].name} (${age === 0 ? "now" : `${ticks(age)} ago`}${wrong ? ", wrong by now" : ""})`);
-  return `Its network notes each place that it stands on, so this is what it holds for certain: ${listed(names)}.`;
+    `${placeName(header.world, affordance)} ${age}${wrong ? " (gone by now)" : ""}`);
+  return `Its network notes each place that it stands on. So it holds for certain, ticks ago: ${listed(names)}.`;
 }
 
 /** The parts of a network's memory, one after the other: [{name, from, units}]. */

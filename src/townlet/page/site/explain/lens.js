@@ -1,6 +1,6 @@
 // The memory lens: what each action is worth with the memory that the agent has, and what it would be with none.
 
-import { figure } from "townlet/explain/words.js";
+import { actionName, figure } from "townlet/explain/words.js";
 
 /** Which actions a frame allows: [bool] by action. */
 export function allowedAt(track, frame) {
@@ -36,12 +36,11 @@ export function lensAt(track, step) {
 /** What the lens shows, in a sentence. */
 export function lensInWords(world, lens) {
   if (lens === null) return "The life has ended: there is nothing left to choose.";
-  const name = (action) => world.actions[action].name;
-  const strayed = lens.chosen === lens.best ? "" : ` It did ${name(lens.chosen)}, which is not what it holds for best.`;
-  if (lens.blank === null) return `This network has no memory: it goes by what it sees now.${strayed}`;
+  const name = (action) => actionName(world, action);
+  const strayed = lens.chosen === lens.best ? "" : ` It did ${name(lens.chosen)} all the same.`;
+  if (lens.blank === null) return `It has no memory, and goes by what it sees now.${strayed}`;
   if (lens.decided) {
-    return `Memory decided: without it the agent would have done ${name(lens.bestBlank)}, ` +
-      `worth ${figure(lens.cost)} less.${strayed}`;
+    return `Memory decided: without it ${name(lens.bestBlank)}, worth ${figure(lens.cost)} less.${strayed}`;
   }
-  return `It would do ${name(lens.best)} without its memory, too.${strayed}`;
+  return `Memory or not: ${name(lens.best)} is best.${strayed}`;
 }

@@ -1,6 +1,6 @@
 // What a place is, in words, and what time it is.
 
-import { words } from "townlet/drawing.js";
+import { words } from "townlet/explain/words.js";
 
 /** The hour of a tick, 0 to below 24; null in a level without days. */
 export function hourOf(header, tick) {

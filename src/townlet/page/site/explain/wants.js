@@ -2,8 +2,9 @@
 
 import { mostUrgent, tickTold } from "townlet/explain/cascades.js";
 import { helpFor, nextUse } from "townlet/explain/help.js";
+import { hoursOf } from "townlet/explain/places.js";
 import { eyesOf, remembered } from "townlet/explain/sight.js";
-import { listed, percent, sentence, stepsAway, ticks } from "townlet/explain/words.js";
+import { listed, meterName, percent, placeName, sentence, stepsAway, ticks } from "townlet/explain/words.js";
 
 const FULL = 0.5; // an agent all of whose meters are above is well
 
@@ -11,7 +12,7 @@ const FULL = 0.5; // an agent all of whose meters are above is well
 export function wantsInWords(track, frame) {
   const { world } = track.header, meters = track.at("meters", frame);
   if (frame === track.frames - 1 && track.life.ended === "death") {
-    return [said(`It is dead: ${world.meters[track.life.cause].name} is empty.`)];
+    return [said(`It is dead: ${meterName(world, track.life.cause)} is empty.`)];
   }
   const need = mostUrgent(world, meters);
   const helps = helpFor(track, frame, need.meter);
@@ -25,24 +26,24 @@ function losing(world, meters) {
 }
 
 function needInWords(world, meters, { meter, death }) {
-  const { name } = world.meters[meter], left = percent(meters[meter]);
+  const name = meterName(world, meter), left = percent(meters[meter]);
   if (death === null) return said(`Nothing is urgent. Lowest is ${name}, at ${left}.`);
   const doom = `doing nothing it would be dead in ${ticks(death.ticks)}`;
   if (Math.min(...losing(world, meters)) >= FULL) {
-    return said(`It is well: ${doom}, and ${world.meters[death.meter].name} would be empty first.`);
+    return said(`It is well: ${doom}, and ${meterName(world, death.meter)} would be empty first.`);
   }
   if (death.meter === meter) return said(`It needs ${name} most: ${left} is left, and ${doom}.`);
-  return said(`It needs ${name} most: at ${left} it wears down ${world.meters[death.meter].name}, and ${doom}.`);
+  return said(`It needs ${name} most: at ${left} it wears down ${meterName(world, death.meter)}, and ${doom}.`);
 }
 
 function helpInWords(track, frame, meters, helps) {
   const { world } = track.header;
   if (helps.length === 0) return said(nothingKnown(track, frame));
-  const [best] = helps, { name } = world.affordances[best.affordance];
+  const [best] = helps, name = placeName(world, best.affordance);
   const since = best.age === 0 ? "" : `, where it stood ${ticks(best.age)} ago`;
   const where = best.steps === 0 ? "underfoot"
     : `${stepsAway(best.steps)}${best.inView ? "" : ", out of view"}${since}`;
-  return said([`What helps: ${name}, ${where}.`, ...hindrances(world, meters, best)].join(" "));
+  return said([`What helps: ${name}, ${where}.`, ...hindrances(track.header, meters, best)].join(" "));
 }
 
 function nothingKnown(track, frame) {
@@ -54,12 +55,12 @@ function nothingKnown(track, frame) {
   return `It has stood on no place yet that helps; ${places}.`;
 }
 
-function hindrances(world, meters, { affordance, open, lacks, wrong }) {
-  const { name, hours, cost } = world.affordances[affordance], told = [];
-  if (wrong) told.push(`But ${name} stands there no longer.`);
-  if (!open) told.push(`It is closed then: open from ${hours[0]} to ${hours[1]}.`);
+function hindrances(header, meters, { affordance, open, lacks, wrong }) {
+  const { world } = header, { cost } = world.affordances[affordance], told = [];
+  if (wrong) told.push("But it stands there no longer.");
+  if (!open) told.push(`It is shut then, and open ${hoursOf(header, world.affordances[affordance])}.`);
   if (lacks !== null) {
-    const has = `${percent(meters[lacks])} of ${world.meters[lacks].name}`;
+    const has = `${percent(meters[lacks])} of ${meterName(world, lacks)}`;
     told.push(`It cannot pay: that takes ${percent(cost[lacks])}, and it has ${has}.`);
   }
   return told;
@@ -71,8 +72,8 @@ function doesInWords(track, frame) {
   const next = nextUse(track, frame), { name: action, dx, dy } = world.actions[track.value("action", frame)];
   const goes = dx !== 0 || dy !== 0 ? `It goes ${action}` : `It does ${action}`;
   if (next === null) return said(`${goes}. It uses no place any more.`);
-  const { name, whole_effect: effect } = world.affordances[next.affordance];
-  const gives = effect.flatMap((gain, meter) => gain > 0 ? [world.meters[meter].name] : []);
+  const { whole_effect: effect } = world.affordances[next.affordance], name = placeName(world, next.affordance);
+  const gives = effect.flatMap((gain, meter) => gain > 0 ? [meterName(world, meter)] : []);
   const for_ = gives.length === 0 ? "" : ` (${listed(gives)})`;
   if (next.step === frame) return said(`It uses ${name}${for_}.`);
   return said(`${goes}. It will use ${name}${for_} in ${ticks(next.step - frame)}.`, next.step);

@@ -1,10 +1,38 @@
-// How numbers are said: short, and the same everywhere.
+// How names and numbers are said: short, and the same everywhere.
+
+/** A name of the level as words: "HomeMeal" and "home_meal" are "Home meal". */
+export function words(name) {
+  const spaced = name.replace(/[_-]+/g, " ").replace(/(?<=\p{Ll})(?=\p{Lu})/gu, " ").trim();
+  const parts = spaced.split(/\s+/).map((part) => (/^\p{Lu}\p{Ll}/u.test(part) ? part.toLowerCase() : part));
+  const told = parts.join(" ");
+  return told.charAt(0).toUpperCase() + told.slice(1);
+}
+
+/** A meter as it stands within a sentence, by its index. */
+export function meterName(world, meter) {
+  return within(world.meters[meter].name);
+}
+
+/** A place, by its index: a name of its own, as the town shows it. */
+export function placeName(world, affordance) {
+  return words(world.affordances[affordance].name);
+}
+
+/** An action, by its index: as the level writes it. */
+export function actionName(world, action) {
+  return world.actions[action].name;
+}
+
+function within(name) {
+  const told = words(name);
+  return /^\p{Lu}\p{Lu}/u.test(told) ? told : told.charAt(0).toLowerCase() + told.slice(1);
+}
 
 /** A share of full as a person says it: 0.314 is "31%", 0.0053 is "0.53%", and what is nearly nothing is "0%". */
 export function percent(share) {
   const number = share * 100;
   if (Math.abs(number) < 0.005) return "0%";
-  return `${Math.abs(number) >= 10 ? Math.round(number) : Number(number.toPrecision(2))}%`;
+  return `${Number(number.toFixed(Math.abs(number) >= 10 ? 0 : Math.abs(number) >= 1 ? 1 : 2))}%`;
 }
 
 /** "1 tick", "37 ticks". */
@@ -35,7 +63,7 @@ export function signed(number) {
   return Number(text) > 0 ? `+${text}` : text;
 }
 
-/** A sentence begins with a capital; names stay as the level writes them otherwise. */
+/** A sentence begins with a capital. */
 export function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

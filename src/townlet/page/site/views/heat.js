@@ -14,7 +14,7 @@ export function heat(track) {
   const most = Array.from({ length: units }, (_, unit) => rows.reduce((a, row) => Math.max(a, Math.abs(row[unit])), 1e-9));
   let canvas = null, theme = null;
   const pixels = () => {
-    const now = colour("memory-above") + colour("memory-below") + colour("sunken");
+    const now = colour("accent") + colour("poor") + colour("trough");
     if (now !== theme) [canvas, theme] = [paint(rows, most), now];
     return canvas;
   };
@@ -25,7 +25,7 @@ function paint(rows, most) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [rows.length, most.length];
   const ctx = canvas.getContext("2d", { willReadFrequently: true }), image = ctx.createImageData(rows.length, most.length);
-  const [above, below, zero] = ["memory-above", "memory-below", "sunken"].map((name) => numbersOf(ctx, colour(name)));
+  const [above, below, zero] = ["accent", "poor", "trough"].map((name) => numbersOf(ctx, colour(name)));
   rows.forEach((row, time) => row.forEach((value, unit) => {
     const share = Math.abs(value) / most[unit], towards = value > 0 ? above : below, at = 4 * (unit * rows.length + time);
     for (let part = 0; part < 3; part++) image.data[at + part] = zero[part] + share * (towards[part] - zero[part]);

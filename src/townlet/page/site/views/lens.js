@@ -22,7 +22,8 @@ export const lens = {
         says.textContent = lensInWords(track.header.world, seen);
         says.classList.toggle("decided", seen?.decided === true);
         table.classList.toggle("over", seen === null);
-        rows.forEach((row, action) => drawRow(row, action, seen, spreadOf(track)));
+        const widest = Math.max(spreadOf(track), seen === null ? 0 : spreadAt(track, frame));
+        rows.forEach((row, action) => drawRow(row, action, seen, widest));
       },
     };
   },
@@ -30,13 +31,13 @@ export const lens = {
 
 function makeRows(table, header) {
   const blank = header.memory.length > 0;
-  table.replaceChildren(element("div", { class: "lens-head" }, element("span"),
-    element("span", { class: "key" }, element("i", { class: "swatch real" }), "with memory",
-      ...(blank ? [element("i", { class: "swatch blank" }), "without"] : [])),
-    element("span", { class: "number", text: "worth" })));
+  table.replaceChildren(element("div", { class: "lens-head" },
+    element("span", { class: "key" }, element("i", { class: "swatch real" }), blank ? "with memory" : "worth",
+      ...(blank ? [element("i", { class: "swatch blank" }), "with none"] : [])),
+    element("span", { class: "number", text: "value" })));
   return header.world.actions.map(({ name }) => {
     const row = {
-      real: element("div", { class: "bar real" }), blank: element("div", { class: "bar blank" }),
+      real: element("div", { class: "worth real" }), blank: element("div", { class: "worth blank" }),
       realNumber: element("span"), blankNumber: element("span"), mark: element("small"),
     };
     row.root = element("div", { class: "lens-row" },
@@ -68,14 +69,15 @@ function drawBar(bar, number, values, best, action, forbidden, widest) {
 
 /** How far the values of allowed actions lie apart in most steps of a life: so bars of one life can be compared. */
 function spread(track) {
-  const spreads = [];
-  for (let step = 0; step < track.life.length; step++) {
-    const allowed = allowedAt(track, step);
-    for (const column of ["q", "q_blank"]) {
-      const values = track.at(column, step)?.filter((_, action) => allowed[action]) ?? [];
-      if (values.length > 1) spreads.push(Math.max(...values) - Math.min(...values));
-    }
-  }
-  spreads.sort((a, b) => a - b);
+  const spreads = Array.from({ length: track.life.length }, (_, step) => spreadAt(track, step)).sort((a, b) => a - b);
   return spreads[Math.floor(USUAL * (spreads.length - 1))] || 1;
+}
+
+/** How far they lie apart in a step, by the memory by which they do so most. */
+function spreadAt(track, step) {
+  const allowed = allowedAt(track, step);
+  return Math.max(...["q", "q_blank"].map((column) => {
+    const values = track.at(column, step)?.filter((_, action) => allowed[action]) ?? [];
+    return values.length === 0 ? 0 : Math.max(...values) - Math.min(...values);
+  }));
 }

@@ -8,7 +8,7 @@ import { heat } from "townlet/views/heat.js";
 import { madeOnce } from "townlet/views/made.js";
 
 const AROUND = 120; // frames that the heat map shows
-const LINES = 46; // pixels of height of a line's chart
+const LINES = 38; // pixels of height of a line's chart
 const LABELS = 78; // pixels of width of the names of parts
 
 export const memory = {
@@ -19,7 +19,8 @@ export const memory = {
     const says = element("p", { class: "says" });
     const map = element("canvas", { class: "heat", role: "img" }), lines = element("canvas", { class: "lines", role: "img" });
     const legend = element("p", { class: "legend" });
-    root.append(says, map, lines, legend);
+    root.append(element("div", { class: "beside-map" },
+      map, element("div", {}, says, lines, legend)));
     let span = { from: 0, to: AROUND }, latest = null;
     const pictureOf = madeOnce(heat), curvesOf = madeOnce(curves);
     seekBy(map, app, (share) => span.from + share * (span.to - span.from));

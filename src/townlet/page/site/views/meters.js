@@ -36,6 +36,7 @@ export const meters = {
 };
 
 function inWords(world, values, meter, pressure) {
+  if (pressure.empty === 0 && world.meters[meter].lethal) return emptyInWords(world, meter, 0);
   return [
     pressureInWords(world, values, meter, pressure), emptyInWords(world, meter, pressure.empty),
     consequenceInWords(world, meter),

@@ -38,7 +38,7 @@ function makeRow(name) {
 
 function drawRow(row, now, sum, most) {
   row.now.textContent = now === null ? "–" : signed(now);
-  row.now.className = now === null || now === 0 ? "" : now > 0 ? "gain" : "loss";
+  row.now.className = now !== null && Number(signed(now)) < 0 ? "loss" : "";
   row.sum.textContent = signed(sum);
   row.bar.className = sum < 0 ? "loss" : "gain";
   row.bar.style.width = most === null ? "0" : `${(40 * Math.abs(sum)) / most}%`;

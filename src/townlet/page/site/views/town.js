@@ -37,7 +37,8 @@ export const town = {
         const tick = moment.track.value("tick", moment.frame);
         time.textContent = dayAndTime(moment.track.header, tick) ?? `step ${moment.frame} of ${moment.track.frames - 1}`;
         doing.textContent = tellStep(moment.track, moment.frame);
-        canvas.setAttribute("aria-label", `The town. ${doing.textContent}.`);
+        const [x, y] = moment.track.at("position", moment.frame);
+        canvas.setAttribute("aria-label", `The town. The agent is in column ${x + 1}, row ${y + 1}. ${doing.textContent}.`);
         tell();
       },
     };
@@ -90,7 +91,7 @@ function houses(track, frame, fog) {
   return placesAt(track, frame).flatMap((at, index) => {
     if (at === null || (view !== null && view[at[1] * width + at[0]] === 0)) return [];
     const known = !fog || (stood[index] !== null && stood[index].x === at[0] && stood[index].y === at[1]);
-    const open = isOpen(track.header, affordances[index], track.value("tick", frame));
+    const open = !known || isOpen(track.header, affordances[index], track.value("tick", frame));
     return [{ index, x: at[0], y: at[1], known, open, letters: known ? letters[index] : "?" }];
   });
 }

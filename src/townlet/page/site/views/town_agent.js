@@ -1,6 +1,7 @@
 // The agent in the town, and where it came from.
 
 import { colour } from "townlet/drawing.js";
+import { placesAt } from "townlet/explain/sight.js";
 
 const TRACE = 14; // steps back that are shown
 
@@ -24,8 +25,9 @@ export function paintTrace(ctx, grid, track, frame) {
 /** The agent at a frame, or on its way to the next by `fraction`; a ring tells how far an interaction is. */
 export function paintAgent(ctx, grid, track, frame, fraction) {
   const next = Math.min(frame + 1, track.frames - 1), [here, there] = [centre(grid, track, frame), centre(grid, track, next)];
-  const [x, y] = here.map((from, axis) => from + (there[axis] - from) * fraction);
-  const dead = frame === track.frames - 1 && track.life.ended === "death", size = grid.side * 0.25;
+  const aside = placeUnder(track, frame) < 0 ? 0 : grid.side * 0.24; // so that the letters of a house can be read
+  const [x, y] = here.map((from, axis) => from + (there[axis] - from) * fraction + aside * (1 - fraction));
+  const dead = frame === track.frames - 1 && track.life.ended === "death", size = grid.side * (aside ? 0.2 : 0.25);
   ctx.save();
   ctx.shadowColor = "rgba(0, 0, 0, 0.35)";
   ctx.shadowBlur = size * 0.4;
@@ -70,11 +72,15 @@ function eyes(ctx, x, y, size, dead, { dx, dy }) {
   }
 }
 
+/** The place on which the agent stands, as its index; -1 for none. */
+function placeUnder(track, frame) {
+  const [x, y] = track.at("position", frame);
+  return placesAt(track, frame).findIndex((place) => place !== null && place[0] === x && place[1] === y);
+}
+
 /** The share of the interaction underfoot that is done; 0 for none. */
 function progressOf(track, frame, fraction) {
-  const { affordances } = track.header.world, done = track.value("progress", frame), at = track.at("position", frame);
-  const places = track.places?.(frame) ?? track.life.places;
-  const here = places.findIndex((place) => place !== null && place[0] === at[0] && place[1] === at[1]);
+  const { affordances } = track.header.world, done = track.value("progress", frame), here = placeUnder(track, frame);
   const uses = track.header.world.actions[track.value("action", frame)]?.interacts ?? false;
   return here < 0 ? 0 : (done + (uses ? fraction : 0)) / affordances[here].ticks;
 }

@@ -10,14 +10,15 @@ const FAINTEST = 0.12; // of what is not nothing
 export const visits = {
   id: "visits",
   title: "Where it has been",
-  hint: "Up to this step. Dark cells have most of what is chosen; blank ones it has never been in.",
+  hint: "Up to this step. The stronger the colour, the more; blank cells it has never been in.",
   make(root, app) {
     let latest = null;
     const again = () => { if (latest !== null) draw(latest); };
     const what = choice(element, "What is shown", [["visits", "Visits"], ["novelty", "Novelty"], ["first", "First visit"]], again);
     const whose = choice(element, "Whose lives", [["one", "This life"], ["all", "All lives"]], again);
     const canvas = element("canvas", { class: "visits", role: "img" }), legend = element("p", { class: "legend" });
-    root.append(element("div", { class: "choices" }, what.root, whose.root), canvas, legend);
+    root.append(element("div", { class: "beside-map" },
+      element("div", { class: "choices" }, what.root, whose.root, legend), canvas));
     function draw(moment) {
       latest = moment;
       const all = whose.chosen() === "all" && what.chosen() !== "first";
@@ -38,16 +39,16 @@ const MAPS = {
     const counts = visitsOf(tracks, frame), most = counts.reduce((a, b) => Math.max(a, b), 1);
     const been = counts.filter((count) => count > 0).length;
     const shares = Array.from(counts, (count) => count === 0 ? null : Math.sqrt(count / most));
-    return { shares, legend: `${been} of ${counts.length} cells, the darkest ${most} times.` };
+    return { shares, legend: `${been} of ${counts.length} cells, the strongest ${most} times.` };
   },
   novelty(tracks, frame) {
     const shares = Array.from(visitsOf(tracks, frame), noveltyOf), least = Math.min(...shares);
-    return { shares, legend: `1 / √visits: dark is new. From ${least.toFixed(2)} to ${Math.max(...shares).toFixed(2)}.` };
+    return { shares, legend: `1 / √visits: strong is new. From ${least.toFixed(2)} to ${Math.max(...shares).toFixed(2)}.` };
   },
   first([track], frame) {
     const first = firstVisits(track, frame);
     const shares = Array.from(first, (at) => at < 0 ? null : 1 - at / Math.max(1, frame));
-    return { shares, legend: `Dark cells it came to early, faint ones lately, up to step ${frame}.` };
+    return { shares, legend: `Strong cells it came to early, faint ones lately, up to step ${frame}.` };
   },
 };
 
@@ -63,7 +64,7 @@ function drawMap(canvas, { track, frame }, shares, all) {
   };
   shares.forEach((share, index) => {
     const [x, y] = [index % across, Math.floor(index / across)];
-    fill(x, y, 1, "sunken");
+    fill(x, y, 1, "trough");
     if (share !== null) fill(x, y, FAINTEST + (1 - FAINTEST) * share, "accent");
   });
   ctx.globalAlpha = 1;
