@@ -86,6 +86,7 @@ SEEN: dict[str, dict[str, str]] = {
         "--seed": f"{REPLAY}::test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_evaluations",
         "--weights": WEIGHTS, "--no-weights": WEIGHTS, "--memory-every": WEIGHTS,
         "--out": f"{REPLAY}::test_what_was_recorded_is_told_in_a_line_and_lies_where_it_is_asked_for",
+        "--html": f"{REPLAY}::test_a_page_of_the_recording_is_one_file_and_the_replay_lies_beside_it_where_asked_for",
         "--device": DEVICE,
     },
     "transfer": {

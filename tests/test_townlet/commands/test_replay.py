@@ -11,6 +11,7 @@ from support.rooms import ROOM, room, train_briefly, write_level
 from townlet import evaluate
 from townlet.commands import cli
 from townlet.config import load_task
+from townlet.page.html import to_html
 from townlet.page.replay import read
 from townlet.seeding import stream_seed
 
@@ -116,6 +117,20 @@ def test_the_network_of_a_replay_is_the_one_that_learned_wherever_it_plays(run, 
 def test_a_checkpoint_is_named_by_its_own_folder(run, capsys):
     _, one, path = recorded(capsys, run, reference=str(run / "checkpoints" / "step_000000016"))
     assert one.header.origin.env_steps == 16 and path == str(run / "replays" / "step_000000016_16x500.replay")
+
+
+def test_a_page_of_the_recording_is_one_file_and_the_replay_lies_beside_it_where_asked_for(run, capsys, tmp_path):
+    page, own = tmp_path / "out.html", tmp_path / "own.replay"
+    runs = ["--runs-dir", str(run.parents[1]), "--agents", "2"]
+    before = sorted(run.rglob("*"))
+    assert cli.main(["replay", "run", *runs, "--html", str(page)]) == 0
+    assert re.fullmatch(rf"{page}: \d+ KB, 2 lives in level room .*\n", capsys.readouterr().out)
+    assert sorted(run.rglob("*")) == before
+    assert cli.main(["replay", "run", *runs, "--html", str(page), "--out", str(own)]) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == [str(own), str(page)]
+    assert page.read_text() == to_html(own.read_bytes(), "Townlet: level room, run")
+    nowhere = tmp_path / "no" / "out.html"
+    assert failed(capsys, run, "run", "--html", str(nowhere))[1].startswith(f"townlet replay: cannot write {nowhere}")
 
 
 def test_what_cannot_be_recorded_is_one_line(run, capsys, tmp_path):

@@ -5,12 +5,16 @@ import hashlib
 import html
 import json
 import re
+import tomllib
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from townlet.page.html import SITE, modules, to_html
 
+ROOT = Path(__file__).parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKED = bytes(range(256)) * 3
 
 
@@ -112,3 +116,14 @@ def test_a_title_is_text_whatever_it_says(title):
 def test_what_a_replay_holds_is_never_read_as_html(tags):
     hostile = to_html(b"</script><script>alert(1)</script><!--<script>")
     assert [tag for tag, _ in Tags(hostile).tags] == [tag for tag, _ in tags.tags]
+
+
+def test_the_wheel_carries_the_site():
+    """Every file below the package goes into the wheel, but what is ignored: so none of the site may be."""
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel.keys() == {"packages", "force-include"} and wheel["packages"] == ["src/townlet"]
+    site = [path.relative_to(SITE) for path in SITE.rglob("*") if path.is_file()]
+    assert {"index.html", "style.css", "main.js", "views/town.js", "format/replay.js"} <= {str(path) for path in site}
+    assert {path.suffix for path in site} == {".html", ".css", ".js"}
+    ignored = [line.strip("/*") for line in (ROOT / ".gitignore").read_text().splitlines() if line and line[0] != "#"]
+    assert {part for path in site for part in path.parts}.isdisjoint(ignored)

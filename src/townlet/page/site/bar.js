@@ -55,7 +55,8 @@ function tellLevel(header, level, about) {
   level.textContent = `Level ${header.level.id}: ${words(header.level.name).toLowerCase()}`;
   const elsewhere = learned !== null && learned !== header.level.id ? ` in level ${learned}` : "";
   about.textContent = steps > 0 ? `after ${steps.toLocaleString("en")} steps of learning${elsewhere}` : "before any learning";
-  about.title = header.level.description;
+  about.textContent += `. ${header.level.description}`;
+  about.title = about.textContent;
   document.title = `Townlet: level ${header.level.id}`;
 }
 

@@ -9,7 +9,9 @@ const PATHS = {
   next: "M6 6l8 6-8 6M17 6v12",
   open: "M4 18V6h6l2 2h8v10z",
   link: "M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1",
-  theme: "M12 4a8 8 0 1 0 8 8 6 6 0 0 1-8-8z",
+  sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6 19 19M5 19l1.4-1.4M17.6 6.4 19 5",
+  moon: "M12 4a8 8 0 1 0 8 8 6 6 0 0 1-8-8z",
+  theme: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
   keys: "M4 7h16v10H4zM7 10h.01M11 10h.01M15 10h.01M8 14h8",
 };
 const FILLED = new Set(["play", "pause"]);

@@ -65,7 +65,7 @@ export function tellStep(track, frame) {
   const { world } = track.header, { life } = track, taken = track.value("action", frame);
   if (taken === null) return tellEnd(track);
   const action = world.actions[taken];
-  if (!action.interacts) return MOVES[`${action.dx},${action.dy}`] ?? `Does ${words(action.name).toLowerCase()}`;
+  if (!action.interacts) return MOVES[`${action.dx},${action.dy}`] ?? words(action.name.toLowerCase());
   const [x, y] = track.at("position", frame), places = track.places?.(frame) ?? life.places;
   const here = places.findIndex((at) => at !== null && at[0] === x && at[1] === y);
   if (here < 0) return "Uses what is not there";
@@ -73,7 +73,7 @@ export function tellStep(track, frame) {
   return `Uses ${words(name).toLowerCase()}${ticks > 1 ? `, step ${done + 1} of ${ticks}` : ""}`;
 }
 
-const MOVES = { "0,-1": "Goes up", "0,1": "Goes down", "-1,0": "Goes left", "1,0": "Goes right", "0,0": "Stays" };
+const MOVES = { "0,-1": "Goes up", "0,1": "Goes down", "-1,0": "Goes left", "1,0": "Goes right" };
 
 function tellEnd({ header, life }) {
   if (life.ended === "death") return `Died: ${words(header.world.meters[life.cause].name).toLowerCase()} was empty`;

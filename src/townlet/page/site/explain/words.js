@@ -35,6 +35,12 @@ export function percent(share) {
   return `${Number(number.toFixed(Math.abs(number) >= 10 ? 0 : Math.abs(number) >= 1 ? 1 : 2))}%`;
 }
 
+/** How full a meter is, in whole percents: "0%", "<1%", "31%". */
+export function full(value) {
+  if (value * 100 < 0.005) return "0%";
+  return value < 0.01 ? "<1%" : `${Math.round(value * 100)}%`;
+}
+
 /** "1 tick", "37 ticks". */
 export function ticks(count) {
   return `${count} tick${count === 1 ? "" : "s"}`;

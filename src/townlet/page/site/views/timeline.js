@@ -30,7 +30,7 @@ function makeControls(app) {
   const play = button("play", "Play (space)");
   const [start, stop] = [button("previous", "The event before (P)"), button("next", "The next event (N)")];
   const [back, on] = [button("back", "A step back (left arrow)"), button("forward", "A step on (right arrow)")];
-  const where = element("output", { class: "where", "aria-live": "off" });
+  const where = element("output", { class: "where", "aria-live": "off" }), time = element("span", { class: "quiet" });
   const speed = element("input", { type: "range", min: 0, max: SPEEDS.length - 1, step: 1, "aria-label": "Speed" });
   const fast = element("span", { class: "fast" }), until = makeUntil(app);
   play.classList.add("main");
@@ -41,13 +41,13 @@ function makeControls(app) {
   on.addEventListener("click", () => { app.pause(); app.seek(app.frame + 1); });
   speed.addEventListener("input", () => app.setSpeed(SPEEDS[speed.valueAsNumber]));
   const root = element("div", { class: "controls" }, element("div", { class: "transport" }, start, back, play, on, stop),
-    where, until.root, element("label", { class: "speed" }, speed, fast));
+    where, time, until.root, element("label", { class: "speed" }, speed, fast));
   let playing = null;
   return {
     root,
     draw({ track, frame }) {
-      const time = dayAndTime(track.header, track.value("tick", frame));
-      where.textContent = `Step ${frame} of ${track.frames - 1}${time === null ? "" : ` · ${time}`}`;
+      where.textContent = `Step ${frame} of ${track.frames - 1}`;
+      time.textContent = dayAndTime(track.header, track.value("tick", frame)) ?? "";
       speed.value = nearest(app.speed);
       speed.setAttribute("aria-valuetext", `${app.speed} steps a second`);
       fast.textContent = `${app.speed}/s`;

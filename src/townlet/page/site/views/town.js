@@ -3,6 +3,7 @@
 import { colour, element, fitCanvas, glyphs, words } from "townlet/drawing.js";
 import { darkness, dayAndTime, hourOf, isOpen, tellPlace, tellStep } from "townlet/explain/places.js";
 import { eyesOf, placesAt, remembered, sightsOf, visible } from "townlet/explain/sight.js";
+import { icon } from "townlet/icons.js";
 import { paintAgent, paintTrace } from "townlet/views/town_agent.js";
 import { paintFog, paintGround, paintNight, paintView } from "townlet/views/town_ground.js";
 import { paintHouse } from "townlet/views/town_house.js";
@@ -13,13 +14,13 @@ const BETWEEN = 15; // steps a second up to which the agent is shown on its way 
 export const town = {
   id: "town",
   title: "The town",
-  hint: "What the agent sees now is bright, what it has seen is faint, and dark is where it never looked.",
+  hint: "Bright: in view now. Dashed: seen before. Dark: never seen. Choose a cell for more.",
   make(root, app) {
     const canvas = element("canvas", { class: "map", tabindex: 0, role: "img" });
-    const time = element("p", { class: "time" }), doing = element("p", { class: "doing" });
+    const sky = makeSky(), doing = element("p", { class: "doing" }), hint = element("p", { class: "hint" });
     const facts = element("p", { class: "facts", "aria-live": "polite" });
     const seen = makeSwitch(app);
-    root.append(element("div", { class: "top" }, time, doing, seen.root), element("div", { class: "frame" }, canvas), facts);
+    root.append(element("div", { class: "top" }, sky.root, doing, seen.root), element("div", { class: "frame" }, canvas), facts, hint);
     let chosen = null, last = null; // the cell whose facts are told, [x, y], and what was drawn last
     const tell = () => {
       if (last === null) return;
@@ -34,8 +35,9 @@ export const town = {
         last = moment;
         paint(canvas, moment, chosen);
         seen.draw(moment);
-        const tick = moment.track.value("tick", moment.frame);
-        time.textContent = dayAndTime(moment.track.header, tick) ?? `step ${moment.frame} of ${moment.track.frames - 1}`;
+        sky.draw(moment);
+        hint.hidden = eyesOf(moment.track.header).all || !app.layers.fog;
+        hint.textContent = town.hint;
         doing.textContent = tellStep(moment.track, moment.frame);
         const [x, y] = moment.track.at("position", moment.frame);
         canvas.setAttribute("aria-label", `The town. The agent is in column ${x + 1}, row ${y + 1}. ${doing.textContent}.`);
@@ -44,6 +46,22 @@ export const town = {
     };
   },
 };
+
+/** The time of the day, with the sun or the moon; nothing in a level without days. */
+function makeSky() {
+  const time = element("span"), sun = icon("sun"), moon = icon("moon");
+  const root = element("p", { class: "time" }, sun, moon, time);
+  return {
+    root,
+    draw({ track, frame }) {
+      const tick = track.value("tick", frame), hour = hourOf(track.header, tick), night = darkness(hour) > 0.5;
+      root.hidden = hour === null;
+      time.textContent = dayAndTime(track.header, tick) ?? "";
+      sun.classList.toggle("gone", night);
+      moon.classList.toggle("gone", !night);
+    },
+  };
+}
 
 /** Which of the two towns is shown: as the agent sees it, or as it is. */
 function makeSwitch(app) {
