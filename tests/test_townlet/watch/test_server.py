@@ -193,12 +193,15 @@ def test_who_takes_nothing_is_cut_off_and_nothing_is_gathered_for_it(up, monkeyp
         wire.sendall(up.request("/events"))
         wait_until(lambda: up.server.hub.listeners == 1)
         (connection,) = up.server.server_state.connections
-        most = 0
-        while up.server.hub.listeners:
-            most = max(most, connection.transport.get_write_buffer_size())
+        waiting = []
+
+        def gone():
+            waiting.append(connection.transport.get_write_buffer_size())
             up.server.hub.run = None if up.server.hub.run else "news"  # more of them, without end
-            time.sleep(0.01)
-        assert most < 5 * len(large)
+            return up.server.hub.listeners == 0
+
+        wait_until(gone)
+        assert max(waiting) < 5 * len(large)
     wait_until(lambda: not up.server.server_state.connections)
 
 
