@@ -18,6 +18,7 @@ from townlet.commands import (
     transfer,
     validate,
     video,
+    watch,
 )
 from townlet.config import ConfigError
 from townlet.screen.command_line import FAILED, WRONG_USE, run_word
@@ -27,6 +28,7 @@ USAGE = """usage: townlet COMMAND ...
 
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
+  watch      show a run in a browser while it trains
   replay     record what a trained agent does, for a page to play back
   video      draw a life of a trained agent as a film, MP4 or GIF
   play       live in the town by the keyboard, alone or beside a trained agent
@@ -46,6 +48,7 @@ townlet COMMAND --help says more."""
 COMMANDS = {
     "train": train.main,
     "evaluate": evaluate.main,
+    "watch": watch.main,
     "replay": replay.main,
     "video": video.main,
     "play": play.main,

@@ -16,7 +16,7 @@ TESTS = Path(__file__).parents[1]
 TRAIN, RESUMING, LADDER = "run/test_train_flags.py", "run/test_resuming.py", "run/test_ladder.py"
 PLAYING, EVALUATE, TRANSFER = "commands/test_playing_flags.py", "test_evaluate.py", "commands/test_transfer.py"
 CLI, SPEED, SCALE = "commands/test_cli.py", "bench/speed/test_options.py", "bench/scale/test_command.py"
-RECALL = "bench/recall/test_command.py"
+RECALL, WATCH = "bench/recall/test_command.py", "commands/test_watch.py"
 REPLAY, MEMORY, PROBE = "commands/test_replay.py", "bench/memory/test_command.py", "bench/probe/test_command.py"
 
 A_RUN = f"{TRAIN}::test_every_flag_of_a_run_is_found_in_it"
@@ -64,7 +64,16 @@ SEEN: dict[str, dict[str, str]] = {
         "--load": f"{RESUMING}::test_weights_are_copied_to_the_target_network_too",
         "--checkpoint-every": A_RUN, "--evaluate-every": A_RUN,
         "--plain": f"{TRAIN}::test_plain_lines_take_the_place_of_the_dashboard_where_they_are_asked_for",
+        "--watch": "watch/test_alongside.py::test_a_training_that_is_watched_learns_the_same_bit_for_bit",
         "--dry-run": "test_train.py::test_dry_run_prints_the_plan_and_leaves_nothing",
+    },
+    "watch": {
+        "--host": f"{WATCH}::test_who_listens_to_others_is_warned",
+        "--port": f"{WATCH}::test_the_address_is_one_line_and_ctrl_c_ends_it_with_nothing_amiss",
+        "--open": f"{WATCH}::test_a_browser_is_opened_unless_nobody_wants_one",
+        "--no-open": f"{WATCH}::test_a_browser_is_opened_unless_nobody_wants_one",
+        "--lives": f"{WATCH}::test_so_many_lives_are_recorded_as_are_asked_for",
+        "--runs-dir": f"{WATCH}::test_the_address_is_one_line_and_ctrl_c_ends_it_with_nothing_amiss",
     },
     "evaluate": {
         "--level": f"{EVALUATE}::test_an_agent_plays_in_the_world_of_another_level",
