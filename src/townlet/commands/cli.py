@@ -11,15 +11,13 @@ from townlet.commands import (
     compare,
     levels,
     novelty,
-    play,
-    replay,
     report,
     schema,
     transfer,
     validate,
-    video,
     watch,
 )
+from townlet.commands.lives import play, replay, video
 from townlet.config import ConfigError
 from townlet.screen.command_line import FAILED, WRONG_USE, run_word
 from townlet.screen.process import run_as_process
