@@ -17,7 +17,7 @@ if not begin():  # a command registers them where it looks for environments: mos
     register_worlds()
 
 # What needs PyTorch is imported when it is asked for, so that importing Townlet stays quick.
-_ON_DEMAND = {"show": "townlet.commands.notebook"}
+_ON_DEMAND = {"show": "townlet.commands.lives.notebook"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ USAGE = """usage: townlet COMMAND ...
 
   train      train a population in a level
   evaluate   play greedy episodes with a trained agent on unseen maps
+  watch      show a run in a browser while it trains
   replay     record what a trained agent does, for a page to play back
   video      draw a life of a trained agent as a film, MP4 or GIF
   play       live in the town by the keyboard, alone or beside a trained agent
@@ -32,9 +33,10 @@ townlet COMMAND --help says more; townlet --version says which version this is."
 COMMANDS = {
     "train": lazily("townlet.train"),
     "evaluate": lazily("townlet.evaluate"),
-    "replay": lazily("townlet.commands.replay"),
-    "video": lazily("townlet.commands.video"),
-    "play": lazily("townlet.commands.play"),
+    "watch": lazily("townlet.commands.watch"),
+    "replay": lazily("townlet.commands.lives.replay"),
+    "video": lazily("townlet.commands.lives.video"),
+    "play": lazily("townlet.commands.lives.play"),
     "transfer": lazily("townlet.commands.transfer"),
     "novelty": lazily("townlet.commands.novelty"),
     "report": lazily("townlet.commands.report"),
