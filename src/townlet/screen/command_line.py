@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -15,6 +16,11 @@ from townlet.level.suggestion import suggestion
 from townlet.screen.process import DONE, FAILED, WRONG_USE, end, hearing
 
 MOST = 10**15  # of anything that is counted; the levels have the same limit
+LETTERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
+MULTIPLIED = re.compile(
+    r"(?P<number>[-+]?[0-9](_?[0-9]){0,99}(\.[0-9]{1,99})?)(e\+?(?P<exponent>[0-9]{1,2})|(?P<letter>[kmgb]))",
+    re.IGNORECASE,
+)
 
 
 class Command(Protocol):
@@ -41,11 +47,23 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole(text: str) -> int:
-    """Read a whole number."""
+    """Read a whole number, as 10000, 10_000, 1e6, 2M or 1.5k: it is one when all is multiplied."""
+    if (value := _multiplied(text)) is not None:
+        return value
     try:
         return int(text.replace("_", ""))
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {_short(text)!r}") from None
+
+
+def _multiplied(text: str) -> int | None:
+    """The whole number that is written with an exponent or a letter for one, None where there is none."""
+    written = MULTIPLIED.fullmatch(text)
+    if written is None:
+        return None
+    times = 10 ** int(written["exponent"] or 0) * LETTERS[(written["letter"] or "").upper()]
+    value = Fraction(written["number"]) * times
+    return int(value) if value.denominator == 1 else None
 
 
 def positive(text: str) -> int:
@@ -104,11 +122,12 @@ def named_path(text: str) -> Path:
 
 
 def setting(text: str) -> tuple[str, str]:
-    """Read `a.b=c`."""
+    """Read `a.b=c`; 1e6 and 2M are whole numbers there too, unless they stand in quotes."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"expected key=value, got {_short(text)!r}")
-    return key, value
+    number = _multiplied(value)
+    return key, value if number is None else str(number)
 
 
 def labelled(text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from townlet.screen.command_line import (
     named_path,
     positive,
     run_word,
+    setting,
     tells_of_memory,
 )
 
@@ -45,6 +46,29 @@ def test_names_and_paths_are_taken_as_they_are(tmp_path):
     with pytest.raises(argparse.ArgumentTypeError, match="got nothing"):
         named_list("0,,1")
     assert named_path(str(tmp_path / "there" / "below a file")).name == "below a file"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10000", 10_000), ("10_000", 10_000), ("1e6", 1_000_000), ("2.5E+3", 2_500), ("2M", 2_000_000),
+        ("10k", 10_000), ("1.5m", 1_500_000), ("1_000k", 1_000_000), ("1G", 10**9), ("3b", 3 * 10**9),
+    ],
+)  # fmt: skip
+def test_a_whole_number_is_read_as_people_write_it(text, value):
+    assert positive(text) == value and setting(f"training.total_steps={text}")[0] == "training.total_steps"
+    assert int(setting(f"training.total_steps={text}")[1]) == value
+
+
+@pytest.mark.parametrize("text", ["1.5", "1.23456e3", "0.5e0", "M", "2MM", "2 M", "1e-3", "1e6.5", "e6", "1e999", "2T"])
+def test_what_is_no_whole_number_when_all_is_multiplied_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^expected a whole number, got "):
+        positive(text)
+    assert setting(f"id={text}") == ("id", text)
+
+
+def test_a_setting_keeps_what_stands_in_quotes():
+    assert setting("name='2M'") == ("name", "'2M'") and setting("reward.death=-0.5") == ("reward.death", "-0.5")
 
 
 @pytest.mark.parametrize(
