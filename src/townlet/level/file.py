@@ -109,18 +109,27 @@ def find_level(reference: str) -> Path:
     A path is returned as it is. Raises ConfigError where nothing that is shipped has the id or name; files that cannot
     be read are told then, since it may be theirs.
     """
-    if reference.endswith((".yaml", ".yml")):
+    if _is_path(reference):
         return Path(reference)
-    (levels, wrong_levels), (tasks, wrong_tasks) = _rungs("levels"), _rungs("tasks")
-    shipped = [*levels, *tasks]
-    names = {word: rung.path for rung in reversed(shipped) for word in (rung.name, rung.path.stem)}
-    names.update({rung.id: rung.path for rung in reversed(shipped)})
+    names = _shipped_names()
     if reference not in names:
-        ids = ", ".join(rung.id for rung in shipped)
+        (levels, wrong_levels), (tasks, wrong_tasks) = _rungs("levels"), _rungs("tasks")
+        ids = ", ".join(rung.id for rung in [*levels, *tasks])
         got = short(reference) + suggestion(reference, names)
         expected = f"level: expected one of {ids}, a name or a path to a .yaml file, got {got}"
         raise ConfigError([expected, *wrong_levels, *wrong_tasks])
     return names[reference]
+
+
+def _is_path(reference: str) -> bool:
+    return reference.endswith((".yaml", ".yml"))
+
+
+def _shipped_names() -> dict[str, Path]:
+    """The files of all that is shipped by their names and, before these, their ids; of two alike the first one."""
+    shipped = [*_rungs("levels")[0], *_rungs("tasks")[0]]
+    names = {word: rung.path for rung in reversed(shipped) for word in (rung.name, rung.path.stem)}
+    return names | {rung.id: rung.path for rung in reversed(shipped)}
 
 
 def _lay_over(base: Node, child: Node) -> Node:
@@ -188,20 +197,33 @@ class _LevelReader(YamlReader):
         return root if base is None else _lay_over(base, root)
 
     def _read_base(self, extends: Node, path: Path, chain: tuple[Path, ...]) -> Node | None:
-        if not isinstance(extends.value, str):
-            if extends.value is not REFUSED:
-                self.refuse(extends.place, ("extends",), "the path of one file", short(plain(extends)))
-            return None
-        base = Path(os.path.normpath(path.parent / extends.value))
-        if not os.path.isfile(base):
-            got = f"{short(extends.value)}, which would be {base}"
-            self.refuse(extends.place, ("extends",), "the path of a file", got)
+        base = self._find_base(extends, path)
+        if base is None:
             return None
         if base.resolve() in chain:
             names = " -> ".join(file.name for file in (*chain, base))
             self.refuse(extends.place, ("extends",), "a file that does not lead back to itself", names)
             return None
         return self.read_file(base, chain)
+
+    def _find_base(self, extends: Node, path: Path) -> Path | None:
+        """The file that is extended: a path from the folder of `path`, or what is shipped by that id or name."""
+        value = extends.value
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            if value is not REFUSED:
+                self.refuse(extends.place, ("extends",), "the path of one file, or one id", short(plain(extends)))
+            return None
+        base = Path(os.path.normpath(path.parent / str(value)))
+        if os.path.isfile(base):
+            return base
+        got = f"{short(value)}, which would be {base}"
+        if not _is_path(str(value)):
+            names = _shipped_names()
+            if str(value) in names:
+                return names[str(value)]
+            got += suggestion(str(value), names)
+        self.refuse(extends.place, ("extends",), "the path of a file, or the id or name of a shipped level", got)
+        return None
 
     def read_own(self, path: Path) -> Node | None:
         """The mapping that stands in one file, without what it extends; None, and a mistake, where there is none."""

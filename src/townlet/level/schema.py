@@ -11,7 +11,7 @@ Schema = dict[str, Any]
 FILE_NAME = "level.schema.json"  # beside the folder of levels
 DEFINITIONS = "#/$defs/"
 OVERLAY = "Overlay"  # ends the name of a type of which a file may say a part only
-EXTENDS = "The file that this one extends, a path from this file's folder: what stands here is laid over it."
+EXTENDS = "What this file is laid over: a path from its folder, or the id or name of a shipped level."
 GROUPED = "^[0-9]+(_[0-9]+)+$"  # 20_000_000, which editors take for a string
 
 
@@ -24,7 +24,7 @@ def level_schema() -> Schema:
     whole = _grouped(tidy(Level.model_json_schema()))
     definitions = whole.pop("$defs") | {"Level": whole}
     definitions |= {name + OVERLAY: _overlay(schema) for name, schema in definitions.items()}
-    extends = {"extends": {"type": "string", "description": EXTENDS}}
+    extends = {"extends": {"type": ["string", "number"], "description": EXTENDS}}
     overlay = definitions["Level" + OVERLAY]
     overlay["properties"] = extends | overlay["properties"]
     root: Schema = {

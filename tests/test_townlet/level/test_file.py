@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from townlet.config import load_level
 from townlet.level import file as level_file
 from townlet.level.file import ConfigError, Problem
 
@@ -102,6 +103,8 @@ def test_words_that_only_look_like_something_else_stay_words(write: Write, text:
 
 # --- extends ---
 
+BASE = "the path of a file, or the id or name of a shipped level"
+
 
 def test_a_child_merges_mappings_and_replaces_everything_else(write: Write) -> None:
     write("seed: 1\nsize: [1, 2]\nname: base\nmeters:\n  energy: {start: 0.5, decay: 0.1}\n  mood: {}\n", "base.yaml")
@@ -147,11 +150,13 @@ def test_a_cycle_of_files_is_refused(write: Write) -> None:
 @pytest.mark.parametrize(
     ("reference", "line"),
     [
-        ("none.yaml", "expected the path of a file, got 'none.yaml', which would be none.yaml"),
-        ("[a.yaml, b.yaml]", "expected the path of one file, got ['a.yaml', 'b.yaml']"),
+        ("none.yaml", f"expected {BASE}, got 'none.yaml', which would be none.yaml"),
+        ("[a.yaml, b.yaml]", "expected the path of one file, or one id, got ['a.yaml', 'b.yaml']"),
         ('"\\0"', None),
-        (".", "expected the path of a file, got '.', which would be ."),
-        ("null", "expected the path of one file, got null"),
+        (".", f"expected {BASE}, got '.', which would be ."),
+        ("null", "expected the path of one file, or one id, got null"),
+        ("2.25", f"expected {BASE}, got 2.25, which would be 2.25; did you mean '2.5'?"),
+        ("true", "expected the path of one file, or one id, got true"),
         ("!x y", "expected a plain value, got the tag !x"),
     ],
 )
@@ -159,6 +164,18 @@ def test_a_base_that_cannot_be_read_hides_no_other_mistake(write: Write, referen
     found = errors(write(f"extends: {reference}\nrate: zero\n"))
     assert found[1:] == ["house.yaml:2: rate: expected a number, above 0.0, got 'zero'"]  # and no missing seed
     assert line is None or found[0] == f"house.yaml:1: extends: {line}"
+
+
+@pytest.mark.parametrize("reference", ["2", "2.5", "partial_observability", "2_partial_observability", "station"])
+def test_a_shipped_level_is_extended_by_its_id_or_name_from_any_folder(write: Write, reference: str) -> None:
+    extended = load_level(write(f"extends: {reference}\nid: own\nmax_steps: 7\n", "folder/own.yaml"))
+    assert (extended.id, extended.max_steps) == ("own", 7)
+    assert extended.meters == load_level(reference).meters and extended.grid == load_level(reference).grid
+
+
+def test_a_file_of_the_folder_comes_before_a_level_of_that_name(write: Write) -> None:
+    write("seed: 3\n", "2")
+    assert level_file.load(House, write("extends: 2\n")).seed == 3
 
 
 def test_a_broken_base_is_told_with_its_own_line(write: Write) -> None:

@@ -105,7 +105,7 @@ def test_a_file_that_extends_another_says_what_differs(content):
     ("content", "said"),
     [
         ({"extend": "base.yaml"}, "extend: additionalProperties"),
-        ({"extends": 3}, "extends: type"),
+        ({"extends": [3]}, "extends: type"),
         ({"grid": {"depth": 3}}, "grid.depth: additionalProperties"),
         ({"training": {"gamma": 1.5}}, "training.gamma: maximum"),
         ({"training": {"mode": {"minibatch": 4}}}, "training.mode: anyOf"),
