@@ -23,6 +23,7 @@ from townlet.screen.command_line import (
     FAILED,
     WRONG_USE,
     Parser,
+    aside,
     named,
     named_path,
     positive,
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
     try:
-        run = resolve_run(options.run, options.runs_dir)
+        run = resolve_run(options.run, options.runs_dir, aside)
         learned, overrides = load_task(run / "config.yaml"), dict(options.set)
         world = load_world(learned, options.level or run / "config.yaml", overrides)
         found = find_checkpoint(run, learned, options.checkpoint)
@@ -134,7 +135,7 @@ def find_run(reference: str, runs_dir: Path) -> tuple[Path, str | None]:
     if (folder / checkpoint.MANIFEST).is_file():
         folder = folder.resolve()
         return folder.parent.parent, folder.name
-    return resolve_run(reference, runs_dir), None
+    return resolve_run(reference, runs_dir, aside), None
 
 
 def find_checkpoint(run: Path, learned: Task, name: str) -> checkpoint.Checkpoint:
@@ -142,7 +143,7 @@ def find_checkpoint(run: Path, learned: Task, name: str) -> checkpoint.Checkpoin
 
     Raises CheckpointError.
     """
-    return saved.find(run, learned, name, lambda text: print(text, file=sys.stderr))
+    return saved.find(run, learned, name, aside)
 
 
 def describe(task: Task, result: dict[str, Any], random: float) -> str:

@@ -22,7 +22,7 @@ from townlet.run.saving.changes import refuse_changes
 from townlet.run.saving.taught import load_taught
 from townlet.run.training import climb, describe_climb, train_in, write_about
 from townlet.run.training_run import TrainingFailedError, TrainingRun
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, tells_of_memory
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, aside, tells_of_memory
 from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals
 from townlet.screen.train_flags import read_flags
@@ -54,7 +54,7 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     ladder = find_ladder(options.resume, options.runs_dir) if options.resume else None
     if options.curriculum or ladder:
         return _climb(options, ladder, stop)
-    resumed = resolve_run(options.resume, options.runs_dir) if options.resume else None
+    resumed = resolve_run(options.resume, options.runs_dir, aside) if options.resume else None
     kept = (read_meta(resumed) or {}) if resumed else {}
     task, wishes = _load(options, resumed), _wishes(options, kept)
     check_env(task, print)

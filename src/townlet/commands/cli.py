@@ -21,6 +21,7 @@ USAGE = """usage: townlet COMMAND ...
   novelty    draw how new each cell of a town is to a curious agent
   report     write what a run came to as a page
   compare    draw the greedy survival of several runs into one picture, or a page
+  runs       list runs, the newest first, with what they came to
   levels     list the shipped levels, or draw one
   validate   check level files
   schema     print the JSON Schema of level files, for editors
@@ -41,6 +42,7 @@ COMMANDS = {
     "novelty": lazily("townlet.commands.novelty"),
     "report": lazily("townlet.commands.report"),
     "compare": lazily("townlet.commands.compare"),
+    "runs": lazily("townlet.commands.runs"),
     "levels": lazily("townlet.commands.levels.command"),
     "validate": lazily("townlet.commands.levels.validate"),
     "schema": lazily("townlet.commands.levels.schema"),

@@ -17,7 +17,7 @@ from townlet.run.metrics import MetricsStore
 from townlet.run.report.comparison import Shown, comparison
 from townlet.run.report.record import read_record
 from townlet.run.run_directory import RunError, resolve_run, write_atomically
-from townlet.screen.command_line import DONE, FAILED, Parser, cannot_write, labelled, named_path
+from townlet.screen.command_line import DONE, FAILED, Parser, aside, cannot_write, labelled, named_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with ExitStack() as opened:
             for label, reference in options.runs:
-                run = resolve_run(reference, options.runs_dir)
+                run = resolve_run(reference, options.runs_dir, aside)
                 runs.setdefault(label or run.name, []).append((load_task(run / "config.yaml"), run))
                 store = MetricsStore(run / "metrics.sqlite", read_only=True)
                 opened.callback(store.close)

@@ -24,6 +24,7 @@ from townlet.screen.command_line import (
     FAILED,
     WRONG_USE,
     Parser,
+    aside,
     cannot_write,
     named,
     named_path,
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     try:
-        run = resolve_run(options.run, options.runs_dir)
+        run = resolve_run(options.run, options.runs_dir, aside)
         level = load_level(run / "config.yaml")
         env = VectorizedEnv(level, LIVES, options.device, compile=False)
         if not 0 <= options.map < env.tables.num_maps:

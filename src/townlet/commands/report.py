@@ -8,7 +8,7 @@ from pathlib import Path
 from townlet.config import ConfigError, load_task
 from townlet.run.report.run_page import write_report
 from townlet.run.run_directory import CONFIG_NAME, REPORT_NAME, RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, named, named_path
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, aside, cannot_write, named, named_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
     try:
-        run = resolve_run(options.run, options.runs_dir)
+        run = resolve_run(options.run, options.runs_dir, aside)
         path = options.out or run / REPORT_NAME
         write_report(load_task(run / CONFIG_NAME), run, path)
     except ConfigError as error:

@@ -26,6 +26,7 @@ from townlet.screen.command_line import (
     FAILED,
     WRONG_USE,
     Parser,
+    aside,
     cannot_write,
     labelled,
     named,
@@ -180,7 +181,7 @@ def _world(level: Level) -> dict[str, Any]:
 def _load_agents(options: Namespace) -> dict[str, list[Agent]]:
     agents: dict[str, list[Agent]] = {}
     for label, reference in options.runs:
-        run = resolve_run(reference, options.runs_dir)
+        run = resolve_run(reference, options.runs_dir, aside)
         learned = load_task(run / "config.yaml")
         found = find_checkpoint(run, learned, options.checkpoint)
         seeds = agents.setdefault(label or run.name, [])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from townlet.config import ConfigError
 from townlet.run.run_directory import RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, named, named_path, up_to
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, aside, named, named_path, up_to
 from townlet.screen.process import hearing
 from townlet.watch.guard import is_loopback
 from townlet.watch.recorder import be_modest
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     stops: list[Callable[[], None]] = []
     try:
-        run = resolve_run(options.run, options.runs_dir)
+        run = resolve_run(options.run, options.runs_dir, aside)
         with hearing(lambda: _stop(stops)):
             serve(run, Wanted(options.host, options.port, options.lives), opened)
     except ConfigError as error:

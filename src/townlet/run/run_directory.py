@@ -6,7 +6,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -165,21 +165,28 @@ def is_run(path: Path) -> bool:
     return os.path.isfile(path / CONFIG_NAME)  # which no name is too long for
 
 
-def resolve_run(reference: str, runs_dir: Path) -> Path:
+def runs_in(runs_dir: Path) -> list[Path]:
+    """Return all run folders, that with the most recent checkpoint first; runs without one come last."""
+    configs = [*runs_dir.glob(f"*/*/{CONFIG_NAME}"), *runs_dir.glob(f"{LADDERS}/*/*/{CONFIG_NAME}")]
+    return sorted((config.parent for config in configs), key=_last_used, reverse=True)
+
+
+def resolve_run(reference: str, runs_dir: Path, tell: Callable[[str], None] | None = None) -> Path:
     """Return the run folder that `reference` means: "latest", a run's name, LEVEL/NAME, or a path.
 
-    The latest run is the one with the most recent checkpoint; runs without one come last. Raises RunError, saying
-    which runs exist, where none or several fit.
+    The latest run is the first of `runs_in`; `tell` is told which one that is. Raises RunError, saying which runs
+    exist, where none or several fit.
     """
     runs_dir = Path(runs_dir)
     for path in (Path(reference), runs_dir / reference):
         if reference != "latest" and is_run(path):
             return path
-    configs = [*runs_dir.glob(f"*/*/{CONFIG_NAME}"), *runs_dir.glob(f"{LADDERS}/*/*/{CONFIG_NAME}")]
-    runs = sorted((config.parent for config in configs), key=_last_used, reverse=True)
+    runs = runs_in(runs_dir)
     if not runs:
         raise RunError(f"no run {reference!r}: there are no runs in {runs_dir}")
     if reference == "latest":
+        if tell is not None:
+            tell(f"latest is {runs[0]}")
         return runs[0]
     matches = [run for run in runs if run.name == reference]
     if len(matches) == 1:

@@ -140,6 +140,11 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def aside(line: str) -> None:
+    """Say a line beside the output of a command, which others may read."""
+    print(line, file=sys.stderr)
+
+
 def cannot_write(program: str, error: OSError) -> int:
     """Say in one line which file could not be written, and why; returns the exit code."""
     print(f"{program}: cannot write {error.filename}: {error.strerror}", file=sys.stderr)

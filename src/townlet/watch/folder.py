@@ -155,7 +155,7 @@ class RunFolder:
 def goes_on(run: Path) -> bool:
     """Return whether the process that holds a run is there, or has written something lately."""
     written = max(_modified(run / name) for name in ("train.log", "metrics.sqlite", "metrics.sqlite-wal"))
-    return time.time() - written < SECONDS_OF_SILENCE or _is_there(run / HOLDER)
+    return time.time() - written < SECONDS_OF_SILENCE or is_there(run / HOLDER)
 
 
 def first_checkpoint(task: Task, run: Path) -> int:
@@ -186,7 +186,7 @@ def _steps_saved(run: Path) -> list[int]:
     return []
 
 
-def _is_there(holder: Path) -> bool:
+def is_there(holder: Path) -> bool:
     """Whether the process is there whose number a run's holder file says; not where that cannot be asked."""
     if os.name == "nt":  # where to ask is to end it
         return False

@@ -36,6 +36,7 @@ BESIDE = "commands/lives/test_video.py::test_a_film_lies_beside_the_replays_of_i
 FILM = "commands/lives/test_video.py::test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for"
 SUB_ENVIRONMENTS = f"{CLI}::test_check_env_makes_so_many_sub_environments_as_are_asked_for"
 CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
+RUNS = "commands/test_runs.py::test_runs_are_listed_the_newest_first_with_what_they_came_to"
 SWEEPS = f"{SCALE}::test_sweeps_are_told_what_was_asked_for"
 TRIALS = f"{MEMORY}::test_trials_are_those_of_the_seeds_and_contestants_that_are_asked_for"
 ALL_ROWS = f"{MEMORY}::test_all_rows_are_run_kept_shown_and_drawn"
@@ -116,6 +117,7 @@ SEEN: dict[str, dict[str, str]] = {
         "--out": COMPARISON, "--title": COMPARISON, "--by": COMPARISON, "--runs-dir": COMPARISON,
         "--html": f"{PLAYING}::test_a_comparison_is_written_as_a_page_where_that_is_asked_for",
     },
+    "runs": {"--json": RUNS, "--runs-dir": RUNS},
     "levels": {
         "--map": f"{CLI}::test_levels_draws_the_level_that_is_named",
         "--set": f"{CLI}::test_levels_draws_the_level_that_is_named",
