@@ -36,6 +36,7 @@ __all__ = [
     "keys",
     "load",
     "shipped_levels",
+    "shipped_tasks",
     "unreadable_levels",
 ]
 
@@ -98,9 +99,14 @@ def shipped_levels() -> dict[str, Path]:
     return {rung.id: rung.path for rung in _rungs("levels")[0]}
 
 
+def shipped_tasks() -> dict[str, Path]:
+    """Map the id of each shipped task of others to its file; files without one are left out."""
+    return {rung.id: rung.path for rung in _rungs("tasks")[0]}
+
+
 def unreadable_levels() -> list[str]:
-    """Return the mistakes in the files that `shipped_levels` leaves out, a line each."""
-    return _rungs("levels")[1]
+    """Return the mistakes in the files that `shipped_levels` and `shipped_tasks` leave out, a line each."""
+    return _rungs("levels")[1] + _rungs("tasks")[1]
 
 
 def find_level(reference: str) -> Path:

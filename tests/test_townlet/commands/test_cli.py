@@ -11,7 +11,7 @@ import townlet
 from townlet import evaluate
 from townlet.commands import check_env, cli, compare
 from townlet.config import load_level, load_task, resolved_config
-from townlet.level.file import shipped_levels
+from townlet.level.file import shipped_levels, shipped_tasks
 from townlet.level.task import WORD
 from townlet.run.metrics import MetricsStore
 
@@ -124,24 +124,31 @@ def test_ctrl_c_is_one_line(place: str, capsys: Capture, monkeypatch: pytest.Mon
     assert capsys.readouterr().err == f"townlet {word}: stopped\n"
 
 
-def test_levels_lists_every_shipped_level_in_the_order_of_the_ladder(
+def test_levels_lists_the_ladder_and_all_that_is_shipped_where_that_is_asked_for(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "240")
+    monkeypatch.setenv("COLUMNS", "80")
     assert exit_code("levels") == 0
-    rows = [line.strip("│").split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
-    said = [[cell.strip() for cell in row] for row in rows]
-    first = [row for row in said if row[0]]
-    levels = [load_level(path) for path in shipped_levels().values()]
-    assert [row[0] for row in first] == [level.id for level in levels]
-    assert [row[0] for row in first][:5] == ["0", "0.5", "0.5-workaholic", "1", "2"]
-    assert [row[1] for row in first] == [level.name for level in levels]
-    assert {level.description for level in levels} <= {row[1] for row in said}
-    at = said.index(next(row for row in said if row[0] == "3"))
-    assert [row[2:] for row in said[at : at + 5]] == [
-        ["8x8 random", "5x5 cells", "recurrent"], ["14 places", "position", "256 agents"], ["", "clock", "20M steps"],
-        ["", "progress", ""], ["", "age", ""],
-    ]  # fmt: skip
+    *ladder, rest = capsys.readouterr().out.splitlines()
+    first = [line.split()[0] for line in ladder if line[:1].strip()]
+    assert first == ["id", "0", "0.5", "1", "2", "2.5", "3"]
+    assert rest.startswith(f"townlet levels --all: {len(shipped_levels()) - 6} more, ")
+    at = next(index for index, line in enumerate(ladder) if line.startswith("3 "))
+    facts = [line.strip().split("  ")[-1].strip() for line in ladder[at : at + 5]]
+    assert facts[0] == "8x8 random, 14 places" and facts[-2:] == ["recurrent, 256 agents", "20M steps"]
+    assert exit_code("levels", "--all") == 0
+    out = capsys.readouterr().out
+    first = [line.split()[0] for line in out.splitlines() if line[:1].strip()]
+    assert first == ["id", *shipped_levels_by_rung(), "task", *shipped_tasks()]
+    assert max(map(len, out.splitlines())) <= 80
+    told = [load_task(path) for path in [*shipped_levels().values(), *shipped_tasks().values()]]
+    assert {word for task in told for word in task.description.split()} <= set(out.split())  # none is broken
+    assert exit_code("levels", "2", "--all") == 2
+
+
+def shipped_levels_by_rung() -> list[str]:
+    """The ids of the ladder, then the others."""
+    return sorted(shipped_levels(), key=lambda level: not level.replace(".", "").isdigit())
 
 
 def test_levels_draws_the_level_that_is_named(capsys: Capture, tmp_path: Path) -> None:
@@ -160,7 +167,7 @@ def test_levels_is_whole_on_a_narrow_screen(
     assert exit_code("levels", *([level] if level else [])) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80 and "…" not in out
-    names = [load_level(path).id for path in shipped_levels().values()] if level is None else [load_level(level).name]
+    names = ["0", "0.5", "1", "2", "2.5", "3"] if level is None else [load_level(level).name]
     assert all(name in out for name in names)
 
 

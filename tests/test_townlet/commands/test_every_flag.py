@@ -119,6 +119,7 @@ SEEN: dict[str, dict[str, str]] = {
     },
     "runs": {"--json": RUNS, "--runs-dir": RUNS},
     "levels": {
+        "--all": f"{CLI}::test_levels_lists_the_ladder_and_all_that_is_shipped_where_that_is_asked_for",
         "--map": f"{CLI}::test_levels_draws_the_level_that_is_named",
         "--set": f"{CLI}::test_levels_draws_the_level_that_is_named",
     },
