@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stores.setdefault(label or run.name, []).append(store)
             tasks = [task for group in runs.values() for task, _ in group]
             score, known, title = _common_score(tasks), _common_yardsticks(tasks), options.title or _title(tasks)
-            draw_comparison(stores, options.out, by=options.by, title=title, yardsticks=known, score=score)
+            out = options.out or next(run for group in runs.values() for _, run in group) / "comparison.png"
+            draw_comparison(stores, out, by=options.by, title=title, yardsticks=known, score=score)
             Console().print(_last_scores(stores, score))
         if options.html:
             groups = {label: [read_record(*one) for one in group] for label, group in runs.items()}
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except OSError as error:
         return cannot_write("townlet compare", error)
-    print(f"drawn into {options.out}" + (f", and as a page into {options.html}" if options.html else ""))
+    print(f"drawn into {out}" + (f", and as a page into {options.html}" if options.html else ""))
     return DONE
 
 
@@ -57,7 +58,7 @@ def make_parser() -> Parser:
         "runs", nargs="+", type=labelled, metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing"
     )
     parser.add_argument(
-        "--out", type=named_path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
+        "--out", type=named_path, metavar="FILE", help="the picture (default: comparison.png in the first run's folder)"
     )
     parser.add_argument("--html", type=named_path, metavar="FILE", help="write them as a page too, one file")
     parser.add_argument("--title", default="", help="its title")

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="townlet novelty", description="Draw how new each cell of a town is to a curious agent.")
     parser.add_argument("run", type=named, metavar="RUN", help="a run's folder or name, or latest")
     parser.add_argument(
-        "--out", type=named_path, default=Path("novelty.png"), help="the picture (default: novelty.png)"
+        "--out", type=named_path, metavar="FILE", help="the picture (default: novelty.png in the run's folder)"
     )
     parser.add_argument("--map", type=whole, default=0, help="which of the level's training maps (default: 0)")
     parser.add_argument(
@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with fitting(found):
             curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})
         new = novelty_map(env, trained_network(level, found, options.device), curiosity, options.map)
-        draw_novelty(new, env, options.map, f"Level {level.id}, {found.path.name}: map {options.map}", options.out)
+        out = options.out or run / "novelty.png"
+        draw_novelty(new, env, options.map, f"Level {level.id}, {found.path.name}: map {options.map}", out)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except OSError as error:
         return cannot_write("townlet novelty", error)
-    print(f"novelty {new.min():.3g} to {new.max():.3g}, mean {new.mean():.3g}; drawn into {options.out}")
+    print(f"novelty {new.min():.3g} to {new.max():.3g}, mean {new.mean():.3g}; drawn into {out}")
     return DONE
 
 

@@ -52,7 +52,7 @@ def describe_machine(**facts: object) -> dict[str, object]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        **_git_state(Path(__file__)),
+        **_git_state(Path(townlet.__file__)),
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cpu_count": os.cpu_count(),
@@ -65,7 +65,10 @@ def describe_machine(**facts: object) -> dict[str, object]:
 
 
 def _git_state(source: Path) -> dict[str, object]:
-    """Return the commit that `source` belongs to, and whether its tree has changes; None for both outside of git."""
+    """Return the commit that `source` belongs to, and whether its tree has changes; None for both outside of git.
+
+    Files that git does not know count where they lie beside `source` or below: elsewhere they are what runs left.
+    """
     unknown: dict[str, object] = {"git_commit": None, "git_dirty": None}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
@@ -76,7 +79,8 @@ def _git_state(source: Path) -> dict[str, object]:
     try:
         if not git("ls-files", source.name).strip():  # installed into someone else's checkout
             return unknown
-        return {"git_commit": git("rev-parse", "HEAD").strip(), "git_dirty": bool(git("status", "--porcelain").strip())}
+        changed = git("status", "--porcelain", "--untracked-files=no") + git("status", "--porcelain", "--", ".")
+        return {"git_commit": git("rev-parse", "HEAD").strip(), "git_dirty": bool(changed.strip())}
     except (OSError, subprocess.SubprocessError, UnicodeError):
         return unknown
 

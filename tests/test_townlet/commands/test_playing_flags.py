@@ -7,7 +7,8 @@ import torch
 
 from support.rooms import room, train_briefly
 from townlet import evaluate, train
-from townlet.commands import cli, compare, novelty, replay, transfer
+from townlet.commands import cli, compare, novelty, transfer
+from townlet.commands.lives import replay
 from townlet.population import evaluation
 from townlet.seeding import stream_seed
 
@@ -154,6 +155,18 @@ def test_a_comparison_is_written_as_a_page_where_that_is_asked_for(runs, capsys,
     said = play(capsys, runs, "compare", "--out", str(out), "--html", str(page), "--title", "Mine & others")
     assert f"drawn into {out}, and as a page into {page}" in said
     assert "<h1>Mine &amp; others</h1>" in page.read_text()
+
+
+def test_pictures_lie_in_the_folder_of_the_run_unless_another_place_is_asked_for(runs, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        novelty, "novelty_map", lambda env, *_: torch.zeros(env.level.grid.height, env.level.grid.width)
+    )
+    for word, name in (("novelty", "novelty.png"), ("compare", "comparison.png")):
+        said = play(capsys, runs, word, *(["--device", "cpu"] if word == "novelty" else []))
+        (drawn,) = runs.rglob(name)
+        assert (drawn.parent / "config.yaml").is_file() and f"drawn into {drawn}" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- the device ---------------------------------------------------------------------------------------------------

@@ -27,16 +27,23 @@ def test_git_state_is_the_commit_and_whether_the_tree_has_changes(tmp_path, monk
             ["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True, text=True
         )
 
-    source = tmp_path / "module.py"
+    source = tmp_path / "src" / "module.py"
+    source.parent.mkdir()
     source.write_text("")
     unknown = {"git_commit": None, "git_dirty": None}
     assert meta._git_state(source) == unknown  # no checkout
     git("init", "-q")
     assert meta._git_state(source) == unknown  # in a checkout that does not hold it
-    git("add", "module.py")
+    git("add", "src/module.py")
     git("commit", "-qm", "first")
     commit = git("rev-parse", "HEAD").stdout.strip()
     assert meta._git_state(source) == {"git_commit": commit, "git_dirty": False}
+    (tmp_path / "my-runs").mkdir()
+    (tmp_path / "my-runs" / "curves.png").write_text("")
+    assert meta._git_state(source) == {"git_commit": commit, "git_dirty": False}  # what a run left is no change
+    (source.parent / "new.py").write_text("")
+    assert meta._git_state(source) == {"git_commit": commit, "git_dirty": True}
+    (source.parent / "new.py").unlink()
     source.write_text("changed")
     assert meta._git_state(source) == {"git_commit": commit, "git_dirty": True}
     monkeypatch.setenv("PATH", "")
