@@ -43,6 +43,15 @@ class Snapshot:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
+def told_early(header: RunHeader, snapshot: Snapshot) -> str:
+    """Return what to tell behind survival while no episode can have reached its limit, else nothing.
+
+    Only those that ended early have ended by then, and their mean says little of those that go on.
+    """
+    limit, known = header.max_episode_steps, header.score[1] in snapshot.metrics
+    return " (early ends)" if limit is not None and known and snapshot.step < limit * header.num_agents else ""
+
+
 def percent_done(header: RunHeader, snapshot: Snapshot) -> int:
     """Return the whole percents of the steps done, 100 only at the end."""
     return min(100 * snapshot.step // max(header.total_steps, 1), 100)

@@ -21,6 +21,7 @@ from townlet.screen.facts import (
     format_metric,
     percent_done,
     seconds_left,
+    told_early,
 )
 
 GUTTER = 10  # cells for the label of a row
@@ -57,7 +58,7 @@ def picture(
     rows: list[RenderableType] = [
         *_head(header, snapshot, width),
         _row(1, _label("learning"), _values(metrics, LEARNING_FIELDS)),
-        _title(header.score[0], _values(metrics, header.score_fields())),
+        _title(header.score[0] + told_early(header, snapshot), _values(metrics, header.score_fields())),
         *_chart(history, header.yardsticks, ends, chart_rows, inner),
         *_scale(header.yardsticks, greedy, ends, inner),
     ]

@@ -25,6 +25,7 @@ from townlet.screen.facts import (
     format_metric,
     percent_done,
     seconds_left,
+    told_early,
 )
 from townlet.screen.picture import literal_text, picture
 
@@ -210,11 +211,12 @@ class Dashboard(Reporter):
 def plain_line(header: RunHeader, snapshot: Snapshot) -> str:
     """Return one line that says how the run stands, its fields two spaces apart."""
     word, rollout, greedy = header.score
-    scores = ((word, rollout, ".1f"), ("eval", greedy, ".1f"))
+    evaluated = ("eval", greedy, ".1f")
     fields = (
         f"step {snapshot.step:,}/{header.total_steps:,}",
         f"{percent_done(header, snapshot)}%",
-        *(f"{label} {format_metric(snapshot.metrics, name, spec)}" for label, name, spec in (*scores, *PLAIN_FIELDS)),
+        f"{word} {format_metric(snapshot.metrics, rollout, '.1f')}{told_early(header, snapshot)}",
+        *(f"{label} {format_metric(snapshot.metrics, name, spec)}" for label, name, spec in (evaluated, *PLAIN_FIELDS)),
         f"{snapshot.steps_per_second:,.0f} steps/s",
         f"left {format_duration(seconds_left(header, snapshot))}",
     )

@@ -17,6 +17,7 @@ from townlet.screen.terminal import (
     format_duration,
     make_reporter,
     picture,
+    plain_line,
     seconds_left,
 )
 
@@ -300,7 +301,7 @@ def test_plain_lines_are_exact():
     assert stream.getvalue().splitlines() == [
         "level 2_partial_observability  device cuda  agents 4,096  seed 7  parameters 312,456  limit 500"
         "  random 99  planner 500  run runs/2_partial_observability/20260101-120000_s7",
-        "step 1,200,000/12,000,000  10%  survival 143.2  eval 171.0  loss 0.0123  q 3.21  eps 0.11"
+        "step 1,200,000/12,000,000  10%  survival 143.2 (early ends)  eval 171.0  loss 0.0123  q 3.21  eps 0.11"
         "  43,200 steps/s  left 4:10",
         "step 12,000,000/12,000,000  100%  survival -  eval 171.0  loss nan  q -  eps -  0 steps/s  left -",
         "saved [latest]",
@@ -334,6 +335,16 @@ def test_durations_and_counts_read_well():
     counts = {0: "0", 99_999: "99,999", 100_000: "100k", 999_499: "999k", 999_600: "1M", 2.5e9: "2.5B", 1e14: "100T"}
     assert {count: format_count(count) for count in counts} == counts
     assert format_count(math.nan) == "nan"
+
+
+def test_survival_is_said_to_be_of_early_ends_until_an_episode_can_have_reached_its_limit():
+    limit = 4096 * 500
+    for step, early in ((limit - 4096, True), (limit, False)):
+        snapshot = replace(SNAPSHOT, step=step)
+        assert ("survival 143.2 (early ends)" in plain_line(HEADER, snapshot)) is early
+        assert ("survival (early ends)" in "\n".join(draw(80, 24, snapshot=snapshot))) is early
+    unlimited = replace(HEADER, max_episode_steps=None)
+    assert "early" not in plain_line(unlimited, SNAPSHOT)
 
 
 def test_plain_lines_come_at_most_every_interval_and_the_last_update_is_never_lost():
