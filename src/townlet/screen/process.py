@@ -19,6 +19,7 @@ SHOW_CURSOR = b"\x1b[?25h"  # what draws pictures on a terminal has hidden it
 
 _owned = False  # whether this process is a command's, which may end it, and not a notebook's or a script's
 _hurried = False  # whether it is to end soon
+_said = 0  # lines that were written past whatever draws on the terminal
 
 
 def begin() -> bool:
@@ -92,8 +93,15 @@ def end_within(seconds: float, line: str, code: int) -> None:
 
 def say(line: str) -> None:
     """Write a line to standard error, whatever else is being printed; on a terminal below what stands there."""
+    global _said
+    _said += 1
     with suppress(OSError):  # the terminal may be gone: that is what SIGHUP says
         os.write(2, ("\n" * os.isatty(2) + f"{line}\n").encode())
+
+
+def lines_said() -> int:
+    """Return how often `say` has written below what stands on the terminal: a picture there is no longer the last."""
+    return _said
 
 
 @contextmanager

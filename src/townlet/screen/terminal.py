@@ -28,6 +28,7 @@ from townlet.screen.facts import (
     told_early,
 )
 from townlet.screen.picture import literal_text, picture
+from townlet.screen.process import lines_said
 
 __all__ = [
     "Dashboard",
@@ -141,7 +142,7 @@ class Dashboard(Reporter):
         self._console = console or Console()
         self._clock = clock
         self._live: Live | None = None
-        self._size = self._console.size
+        self._size, self._said = self._console.size, lines_said()
         self._drawn_at, self._pause = -math.inf, REFRESH_SECONDS
         self._snapshot = Snapshot()
         self._rollout = ""  # the metric that the chart draws
@@ -200,9 +201,9 @@ class Dashboard(Reporter):
             return
         begun = self._clock()
         with self._console:  # one write, so that nothing flickers
-            if self._console.size != self._size:
-                self._size = self._console.size
-                self._console.clear()  # the terminal has rewrapped the old picture
+            if (self._console.size, lines_said()) != (self._size, self._said):
+                self._size, self._said = self._console.size, lines_said()
+                self._console.clear()  # the terminal has rewrapped the old picture, or a line stands below it
             self._live.refresh()
         self._drawn_at = self._clock()
         self._pause = min(max(REFRESH_SECONDS, (self._drawn_at - begun) / DRAWING_SHARE), RAREST_SECONDS)

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from townlet.screen.process import say
 from townlet.screen.terminal import (
     Dashboard,
     PlainReporter,
@@ -335,6 +336,17 @@ def test_durations_and_counts_read_well():
     counts = {0: "0", 99_999: "99,999", 100_000: "100k", 999_499: "999k", 999_600: "1M", 2.5e9: "2.5B", 1e14: "100T"}
     assert {count: format_count(count) for count in counts} == counts
     assert format_count(math.nan) == "nan"
+
+
+def test_a_line_said_below_the_picture_leaves_no_half_of_it(capfd):
+    """As Ctrl-C brings: the next picture would begin too low, and leave the head of the old one above it."""
+    dashboard, _, stream = open_dashboard()
+    dashboard.start(HEADER)
+    drawn = stream.tell()
+    say("saving and stopping")
+    dashboard.stop()
+    after = stream.getvalue()[drawn:]
+    assert after.count("\x1b[2J") == 1 and after.index("\x1b[2J") < after.index("townlet  2_partial")
 
 
 def test_survival_is_said_to_be_of_early_ends_until_an_episode_can_have_reached_its_limit():
