@@ -6,7 +6,19 @@ from functools import partial
 
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
-from townlet.commands import check_env, compare, levels, novelty, play, replay, schema, transfer, validate, video
+from townlet.commands import (
+    check_env,
+    compare,
+    export,
+    levels,
+    novelty,
+    play,
+    replay,
+    schema,
+    transfer,
+    validate,
+    video,
+)
 from townlet.config import ConfigError
 from townlet.screen.command_line import FAILED, WRONG_USE, run_word
 from townlet.screen.process import run_as_process
@@ -17,6 +29,7 @@ USAGE = """usage: townlet COMMAND ...
   evaluate   play greedy episodes with a trained agent on unseen maps
   replay     record what a trained agent does, for a page to play back
   video      draw a life of a trained agent as a film, MP4 or GIF
+  export     write a trained agent into a folder to hand on
   play       live in the town by the keyboard, alone or beside a trained agent
   transfer   play trained agents in other levels, all in one table
   novelty    draw how new each cell of a town is to a curious agent
@@ -35,6 +48,7 @@ COMMANDS = {
     "evaluate": evaluate.main,
     "replay": replay.main,
     "video": video.main,
+    "export": export.main,
     "play": play.main,
     "transfer": transfer.main,
     "novelty": novelty.main,

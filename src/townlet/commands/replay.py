@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from townlet.config import ConfigError, GymTask, Level, Task, load_task
 from townlet.environment.types import WorldError
-from townlet.evaluate import evaluation_seed, find_checkpoint, find_run, load_world, trained_network
+from townlet.evaluate import REFERENCE, evaluation_seed, find_checkpoint, load_world, trained_network
 from townlet.page.header import Origin
 from townlet.page.html import to_html
 from townlet.page.recorder import Noted, Wanted, record, versions
@@ -23,6 +23,7 @@ from townlet.run.meta import id_in, read_meta
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
 from townlet.run.saving.replays import REPLAYS, SUFFIX
+from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import (
     DONE,
     FAILED,
@@ -43,9 +44,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="townlet replay", description="Record greedy lives on maps that training never saw, for a page to play."
     )
-    parser.add_argument(
-        "run", type=named, metavar="RUN", help="a run's folder or name, latest, or a checkpoint's own folder"
-    )
+    parser.add_argument("run", type=named, metavar="RUN", help=REFERENCE)
     parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument(
         "--level", type=named, help="another level to play in: an id, a name or a file (default: the run's own)"
@@ -117,7 +116,7 @@ class Found(NamedTuple):
 
 def find(options: Namespace) -> Found:
     """Return what is to be recorded. Raises ConfigError, RunError and CheckpointError."""
-    run, checkpoint = _find_run(options)
+    run, checkpoint = find_run(options.run, options.runs_dir, options.checkpoint)
     learned = _level(load_task(run / "config.yaml"))
     world = _level(load_world(learned, options.level or run / "config.yaml", dict(options.set)))
     world = world.model_copy(update={"network": learned.network})  # what plays is the network that learned
@@ -142,15 +141,6 @@ def title_of(one: Replay) -> str:
     """Say in a few words what the page of a replay shows."""
     run = one.header.origin.run
     return f"Townlet: level {one.header.level.id}" + (f", {run}" if run else "")
-
-
-def _find_run(options: Namespace) -> tuple[Path, str]:
-    """The run's folder, and the name of its checkpoint. Raises ConfigError where one is named twice, and RunError."""
-    run, itself = find_run(options.run, options.runs_dir)
-    if itself and options.checkpoint is not None:
-        wrong = f"--checkpoint: expected none beside a checkpoint's own folder, got {options.checkpoint}"
-        raise ConfigError([wrong])
-    return run, itself or options.checkpoint or "latest"
 
 
 def _level(task: Task) -> Level:

@@ -86,7 +86,7 @@ def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str
     assert said.err.endswith(f"(see townlet {arguments[0]} --help)\n")
 
 
-@pytest.mark.parametrize("place", ["townlet.evaluate.resolve_run", "townlet.commands.transfer.resolve_run"])
+@pytest.mark.parametrize("place", ["townlet.evaluate.find_run", "townlet.commands.transfer.find_run"])
 def test_ctrl_c_is_one_line(place: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
