@@ -8,6 +8,7 @@ from townlet.config import ConfigError
 from townlet.environment.types import WorldError
 from townlet.evaluate import REFERENCE
 from townlet.policy.exporting import export, measure
+from townlet.policy.graphs import GraphError, write_onnx, write_program
 from townlet.policy.loading import Source, find_policy
 from townlet.run.run_directory import RunError, is_exported
 from townlet.run.saving.checkpoint import CheckpointError
@@ -23,6 +24,7 @@ from townlet.screen.command_line import (
     positive,
 )
 
+GRAPHS = {"onnx": write_onnx, "program": write_program}  # by their flags
 EXPORTS = "exports"  # the folder of a run in which they lie where no other is asked for
 
 
@@ -36,6 +38,10 @@ def make_parser() -> Parser:
     parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--out", type=named_path, metavar="DIR", help="the folder (default: the run's exports)")
     parser.add_argument("--episodes", type=positive, default=512, help="that its figures are of (default: 512)")
+    parser.add_argument(
+        "--onnx", action="store_true", help="one step of the network as an ONNX graph too (pip install 'townlet[onnx]')"
+    )
+    parser.add_argument("--program", action="store_true", help="and as a program of torch.export, for PyTorch alone")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     return parser
@@ -47,12 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         source = find_policy(options.run, options.checkpoint, options.device, options.runs_dir)
         folder = options.out or _folder_of(source)
+        graphs = {name: write for name, write in GRAPHS.items() if getattr(options, name)}
         figures = measure(source.policy, options.episodes, options.device)
-        export(source, figures, folder, {})
+        export(source, figures, folder, graphs)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, CheckpointError, WorldError) as error:
+    except (RunError, CheckpointError, WorldError, GraphError) as error:
         print(f"townlet export: {error}", file=sys.stderr)
         return FAILED
     except OSError as error:

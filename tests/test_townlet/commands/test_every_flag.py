@@ -33,6 +33,7 @@ LIVES = f"{REPLAY}::test_so_many_lives_are_recorded_for_so_many_steps"
 WEIGHTS = f"{REPLAY}::test_weights_and_memory_come_along_as_is_asked_for"
 OTHER_WORLD = "commands/test_play.py::test_the_world_is_that_of_the_run_or_what_is_asked_for"
 LIES = f"{EXPORT}::test_it_lies_with_its_run_unless_another_folder_is_asked_for"
+GRAPHS = f"{EXPORT}::test_the_network_comes_along_as_graphs_where_they_are_asked_for"
 FILM = "commands/test_video.py::test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for"
 SUB_ENVIRONMENTS = f"{CLI}::test_check_env_makes_so_many_sub_environments_as_are_asked_for"
 CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
@@ -86,6 +87,7 @@ SEEN: dict[str, dict[str, str]] = {
     },
     "export": {
         "--checkpoint": LIES, "--runs-dir": LIES, "--episodes": LIES, "--device": LIES,
+        "--onnx": GRAPHS, "--program": GRAPHS,
         "--out": f"{EXPORT}::test_nothing_else_is_written_over",
     },
     "play": {

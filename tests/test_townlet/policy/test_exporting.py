@@ -4,11 +4,13 @@ import json
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.torch
+import torch
 import yaml
 from PIL import Image
 
@@ -179,6 +181,26 @@ def test_an_agent_of_another_environment_is_exported_without_a_town(tmp_path):
     policy = townlet.load_policy(tmp_path / "agent")
     assert policy.act(np.zeros(4, np.float32)) in (0, 1) and policy.act(np.zeros((3, 4), np.float32)).shape == (3,)
     assert 'gymnasium.make("CartPole-v1", max_episode_steps=9)' in (tmp_path / "agent" / "README.md").read_text()
+
+
+def test_the_network_comes_along_as_graphs_where_they_are_asked_for(run, tmp_path):
+    pytest.importorskip("onnxruntime")
+    export(run, "--out", tmp_path / "agent", "--episodes", "2", "--onnx", "--program")
+    assert {*json.loads((tmp_path / "agent" / "policy.json").read_text())["files"]} >= {"policy.onnx", "policy.pt2"}
+    program, policy = torch.export.load(tmp_path / "agent" / "policy.pt2").module(), townlet.load_policy(run)
+    seen, mask = torch.rand(2, 16), torch.ones(2, 4, dtype=torch.bool)
+    blank = policy.network.initial_hidden(2)
+    q, action, *_ = program(seen, mask, torch.full((2,), 4), *blank)
+    known = policy.q_values(seen.numpy(), {"action_mask": mask.numpy()})
+    assert q.numpy() == pytest.approx(known, abs=1e-6) and action.tolist() == known.argmax(axis=1).tolist()
+    assert "| `policy.onnx` | one step of the network" in (tmp_path / "agent" / "README.md").read_text()
+
+
+def test_without_the_packages_a_graph_is_refused_in_a_line_and_nothing_is_written(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    said = refusal(capsys, "export", run, "--out", tmp_path / "agent", "--episodes", "2", "--onnx", code=1)
+    assert said.startswith("townlet export: --onnx: expected the packages of the extra onnx, got ")
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------
