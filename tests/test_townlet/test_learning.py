@@ -38,7 +38,7 @@ def test_level_0_is_mastered_by_replay_too():
 
 
 def test_level_2_learns_to_live_half_as_long_again_as_at_random_in_two_million_steps():
-    trained, random = greedy_survival("2", 2_000_000, training__decay_steps=20_000_000)
+    trained, random = greedy_survival("2", 2_000_000, training__decay_steps=10_000_000)
     assert 85 < random < 115
     assert trained >= 150  # 190 in a full run; no policy that ignores its needs lives past 120
 

@@ -52,7 +52,7 @@ def test_windows_of_a_living_population_convert(mode):
 def test_torchrl_unrolls_its_lstm_over_the_windows_as_ours_does():
     """TorchRL's LSTM module, with our weights, memory and flags, gives the outputs of our cell."""
     torchrl = pytest.importorskip("torchrl.modules", reason="needs the package torchrl")
-    population = make_population("fresh", network__sightings=False)
+    population = make_population("fresh", network__memory=[])
     for _ in range(40):
         population.step()
     cell, batch = population.network.cell, population.buffer.newest_sequences(8)

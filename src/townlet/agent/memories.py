@@ -1,5 +1,8 @@
 """The memories that a network keeps beside its cell, as a task names them."""
 
+import torch
+from torch import Tensor
+
 from townlet.agent.memory.beside import Beside
 from townlet.agent.memory.counter import Counter, OutcomeCounter, PartCounter
 from townlet.agent.memory.delta import Delta
@@ -52,9 +55,17 @@ def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int, whe
         raise ConfigError([f"{where}.keys: expected {expected}, got {config.keys}"])
     if not config.phases:
         return Delta(inputs, config.keys, config.values, config.keep, at)
-    two = PLACE in layout.slices and layout.width(PLACE) == 2  # x and y, and not a number for each cell
-    place = layout.slices[PLACE] if two else None
-    return DeltaPhases(inputs, config.keys, config.values, config.keep, at, place)
+    place, coordinates = layout.slices.get(PLACE), None
+    if place is not None and layout.width(PLACE) != 2:  # not x and y: a number for each cell of a map, or no place
+        coordinates = _cells(*layout.grid) if layout.grid is not None else None
+        place = place if coordinates is not None else None
+    return DeltaPhases(inputs, config.keys, config.values, config.keep, at, place, coordinates)
+
+
+def _cells(columns: int, rows: int) -> Tensor:
+    """Return x and y of each cell in shares of the map, [cells, 2], row after row, as a position tells them."""
+    x, y = torch.arange(columns) / max(columns - 1, 1), torch.arange(rows) / max(rows - 1, 1)
+    return torch.stack([x.repeat(rows), y.repeat_interleave(columns)], dim=1)
 
 
 def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int, where: str) -> Beside:

@@ -10,7 +10,7 @@ from townlet.agent.networks import QNetwork
 from townlet.config import Level, load_level
 from townlet.environment.observation import lay_out
 
-JOINT = {"network.encoder.width": 7, "network.hidden": 6, "network.head": 5, "network.sightings": False}
+JOINT = {"network.encoder.width": 7, "network.hidden": 6, "network.head": 5, "network.memory": []}
 KEPT = [
     {"kind": "delta", "keys": 3, "values": 2, "keep": 1.0},
     {"kind": "delta", "keys": 3, "values": 2, "keep": 1.0, "phases": True},

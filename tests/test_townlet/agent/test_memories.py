@@ -96,6 +96,6 @@ def test_every_flag_of_the_page_that_says_which_memory_when_makes_a_network():
     flags = re.findall(r"--set '(network\.memory)=([^']*)'", page)
     assert len(flags) >= 8
     for key, value in flags:
-        level = load_level("2", {key: value, "network.sightings": False, "network.previous_action": True})
+        level = load_level("2", {key: value, "network.previous_action": True})
         network = network_of(level)
         assert len(network.ruled) + len(network.learned) == 1

@@ -164,11 +164,13 @@ def test_the_agents_and_what_others_reach_come_last(load):
 
 
 def test_what_is_kept_beside_the_cell_is_told():
-    assert section(load_level("2"), "agents")[0] == "network      recurrent, lstm of 32 units, and sightings of places"
+    assert section(load_level("2"), "agents")[0] == "network      recurrent, lstm of 32 units, and delta memory"
+    ruled = "network      recurrent, lstm of 32 units, and sightings of places"
+    assert section(load_level("2-sightings"), "agents")[0] == ruled
     kept = "and sightings of places, and a map of the ground"
     assert kept in " ".join(" ".join(section(load_level("2.5"), "agents")).split())
     several = [{"kind": "spectral", "lags": lags, "keep": 1.0} for lags in (8, 16)]
-    one = load_level("2", {"network.memory": several, "network.sightings": False})
+    one = load_level("2", {"network.memory": several})
     told = " ".join(" ".join(section(one, "agents")).split())
     assert "lstm of 32 units, and spectral memory, and spectral memory training" in told
 

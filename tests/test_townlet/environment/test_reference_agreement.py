@@ -53,7 +53,7 @@ def distinct_levels() -> list[str]:
 WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"level {name}": (name, {}) for name in distinct_levels()},
     "all reward terms": ("2", {"reward": TERMS}),
-    "fixed map": ("2", {**FIXED, "observation": {"window": 3, "position": None}, "network.sightings": False}),
+    "fixed map": ("2", {**FIXED, "observation": {"window": 3, "position": None}}),
     "day without multi_tick": ("2", {**DAY, "observation": {"clock": True}, "reward": TERMS}),
     "multi_tick without day": ("2", {**MULTI_TICK, "observation": {"progress": True}, "reward": TERMS}),
     "whole view of a narrow town": (

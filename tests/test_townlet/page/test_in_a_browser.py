@@ -11,7 +11,7 @@ import pytest
 from support.browser import NARROW
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import CPU, origin_of, play, tampered
-from townlet.commands.notebook import Shown
+from townlet.commands.lives.notebook import Shown
 from townlet.config import load_level
 from townlet.page.html import SITE, to_html
 from townlet.page.recorder import Wanted, record

@@ -16,9 +16,9 @@ SEQ_LEN = 8
 OFTEN_CUT = {"max_steps": 3, "meters__energy__initial": 0.0255}  # three moves are a death, two and something else not
 RANDOM = {"training__exploration__base": 0.9, "training__exploration__alpha": 0.0}
 KINDS = {
-    "an LSTM": {"network__sightings": False},
+    "an LSTM": {"network__memory": []},
     "a GRU and previous actions": {"network__cell": "gru", "network__previous_action": True},
-    "maps beside the cell": {"network__sightings": True, "network__frontier": True},
+    "maps beside the cell": {"network__memory": [], "network__sightings": True, "network__frontier": True},
     "a target network": {"training__target_every": 2, "training__double_q": True, "network__previous_action": True},
     "a target network without double Q": {"training__target_every": 2, "training__double_q": False},
 }

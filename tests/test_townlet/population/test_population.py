@@ -187,7 +187,7 @@ def test_memory_can_be_saved_put_back_and_reset_for_chosen_agents():
 
 
 def test_memory_that_does_not_fit_is_refused_with_both_shapes():
-    population = make_population("fresh", network__sightings=False)
+    population = make_population("fresh", network__memory=[])
     shapes = "[[1, 8, 8], [1, 8, 8]]"
     with pytest.raises(ValueError, match="hidden: expected " + shapes.replace("[", r"\[") + r", got \[\[1, 8, 8\]\]"):
         population.hidden = population.hidden[:1]
@@ -391,10 +391,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(mode, steps, tmp_
 @MODES
 def test_a_population_with_a_gru_learns_and_resumes_bit_for_bit(mode, tmp_path):
     population = check_resumes(
-        lambda: make_population(mode, network__cell="gru", network__sightings=False), 20, tmp_path / "state.pt"
+        lambda: make_population(mode, network__cell="gru", network__memory=[]), 20, tmp_path / "state.pt"
     )
     assert [part.shape for part in population.hidden] == [(1, 8, 8)]  # h alone
-    fresh = make_population(mode, network__cell="gru", network__sightings=False)
+    fresh = make_population(mode, network__cell="gru", network__memory=[])
     changed = differences(fresh.network.state_dict(), population.network.state_dict())
     assert {".cell.weight_ih_l0", ".cell.weight_hh_l0"} <= set(changed)
 
@@ -539,7 +539,7 @@ def test_what_is_read_beside_the_cell_is_worked_out_once_and_is_what_each_update
 
 @pytest.mark.parametrize("memory", [[], [STEERED]], ids=["rules", "rules and a learned memory"])
 def test_what_was_read_before_a_burn_in_is_left_out_of_what_is_learned_from(memory):
-    population = make_population("fresh", network__memory=memory)
+    population = make_population("fresh", network__sightings=True, network__memory=memory)
     for _ in range(8):
         population.step()
     learner, batch = population.learner, population.buffer.newest_sequences(8)._replace(burn_in=3)
@@ -548,7 +548,7 @@ def test_what_was_read_before_a_burn_in_is_left_out_of_what_is_learned_from(memo
 
 @pytest.mark.parametrize("memory", [[], [STEERED]], ids=["none", "a learned one"])
 def test_a_network_without_such_memories_reads_nothing_beside(memory):
-    population = make_population("fresh", network__sightings=False, network__memory=memory)
+    population = make_population("fresh", network__memory=memory)
     for _ in range(8):
         population.step()
     assert population.learner.prepare(population.buffer.newest_sequences(8)).beside is None

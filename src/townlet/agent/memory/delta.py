@@ -34,10 +34,8 @@ class Window(NamedTuple):
 
     def after(self) -> Tensor:
         """Return what is held after the last step, [batch, keys, values]."""
-        return (
-            self.first[:, -1:] * self.before
-            + (self.key * self.since[:, -1].unsqueeze(-1)).transpose(1, 2) @ self.written
-        )
+        left = self.key * self.since[:, -1].unsqueeze(-1)
+        return self.first[:, -1:] * self.before + left.transpose(1, 2) @ self.written
 
 
 class DeltaRule(Beside):

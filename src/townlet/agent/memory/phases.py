@@ -18,21 +18,30 @@ class DeltaPhases(DeltaRule):
 
     Where a position is observed, the phases are 1.5, 3, 6 and so on times each coordinate in turn, and nothing else has
     a part in them, so that what lies in the same column is neither left nor right. Elsewhere they are learned linear
-    functions of x.
+    functions of x. `place` is the position's part of x; `coordinates` [width of the place, 2] are those that each of
+    its numbers adds, where these are not the coordinates themselves.
     """
 
-    octaves: Tensor  # [coordinates, phases] float32: radians of a phase for each coordinate, where there is a place
+    octaves: Tensor  # [width of the place, phases] float32: radians of a phase for each of its numbers
 
     def __init__(
-        self, inputs: int, keys: int, phases: int, keep: float, at: slice | None = None, place: slice | None = None
+        self,
+        inputs: int,
+        keys: int,
+        phases: int,
+        keep: float,
+        at: slice | None = None,
+        place: slice | None = None,
+        coordinates: Tensor | None = None,
     ) -> None:
         super().__init__(inputs, keys, 2 * phases, 0 if place else phases, keep, at)
         self.width, self.place = 3 * keys * phases, place
         if place is not None:
-            coordinates, phase = place.stop - place.start, torch.arange(phases)
-            octaves = torch.zeros(coordinates, phases)
-            octaves[phase % coordinates, phase] = SLOWEST * 2.0 ** (phase // coordinates)
-            self.register_buffer("octaves", octaves, persistent=False)
+            known = torch.eye(place.stop - place.start) if coordinates is None else coordinates
+            phase, count = torch.arange(phases), known.shape[1]
+            octaves = torch.zeros(count, phases)
+            octaves[phase % count, phase] = SLOWEST * 2.0 ** (phase // count)
+            self.register_buffer("octaves", known @ octaves, persistent=False)
 
     def shown_by(self, features: Tensor, learned: Tensor) -> Tensor:
         """Return today's angles, see `DeltaRule`."""

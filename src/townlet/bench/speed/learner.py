@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = Parser(prog="townlet bench learner", description="Measure updates of networks beside a matrix product.")
     parser.add_argument(
-        "--level", type=lambda text: text.split(","), default=["2", "2-reference"], metavar="A,B",
-        help="levels whose networks and recipes are measured (default: 2,2-reference)",
+        "--level", type=lambda text: text.split(","), default=["2-sightings", "2-reference"], metavar="A,B",
+        help="levels whose networks and recipes are measured (default: 2-sightings,2-reference)",
     )  # fmt: skip
     parser.add_argument("--windows", type=numbers, default=[16, 64, 256], metavar="N,N", help="in an update, in turn")
     add_speed_arguments(parser, Pace(repeats=5, seconds=0.5))

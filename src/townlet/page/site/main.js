@@ -3,11 +3,14 @@
 import { App } from "townlet/app.js";
 import { eventsOf } from "townlet/explain/events.js";
 import { makePage } from "townlet/page.js";
+import { makeLive } from "townlet/live/live.js";
 import { readReplay, ReplayError } from "townlet/format/replay.js";
 import { embedded, named } from "townlet/sources.js";
 
 const app = new App(eventsOf);
-const page = makePage(document.getElementById("page"), app, open);
+const events = document.documentElement.dataset.live; // where the server that gave this page tells of a run
+const live = events === undefined ? null : makeLive(events, app, open);
+const page = makePage(document.getElementById("page"), app, open, live);
 
 /** Show the replay that `bytes`, a promise of an ArrayBuffer, hold; what cannot be read is told in the page. */
 async function open(bytes) {

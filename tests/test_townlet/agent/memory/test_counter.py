@@ -74,7 +74,7 @@ def test_a_window_equals_single_steps_and_rows_stay_apart(counter):
 @pytest.mark.parametrize(("of", "numbers"), [("all", 50), ("outcomes", 50 * 5), ("parts", 50)])
 def test_a_network_tells_what_was_seen_once_apart_however_long_ago(of, numbers):
     memory = [{"kind": "counter", "most": 2, "of": of}]
-    network = network_of(load_level("2", {"network.memory": memory, "network.sightings": False}))
+    network = network_of(load_level("2", {"network.memory": memory}))
     hidden = network.initial_hidden(2)
     assert [part.shape[2] for part in hidden] == [32, 32, numbers]
     features, previous = torch.zeros(2, 200, 50), torch.zeros(2, 200, dtype=torch.int64)
@@ -88,7 +88,7 @@ def test_a_network_tells_what_was_seen_once_apart_however_long_ago(of, numbers):
 
 def test_what_was_done_before_is_in_what_is_read_once_for_all():
     memory = [{"kind": "counter", "most": 2, "of": "outcomes"}]
-    network = network_of(load_level("2", {"network.memory": memory, "network.sightings": False}))
+    network = network_of(load_level("2", {"network.memory": memory}))
     hidden, features = network.initial_hidden(2), torch.ones(2, 3, 50)
     previous = torch.tensor([[0, 1, 2], [0, 1, 3]])
     known = network.read_beside(features, hidden, previous)

@@ -139,7 +139,7 @@ def test_keys_at_what_is_no_part_or_too_few_are_refused_in_a_line(memory, said):
 
 def test_a_network_carries_the_matrix_and_sends_it_gradients():
     memory = {"kind": "delta", "keys": 6, "values": 5, "keep": 1.0}
-    network = network_of(load_level("2", {"network.memory": [memory], "network.sightings": False}))
+    network = network_of(load_level("2", {"network.memory": [memory]}))
     hidden = network.initial_hidden(2)
     assert [part.shape[2] for part in hidden] == [32, 32, 30]
     q, _ = network(torch.rand(2, 3, 50), hidden, torch.zeros(2, 3, dtype=torch.int64))

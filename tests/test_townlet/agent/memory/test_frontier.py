@@ -95,7 +95,7 @@ def test_what_was_seen_in_the_town_is_what_stands_there(width, height):
 
 
 def test_a_network_carries_the_ground_behind_the_sightings():
-    network = network_of(load_level("2", {"network.frontier": True}))
+    network = network_of(load_level("2-sightings", {"network.frontier": True}))
     hidden = network.initial_hidden(5)
     assert [part.shape[2] for part in hidden] == [32, 32, 14 * 3, 64]
     features, previous = torch.rand(5, 4, network.obs_dim), torch.zeros(5, 4, dtype=torch.int64)

@@ -97,7 +97,7 @@ def test_units_begin_by_keeping_what_they_hold_for_up_to_the_span_and_turning_by
 
 def test_a_network_carries_the_units_and_sends_them_gradients():
     memory = {"kind": "lru", "units": 6, "span": 20}
-    network = network_of(load_level("2", {"network.memory": [memory], "network.sightings": False}))
+    network = network_of(load_level("2", {"network.memory": [memory]}))
     hidden = network.initial_hidden(2)
     assert [part.shape[2] for part in hidden] == [32, 32, 12]
     q, _ = network(torch.rand(2, 3, 50), hidden, torch.zeros(2, 3, dtype=torch.int64))

@@ -10,6 +10,7 @@ from support.learning import network_of
 from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.phases import DeltaPhases
 from townlet.config import load_level
+from townlet.environment.observation import lay_out
 
 F, T = False, True
 SURE = 50.0  # the sigmoid of it is 1
@@ -97,10 +98,22 @@ def test_phases_of_a_position_are_octaves_of_each_coordinate_and_of_nothing_else
     assert (here[0, 1] - here[0, 0]).tolist() == pytest.approx([-0.25, 0.5, -0.5, 1.0])
 
 
-@pytest.mark.parametrize("position", ["normalised", None])
+def test_a_position_of_a_number_for_each_cell_has_the_phases_of_its_coordinates_by_hand():
+    """The second column of three and the last row of two: 0.5 and 1."""
+    small = {"grid": {"width": 3, "height": 2}, "placed_affordances": ["Bed", "Job"]}
+    few = {"layout.training_maps": 4, "layout.evaluation_maps": 4}
+    level = load_level("2", {**small, **few, "observation.position": "one_hot"})
+    memory, place = network_of(level).learned[0], lay_out(level).slices["position"]
+    features = torch.zeros(1, 1, 64)
+    features[0, 0, place.start + 4] = 1.0
+    shown = memory.shown_by(features, features[..., :0])
+    assert shown[0, 0].tolist() == pytest.approx([0.75, 1.5])
+
+
+@pytest.mark.parametrize("position", ["normalised", "one_hot", None])
 def test_a_network_carries_the_places_and_sends_them_gradients(position):
     memory = {"kind": "delta", "keys": 6, "values": 4, "keep": 1.0, "phases": True}
-    changes = {"network.memory": [memory], "network.sightings": False, "observation.position": position}
+    changes = {"network.memory": [memory], "observation.position": position}
     level = load_level("2", changes)
     network = network_of(level)
     hidden = network.initial_hidden(2)

@@ -81,7 +81,7 @@ def test_a_window_equals_single_steps_and_rows_stay_apart():
 
 
 def test_a_network_with_sightings_carries_them_behind_the_cells_memory():
-    network = network_of(load_level("2", {"network.sightings": True}))
+    network = network_of(load_level("2-sightings"))
     hidden = network.initial_hidden(5)
     assert [part.shape[2] for part in hidden] == [32, 32, 14 * 3]
     features = torch.rand(5, 4, network.obs_dim)
@@ -116,7 +116,7 @@ def test_a_level_that_shows_places_is_read_and_one_that_does_not_is_remembered()
 
 
 def test_a_network_that_reads_places_in_view_keeps_the_memory_of_its_cell_alone():
-    level = load_level("1", {"network": load_level("2").network.model_dump()})
+    level = load_level("1", {"network": load_level("2-sightings").network.model_dump()})
     network = network_of(level)
     hidden = network.initial_hidden(2)
     features, previous = torch.rand(2, 3, network.obs_dim), torch.zeros(2, 3, dtype=torch.int64)

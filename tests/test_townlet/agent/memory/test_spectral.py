@@ -90,7 +90,7 @@ def test_a_window_equals_single_steps_and_rows_stay_apart():
 
 def test_a_network_tells_the_same_sight_after_another_past_apart_at_any_lag_below_those_kept():
     memory = [{"kind": "spectral", "lags": 16, "keep": 1.0}]
-    network = network_of(load_level("2", {"network.memory": memory, "network.sightings": False}))
+    network = network_of(load_level("2", {"network.memory": memory}))
     hidden = network.initial_hidden(2)
     assert [part.shape[2] for part in hidden] == [32, 32, 2 * 50 * 9]
     features, previous = torch.rand(1, 16, 50).expand(2, -1, -1).clone(), torch.zeros(2, 16, dtype=torch.int64)

@@ -107,7 +107,7 @@ def test_gradients_of_an_episodes_windows_add_up_to_that_of_one_window_over_all_
 
 
 def test_they_add_up_in_a_network_too_beside_a_cell_whose_own_do_not():
-    level = load_level("2", {"network.memory": [TRACED], "network.sightings": False, "network.hidden": 6})
+    level = load_level("2", {"network.memory": [TRACED], "network.hidden": 6})
     network = network_of(level).double()
     features, reset = episodes(50)
     previous, weights = torch.randint(6, (4, 24)), torch.randn(4, 24, 5, dtype=torch.float64)

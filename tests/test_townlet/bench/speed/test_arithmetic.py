@@ -32,10 +32,10 @@ def test_the_reference_network_by_hand():
     assert update_products(trained, 16, 8, burn_in=4) == update_products(trained, 16, 8) + 16 * 4 * 2 * forward
 
 
-def test_the_network_of_level_2_by_hand():
+def test_the_network_of_level_2_by_sightings_by_hand():
     seen = (50 + 5) * 64  # the observation and the previous action
     forward = seen + 4 * 32 * (64 + 32) + (32 + 64 + 4 * 14) * 128 + 128 * (5 + 1)  # the head reads sightings
-    network, trained = network_of("2")
+    network, trained = network_of("2-sightings")
     assert products_of(network) == Products(forward, 2 * forward - seen)
     assert update_products(trained, 64, 8) == 64 * 9 * (forward + 2 * forward - seen)  # it has no target
 
@@ -45,7 +45,7 @@ def test_a_gru_has_three_gates():
     assert lstm - gru == 32 * (64 + 32)
 
 
-@pytest.mark.parametrize("reference", ["2", "2-reference"])
+@pytest.mark.parametrize("reference", ["2-sightings", "2-reference"])
 def test_pytorch_counts_as_many(reference):
     """PyTorch counts products where an LSTM is made of them; the gradient of the first memory is what it saves."""
     subject = learner.make_subject(reference, {"max_steps": 12}, 16, torch.device("cpu"))

@@ -20,12 +20,12 @@ def bench(tmp_path, capsys, monkeypatch):
 
 
 def test_networks_are_measured_at_each_number_of_windows(bench):
-    code, said, kept = bench("--windows", "4,16", "--level", "2,2-reference", "--set", "max_steps=12")
+    code, said, kept = bench("--windows", "4,16", "--level", "2-sightings,2-reference", "--set", "max_steps=12")
     assert code == 0, said.err
     found = {(row["name"], row["size"]): row for row in kept["rows"]}
-    names = ("2, 36.9k parameters", "2-reference, 635k parameters")
+    names = ("2-sightings, 36.9k parameters", "2-reference, 635k parameters")
     assert set(found) == {(name, size) for name in names for size in (4, 16)}
-    row = found["2, 36.9k parameters", 16]
+    row = found["2-sightings, 36.9k parameters", 16]
     facts, forward = row["facts"], 36_032  # a hand count, see test_arithmetic
     assert facts["parameters"] == 36_870
     assert facts["multiply_adds_of_an_update"] == 16 * 9 * (3 * forward - 55 * 64)
@@ -45,7 +45,7 @@ def test_pytorchs_own_product_is_measured_too_where_ours_is_another(precision, p
         assert torch.get_float32_matmul_precision() == precision
 
 
-@pytest.mark.parametrize("reference", ["2", "2-reference"])
+@pytest.mark.parametrize("reference", ["2-sightings", "2-reference"])
 def test_windows_are_real_ones(reference):
     subject = learner.make_subject(reference, SHORT_LIVES, 8, torch.device("cpu"))
     batch = subject.batch
@@ -55,7 +55,7 @@ def test_windows_are_real_ones(reference):
 
 
 def test_updates_leave_the_weights_where_they_are():
-    subject = learner.make_subject("2", SHORT_LIVES, 8, torch.device("cpu"))
+    subject = learner.make_subject("2-sightings", SHORT_LIVES, 8, torch.device("cpu"))
     before = {name: value.clone() for name, value in subject.learner.network.state_dict().items()}
     updates = subject.learner.updates
     for _ in range(20):
@@ -67,7 +67,7 @@ def test_updates_leave_the_weights_where_they_are():
 
 def test_any_key_of_the_level_may_be_changed(bench):
     code, said, kept = bench(
-        "--windows", "4", "--level", "2", "--set", "network.hidden=8", "--set", "training.seq_len=4"
+        "--windows", "4", "--level", "2-sightings", "--set", "network.hidden=8", "--set", "training.seq_len=4"
     )
     assert code == 0, said.err
     forward = 55 * 64 + 4 * 8 * (64 + 8) + (8 + 64 + 56) * 128 + 128 * 6

@@ -3,7 +3,7 @@
 // gains.
 
 import { placesAt } from "townlet/explain/sight.js";
-import { full, meterName, percent, sentence, ticks } from "townlet/explain/words.js";
+import { full, listed, meterName, percent, sentence, ticks } from "townlet/explain/words.js";
 
 const WORTH_A_WORD = 0.1; // of what a meter loses in all: what takes less is left out
 
@@ -135,5 +135,5 @@ export function consequenceInWords(world, meter) {
   const pulled = [...new Set(world.cascades.flatMap(({ pulls }) =>
     pulls.filter(({ source }) => source === meter).map(({ target }) => meterName(world, target))))];
   if (pulled.length === 0) return "";
-  return `Under ${percent(world.threshold)} it pulls down ${pulled.join(", ")}.`;
+  return `Under ${percent(world.threshold)} it pulls down ${listed(pulled)}.`;
 }

@@ -38,11 +38,8 @@ export const meters = {
 };
 
 function inWords(world, values, meter, pressure) {
-  if (pressure.empty === 0 && world.meters[meter].lethal) return emptyInWords(world, meter, 0);
-  return [
-    pressureInWords(world, values, meter, pressure), emptyInWords(world, meter, pressure.empty),
-    consequenceInWords(world, meter),
-  ].filter(Boolean).join(" ");
+  const losses = pressure.empty === 0 ? "" : pressureInWords(world, values, meter, pressure);
+  return [losses, emptyInWords(world, meter, pressure.empty), consequenceInWords(world, meter)].filter(Boolean).join(" ");
 }
 
 function makeRows(list, header, select) {

@@ -3,6 +3,7 @@
 import { SPEEDS } from "townlet/app.js";
 import { button } from "townlet/bar.js";
 import { element } from "townlet/drawing.js";
+import { KINDS } from "townlet/explain/events.js";
 import { dayAndTime } from "townlet/explain/places.js";
 import { icon } from "townlet/icons.js";
 import { eventAt, frameAt, paintLife } from "townlet/views/timeline_life.js";
@@ -76,7 +77,7 @@ function makeUntil(app) {
       told = app.track;
       const kinds = [...new Set(app.events.map((event) => event.kind))];
       root.replaceChildren(element("option", { text: "Play until …" }),
-        ...kinds.map((kind) => element("option", { value: kind, text: kind })));
+        ...kinds.map((kind) => element("option", { value: kind, text: KINDS[kind] ?? kind })));
       root.hidden = kinds.length === 0;
     },
   };

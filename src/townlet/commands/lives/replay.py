@@ -4,7 +4,6 @@ import argparse
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +13,12 @@ from rich.progress import Progress
 from townlet.config import ConfigError, GymTask, Level, Task, load_task
 from townlet.environment.types import WorldError
 from townlet.evaluate import REFERENCE, evaluation_seed, find_checkpoint, load_world, trained_network
-from townlet.page.header import Origin
 from townlet.page.html import to_html
-from townlet.page.recorder import Noted, Wanted, record, versions
+from townlet.page.recorder import Wanted
 from townlet.page.replay import Replay, ReplayError, unpack
-from townlet.population.evaluation import Evaluator
-from townlet.run.meta import id_in, read_meta
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
-from townlet.run.saving.replays import REPLAYS, SUFFIX
+from townlet.run.saving.replays import REPLAYS, SUFFIX, origin_of, record_greedy
 from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import (
     DONE,
@@ -155,25 +151,11 @@ def record_run(options: Namespace, wanted: Found) -> bytes:
     run, learned, world, found, _ = wanted
     seed = evaluation_seed(learned) if options.seed is None else options.seed
     network = trained_network(learned, found, options.device)
-    origin = Origin(
-        run=run.name,
-        run_id=id_in(read_meta(run)),
-        checkpoint=found.path.name,
-        learned=learned.id,
-        env_steps=found.step,
-        seed=seed,
-        level_seed=world.training.seed,
-        versions=versions(),
-    )
     kept = Wanted(range(options.agents), options.steps, options.weights, options.memory_every)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        shown = progress.add_task(f"playing {options.agents} lives", total=None)
-        noted = Noted()
-        with closing(Evaluator(world, options.agents, seed, options.device)) as evaluator:
-            evaluator.evaluate(network, note=noted)
-        progress.update(shown, description="recording them")
-        return record(world, network, noted, kept, origin)
+        progress.add_task(f"playing and recording {options.agents} lives", total=None)
+        return record_greedy(world, network, kept, origin_of(run, learned, world, found, seed), options.device)
 
 
 def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoint) -> str:

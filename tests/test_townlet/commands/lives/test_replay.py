@@ -15,7 +15,7 @@ from townlet.page.html import to_html
 from townlet.page.replay import read
 from townlet.seeding import stream_seed
 
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "replays.md").read_text()
+DOCUMENT = (Path(__file__).parents[4] / "docs" / "replays.md").read_text()
 MAPS = {"kind": "random", "training_maps": 1, "evaluation_maps": 2}
 
 

@@ -24,7 +24,7 @@ def test_a_run_is_recorded_once_for_what_is_asked_and_then_shown_from_its_file(r
     shown = townlet.show("run", agents=2, steps=3, runs_dir=run.parents[1])
     (kept,) = (run / "replays").iterdir()
     assert kept.name == "step_000000032_2x3.replay" and [life.length for life in shown.replay.lives] == [3, 3]
-    monkeypatch.setattr("townlet.commands.replay.record_run", lambda *_: pytest.fail("recorded twice"))
+    monkeypatch.setattr("townlet.commands.lives.replay.record_run", lambda *_: pytest.fail("recorded twice"))
     assert townlet.show(run, agents=2, steps=3).html() == shown.html()
 
 
