@@ -7,7 +7,7 @@ from pathlib import Path
 from townlet.config import ConfigError
 from townlet.environment.types import WorldError
 from townlet.evaluate import REFERENCE
-from townlet.policy.exporting import export, measure
+from townlet.policy.exporting import export
 from townlet.policy.graphs import GraphError, write_onnx, write_program
 from townlet.policy.loading import Source, find_policy
 from townlet.run.run_directory import RunError, is_exported
@@ -53,9 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         source = find_policy(options.run, options.checkpoint, options.device, options.runs_dir)
         folder = options.out or _folder_of(source)
-        graphs = {name: write for name, write in GRAPHS.items() if getattr(options, name)}
-        figures = measure(source.policy, options.episodes, options.device)
-        export(source, figures, folder, graphs)
+        graphs = [write for name, write in GRAPHS.items() if getattr(options, name)]
+        figures = export(source, options.episodes, folder, graphs)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE

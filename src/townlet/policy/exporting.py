@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,9 @@ LIVED = 40  # steps of the life whose moment is drawn: enough to have been somew
 Graph = Callable[[Policy, Path], Path]  # writes the network as a graph into a folder; returns its file
 
 
-def measure(policy: Policy, episodes: int, device: torch.device) -> Figures:
+def measure(policy: Policy, episodes: int) -> Figures:
     """Evaluate as `townlet evaluate` does: with memory, where there is one without it too, and random actions."""
-    task, network, seed = policy.task, policy.network, evaluation_seed(policy.task)
+    task, network, device, seed = policy.task, policy.network, policy.device, evaluation_seed(policy.task)
     key = task.score.key
     result = evaluate(task, network, episodes, seed, device)
     forgetful = evaluate(task, network, episodes, seed, device, 1)[key] if network.initial_hidden(1) else None
@@ -44,22 +44,23 @@ def measure(policy: Policy, episodes: int, device: torch.device) -> Figures:
     return Figures(plain(result) | {"seed": seed}, forgetful, random)
 
 
-def export(source: Source, figures: Figures, folder: Path, graphs: Mapping[str, Graph]) -> Path:
-    """Write an agent into a folder, whole or not at all, and return it; an earlier export there is replaced.
+def export(source: Source, episodes: int, folder: Path, graphs: Sequence[Graph] = ()) -> Figures:
+    """Write an agent into a folder, whole or not at all, with its figures of so many episodes, and return these.
 
-    `graphs` write the network in other forms beside it, by what they are called in the manifest. Raises RunError where
-    something else lies there, and OSError.
+    An earlier export there is replaced; `graphs` write the network in other forms beside it. Raises RunError where
+    something else lies there, WorldError, and OSError.
     """
     policy, found, run = source
     with _replaced(folder) as new:
         (new / MODEL).write_bytes(safetensors.torch.save(found.model, {"format": "pt", "townlet": FORMAT}))
-        (new / CONFIG_NAME).write_text(resolved_config(policy.task))
-        pictures = _pictures(policy, run, new)
-        written = {name: write(policy, new).name for name, write in graphs.items()}
-        manifest = _manifest(source, figures, new) | ({"graphs": written} if written else {})
-        (new / POLICY_NAME).write_text(json.dumps(manifest, indent=2) + "\n")
-        (new / CARD).write_text(card(policy.task, policy.network, manifest, figures, pictures))
-    return folder
+        (new / CONFIG_NAME).write_bytes(resolved_config(policy.task).encode())
+        for write in graphs:
+            write(policy, new)
+        pictures, figures = _pictures(policy, run, new), measure(policy, episodes)
+        manifest = _manifest(source, figures, new)
+        (new / POLICY_NAME).write_bytes(f"{json.dumps(manifest, indent=2)}\n".encode())
+        (new / CARD).write_bytes(card(policy.task, policy.network, manifest, figures, pictures).encode())
+    return figures
 
 
 def _manifest(source: Source, figures: Figures, folder: Path) -> dict[str, Any]:
@@ -118,6 +119,7 @@ def _moment(policy: Policy, level: Path) -> Any:
 @contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
     """A new folder to write into, which takes the place of an export before it once all is written."""
+    folder = folder.absolute()
     if folder.exists() and not is_exported(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder}: expected nothing there yet, or an earlier export, got something else")
     new, former = (folder.with_name(f".{folder.name}.{name}") for name in ("new", "former"))

@@ -116,7 +116,7 @@ def check(network: QNetwork, step: Step, where: str) -> None:
 
     Raises GraphError where they differ.
     """
-    draw = torch.Generator().manual_seed(1)
+    network, draw = copy.deepcopy(network).cpu(), torch.Generator().manual_seed(1)
     for rows in (1, ROWS + 1):
         memory = theirs = _example(network, rows, draw)[3:]
         for moment in range(6):
@@ -147,7 +147,7 @@ def _example(network: QNetwork, rows: int, draw: torch.Generator) -> tuple[Tenso
     )
     allowed = mask >= mask.amax(dim=1, keepdim=True).clamp(max=0.5)
     previous = torch.randint(0, network.num_actions + 1, (rows,), generator=draw)
-    return (seen, allowed, previous, *(part.cpu() for part in network.initial_hidden(rows)))
+    return (seen, allowed, previous, *network.initial_hidden(rows))
 
 
 @contextmanager

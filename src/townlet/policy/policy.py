@@ -39,7 +39,7 @@ class Policy:
     ) -> None:
         self.task, self.network, self.epsilon = task, network, EPSILON
         self.autoreset_mode = None if autoreset_mode is None else AutoresetMode(autoreset_mode)
-        self._senses = senses
+        self.device, self._senses = senses.device, senses
         self._memory: Memory | None = None  # of those that acted last; None: nobody has a past
         self._last = torch.zeros(0, dtype=torch.bool)  # [num_agents]: whose next observation ends their old episode
         self._random = generator(task.training.seed, "policy", senses.device)
@@ -86,7 +86,7 @@ class Policy:
         if self._memory is not None:
             self._memory = self._begun(self._memory, who)
             if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-                self._last = torch.from_numpy(who).to(self._senses.device)
+                self._last = torch.from_numpy(who).to(self.device)
 
     def q_values(self, observation: Any, info: Mapping[str, Any] | None = None) -> Array:
         """Return what `act` would choose by, [num_actions] or [num_agents, num_actions] float32; no step is taken.
@@ -129,27 +129,27 @@ class Policy:
     def _memory_of(self, count: int) -> Memory:
         """What `count` agents remember: nothing, where others acted last."""
         if self._memory is None or len(self._memory.previous_actions) != count:
-            return initial_memory(self.network, count, self._senses.device)
+            return initial_memory(self.network, count, self.device)
         return self._memory
 
     def _begun(self, memory: Memory, who: Array) -> Memory:
         """The memory, without that of agents who begin, [num_agents] bool."""
-        begins = torch.tensor(who, device=self._senses.device)
+        begins = torch.tensor(who, device=self.device)
         return carry_on(memory.hidden, memory.previous_actions, begins, self.network.num_actions)
 
     def _of_state(self, state: Sequence[ArrayLike] | None, count: int) -> Memory:
         """What `predict` returned, as the memory of `count` agents."""
-        none = initial_memory(self.network, count, self._senses.device)
+        none = initial_memory(self.network, count, self.device)
         if state is None:
             return none
-        *hidden, previous = (torch.as_tensor(np.asarray(part), device=self._senses.device) for part in state)
+        *hidden, previous = (torch.as_tensor(np.asarray(part), device=self.device) for part in state)
         if previous.shape != (1, count):
             raise ValueError(f"state: expected one of {count} agents, got {list(previous.shape)} as previous actions")
         return none.with_hidden(tuple(hidden))._replace(previous_actions=previous[0])
 
     def _explored(self, chosen: Tensor, allowed: Tensor) -> Tensor:
         """Actions [num_agents], some of them drawn among those that are allowed, [num_agents, num_actions] bool."""
-        device = self._senses.device
+        device = self.device
         drawn = torch.rand(allowed.shape, generator=self._random, device=device).masked_fill(~allowed, -1.0).argmax(1)
         explores = torch.rand(chosen.shape, generator=self._random, device=device) < self.epsilon
         return torch.where(explores, drawn, chosen)

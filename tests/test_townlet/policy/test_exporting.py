@@ -224,6 +224,12 @@ def test_a_folder_of_another_form_is_refused_in_a_line(changed, capsys, keys, sa
     assert refusal(capsys, "evaluate", folder, code=1).startswith(f"townlet evaluate: {folder / 'policy.json'}: {said}")
 
 
+def test_nobody_begins_with_weights_that_saw_things_in_another_order(changed, tmp_path, capsys):
+    folder = changed(interface={"observation": [["position", 2], ["window", 9]], "actions": [4]})
+    words = ["--level", folder / "config.yaml", "--load", folder, "--runs-dir", tmp_path / "runs", *QUIET]
+    assert "expected the interface {" in refusal(capsys, "train", *words, code=1)
+
+
 def test_weights_that_are_not_those_that_were_exported_are_refused(changed, capsys):
     folder = changed()
     weights = folder / "model.safetensors"

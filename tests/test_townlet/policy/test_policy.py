@@ -254,6 +254,17 @@ def test_predict_takes_random_actions_among_those_that_are_allowed_where_it_is_n
     assert policy.predict(seen[0])[0].shape == ()
 
 
+@pytest.mark.bench
+def test_what_evaluates_models_of_stable_baselines3_evaluates_a_policy(run, level, network):
+    evaluation = pytest.importorskip("stable_baselines3.common.evaluation")
+    from stable_baselines3.common.monitor import Monitor
+
+    env = Monitor(gymnasium.make("Townlet/Level-v0", level=run / "config.yaml"))
+    policy = policy_of(level, network)
+    _, lengths = evaluation.evaluate_policy(policy, env, n_eval_episodes=4, return_episode_rewards=True)
+    assert len(lengths) == 4 and all(5 <= length <= 9 for length in lengths)  # from the last breath to the limit
+
+
 # --- where it lies -----------------------------------------------------------------------------------------------
 
 
