@@ -72,7 +72,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "delta": ("2", beside(DELTA)),
     "delta, shares": ("2", beside(DELTA | {"at": "meters", "keys": 9})),
     "delta, phases of a place": ("2", beside(DELTA | {"phases": True, "keep": 1.0})),
-    "delta, phases that are learned": ("2", beside(DELTA | {"phases": True, "at": "meters", "keys": 9}, **ONE_HOT)),
+    "delta, phases of a cell": ("2", beside(DELTA | {"phases": True, "at": "meters", "keys": 9}, **ONE_HOT)),
     "LRU": ("2", beside(LRU)),
     "LRU, traces": ("2", beside(LRU | {"traces": True})),
     "counter": ("2", beside(COUNTER)),
