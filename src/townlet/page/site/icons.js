@@ -12,6 +12,8 @@ const PATHS = {
   sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6 19 19M5 19l1.4-1.4M17.6 6.4 19 5",
   moon: "M12 4a8 8 0 1 0 8 8 6 6 0 0 1-8-8z",
   theme: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
+  proof: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6zM8.5 12l2.5 2.5 4.5-5",
+  doubt: "M12 4l9 16H3zM12 10v4M12 17h.01",
   keys: "M4 7h16v10H4zM7 10h.01M11 10h.01M15 10h.01M8 14h8",
 };
 const FILLED = new Set(["play", "pause"]);
