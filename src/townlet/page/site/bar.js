@@ -1,5 +1,6 @@
 // The bar on top: what is shown, whose life, and what can be done with the page.
 
+import { makeAbout } from "townlet/about.js";
 import { element, words } from "townlet/drawing.js";
 import { chooseFile } from "townlet/files.js";
 import { learned } from "townlet/explain/words.js";
@@ -14,17 +15,18 @@ export function makeBar(app, open) {
   const chosen = element("select", { "aria-label": "Whose life" });
   const [before, after] = [button("back", "The life before (K)"), button("forward", "The next life (J)")];
   const lives = element("div", { class: "lives", hidden: true }, before, chosen, after);
-  const help = makeHelp();
+  const help = makeHelp(), facts = makeAbout(app);
   const copy = button("link", "Copy a link to this moment");
   const theme = button("theme", "Light or dark");
   const file = button("open", "Open another replay");
   const keys = button("keys", "Keys (?)");
+  const origin = button("about", "About this replay");
   const proof = button("proof", "What this page computes itself");
   proof.classList.add("proof");
   if (window.location.protocol === "about:") copy.hidden = true;
   const root = element("header", { class: "bar" },
     element("h1", { text: "Townlet" }), element("div", { class: "what" }, level, about), lives,
-    element("div", { class: "tools" }, proof, file, copy, theme, keys), help.root);
+    element("div", { class: "tools" }, proof, origin, file, copy, theme, keys), help.root, facts.root);
 
   before.addEventListener("click", () => app.follow(app.index - 1));
   after.addEventListener("click", () => app.follow(app.index + 1));
@@ -33,6 +35,7 @@ export function makeBar(app, open) {
   theme.addEventListener("click", changeTheme);
   file.addEventListener("click", () => chooseFile(open));
   keys.addEventListener("click", help.toggle);
+  origin.addEventListener("click", facts.toggle);
   app.listen((what) => {
     if (what === "replay") tellLevel(app.replay.header, level, about);
     if (what === "replay" || what === "tracks") fillLives(app, chosen, lives);

@@ -14,6 +14,7 @@ const PATHS = {
   theme: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
   proof: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6zM8.5 12l2.5 2.5 4.5-5",
   doubt: "M12 4l9 16H3zM12 10v4M12 17h.01",
+  about: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 11v6M12 7.5h.01",
   keys: "M4 7h16v10H4zM7 10h.01M11 10h.01M15 10h.01M8 14h8",
 };
 const FILLED = new Set(["play", "pause"]);

@@ -6,7 +6,7 @@ import { clock, hourOf } from "townlet/explain/places.js";
 import { against } from "townlet/explain/verdict.js";
 import { sentence, words } from "townlet/explain/words.js";
 import { begin } from "townlet/game.js";
-import { madeOnce } from "townlet/views/made.js";
+import { madeOfLife, madeOnce } from "townlet/views/made.js";
 
 const DRAG = "Drag a house or the agent in the town to another cell; or choose its cell, for buttons.";
 
@@ -107,7 +107,7 @@ function makePlaying(app) {
 function makeTelling(app) {
   const changes = element("ol", { class: "changes" }), came = element("p");
   const gone = act("Let go of this life", "Del", () => letGo(app)), badge = element("p", { class: "hint proof" });
-  const changesOf = madeOnce((track) => changes.replaceChildren(...track.changes.map(({ frame, what }) => {
+  const changesOf = madeOfLife((track) => changes.replaceChildren(...track.changes.map(({ frame, what }) => {
     const jump = element("button", { type: "button", class: "jump", text: `Step ${frame}: ${what}` });
     jump.addEventListener("click", () => { app.pause(); app.seek(frame); });
     return element("li", {}, jump);
