@@ -94,6 +94,7 @@ SEEN: dict[str, dict[str, str]] = {
         "--weights": WEIGHTS, "--no-weights": WEIGHTS, "--memory-every": WEIGHTS,
         "--out": f"{REPLAY}::test_what_was_recorded_is_told_in_a_line_and_lies_where_it_is_asked_for",
         "--html": f"{REPLAY}::test_a_page_of_the_recording_is_one_file_and_the_replay_lies_beside_it_where_asked_for",
+        "--beside": f"{REPLAY}::test_lives_of_other_checkpoints_lie_in_the_page_beside_those_it_shows",
         "--device": DEVICE,
     },
     "export": {

@@ -7,7 +7,8 @@ import torch
 
 from support.rooms import room, train_briefly
 from townlet import evaluate, train
-from townlet.commands import cli, compare, novelty, replay, transfer
+from townlet.commands import cli, compare, novelty, transfer
+from townlet.commands.lives import replay
 from townlet.population import evaluation
 from townlet.seeding import stream_seed
 

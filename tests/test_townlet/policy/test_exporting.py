@@ -245,6 +245,9 @@ def test_an_export_is_no_run(run, exported, tmp_path, capsys):
     )
     said = refusal(capsys, "evaluate", exported, "--checkpoint", "best", code=2)
     assert said == "--checkpoint: expected none beside an exported policy, got best"
+    page = ["--html", tmp_path / "page.html", "--beside", "best", "--agents", "1"]
+    said = refusal(capsys, "replay", exported, *page, code=1)
+    assert said == f"townlet replay: {exported}: expected no checkpoint but the one that was exported, got best"
     shutil.copytree(exported, tmp_path / "runs" / "room" / "agent")
     said = refusal(capsys, "evaluate", "latest", "--runs-dir", tmp_path / "runs", code=1)
     assert said == f"townlet evaluate: no run 'latest': there are no runs in {tmp_path / 'runs'}"

@@ -68,6 +68,14 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--html", type=named_path, metavar="FILE", help="write a page that plays it, one file for any browser"
     )
+    parser.add_argument(
+        "--beside",
+        type=named,
+        action="append",
+        default=[],
+        metavar="CHECKPOINT",
+        help="in the page, the lives of another checkpoint on the same maps, side by side; may be repeated",
+    )
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     return parser
@@ -85,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None:
             write_atomically(path, packed)
         if options.html is not None:
-            write_atomically(options.html, to_html(packed, title_of(unpack(packed))).encode())
+            beside = [record_beside(options, wanted, name) for name in options.beside]
+            write_atomically(options.html, to_html(packed, title_of(unpack(packed)), beside).encode())
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
@@ -112,6 +121,8 @@ class Found(NamedTuple):
 
 def find(options: Namespace) -> Found:
     """Return what is to be recorded. Raises ConfigError, RunError and CheckpointError."""
+    if options.beside and options.html is None:
+        raise ConfigError(["--beside: expected --html beside it, for it is in the page that lives are compared"])
     run, checkpoint = find_run(options.run, options.runs_dir, options.checkpoint)
     learned = _level(load_task(run / "config.yaml"))
     world = _level(load_world(learned, options.level or run / "config.yaml", dict(options.set)))
@@ -156,6 +167,12 @@ def record_run(options: Namespace, wanted: Found) -> bytes:
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         progress.add_task(f"playing and recording {options.agents} lives", total=None)
         return record_greedy(world, network, kept, origin_of(run, learned, world, found, seed), options.device)
+
+
+def record_beside(options: Namespace, wanted: Found, name: str) -> bytes:
+    """Record the same lives by another checkpoint, without its weights. Raises as `find` and `record_run` do."""
+    other = find_checkpoint(wanted.run, wanted.learned, name)
+    return record_run(Namespace(**vars(options) | {"weights": False}), wanted._replace(checkpoint=other))
 
 
 def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoint) -> str:

@@ -57,6 +57,8 @@ def find(run: Path, task: Task, name: str, report: Callable[[str], None]) -> Che
     What is passed over is told through `report`. A folder that an agent was exported to holds one alone.
     """
     if is_exported(run):
+        if name != "latest":
+            raise CheckpointError(f"{run}: expected no checkpoint but the one that was exported, got {name}")
         return exported.read(run)
     directory, facts = run / "checkpoints", facts_of(task, id_in(read_meta(run)))
     if name == "latest":
