@@ -242,7 +242,7 @@ def test_the_page_says_that_its_own_numbers_are_those_that_were_recorded(opened,
     page = opened("#agent=0&step=0&tab=whatif")
     page.locator(".tools .proof.done").wait_for()
     steps = sum(life.length for life in lived.lives)
-    said = page.locator(".whatif .proof").inner_text()
+    said = page.locator(".whatif .told").inner_text()
     begins = "This page computes the world and Q itself, and both equal what was recorded: "
     found = re.fullmatch(rf"{begins}{steps} steps checked, largest difference ([\d.e-]+)\.", said)
     assert found and float(found[1]) < 1e-3
@@ -252,11 +252,11 @@ def test_the_page_says_that_its_own_numbers_are_those_that_were_recorded(opened,
 def test_without_weights_it_says_so_and_only_a_person_can_play(opened):
     page = opened("#agent=0&step=4&tab=whatif", other=record_lives(weights=False))
     page.locator(".tools .proof:not(.done)").wait_for()
-    assert "its weights, which are not in this file" in page.locator(".whatif .proof").inner_text()
+    assert "its weights, which are not in this file" in page.locator(".whatif .told").inner_text()
     assert page.get_by_role("button", name="Fork here").is_hidden()
     page.keyboard.press("b")
     page.get_by_role("alert").wait_for()
-    assert page.get_by_role("alert").inner_text() == page.locator(".whatif .proof").inner_text()
+    assert page.get_by_role("alert").inner_text() == page.locator(".whatif .told").inner_text()
     page.get_by_role("button", name="Play it yourself").click()
     page.keyboard.press(".")
     page.locator(".doing", has_text="Your move. Steps so far: 1").wait_for()

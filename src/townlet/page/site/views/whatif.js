@@ -106,7 +106,7 @@ function makePlaying(app) {
 /** What was changed in the life that is followed, what came of it, and what the page computes. */
 function makeTelling(app) {
   const changes = element("ol", { class: "changes" }), came = element("p");
-  const gone = act("Let go of this life", "Del", () => letGo(app)), badge = element("p", { class: "hint proof" });
+  const gone = act("Let go of this life", "Del", () => letGo(app)), badge = element("p", { class: "told" });
   const changesOf = madeOfLife((track) => changes.replaceChildren(...track.changes.map(({ frame, what }) => {
     const jump = element("button", { type: "button", class: "jump", text: `Step ${frame}: ${what}` });
     jump.addEventListener("click", () => { app.pause(); app.seek(frame); });
