@@ -12,12 +12,13 @@ import torch
 from townlet.agent.networks import QNetwork, make_network
 from townlet.config import ConfigError, Task, load_task
 from townlet.environment.make import make_env
-from townlet.environment.types import WorldError
+from townlet.environment.types import Environment, WorldError
 from townlet.population.evaluation import RandomPolicy, evaluate, play, tell_cut
 from townlet.run.fit import misfit, seen_maps
 from townlet.run.metrics import plain
-from townlet.run.run_directory import RunError, resolve_run
-from townlet.run.saving import checkpoint, saved
+from townlet.run.run_directory import RunError
+from townlet.run.saving import checkpoint, exported, saved
+from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import (
     DONE,
     FAILED,
@@ -35,13 +36,14 @@ from townlet.screen.device import device_named
 from townlet.screen.process import run_as_process
 from townlet.seeding import stream_seed
 
+REFERENCE = "a run's folder or name, latest, a checkpoint's own folder, or one that an agent was exported to"
 OF_LEARNING = ("network", "training", "evaluation", "replays")  # keys of a task that say nothing of its world
 
 
 def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet evaluate", description="Play greedy episodes on maps that training never saw.")
-    parser.add_argument("run", type=named, metavar="RUN", help="a run's folder or name, or latest")
+    parser.add_argument("run", type=named, metavar="RUN", help=REFERENCE)
     parser.add_argument(
         "--level", type=named, help="another level to play in: an id, a name or a file (default: the run's own)"
     )
@@ -49,9 +51,7 @@ def make_parser() -> Parser:
         "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level's world"
     )
     parser.add_argument("--episodes", type=positive, default=512, help="how many (default: 512)")
-    parser.add_argument(
-        "--checkpoint", type=named, default="latest", help="latest, best, or a checkpoint's name (default: latest)"
-    )
+    parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument(
         "--seed", type=whole, help="which maps and starts (default: those of the run's own evaluations)"
     )
@@ -69,10 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
     try:
-        run = resolve_run(options.run, options.runs_dir, aside)
+        run, name = find_run(options.run, options.runs_dir, options.checkpoint, tell=aside)
         learned, overrides = load_task(run / "config.yaml"), dict(options.set)
         world = load_world(learned, options.level or run / "config.yaml", overrides)
-        found = find_checkpoint(run, learned, options.checkpoint)
+        found = find_checkpoint(run, learned, name)
         network = trained_network(learned, found, options.device)
         seed = evaluation_seed(learned) if options.seed is None else options.seed
         result = evaluate(world, network, options.episodes, seed, options.device, options.forget_every)
@@ -121,21 +121,15 @@ def evaluation_seed(task: Task) -> int:
 def trained_network(task: Task, found: checkpoint.Checkpoint, device: torch.device) -> QNetwork:
     """Return a task's network with the weights of a checkpoint of it. Raises CheckpointError where they do not fit."""
     with closing(make_env(task, 1, device, compile=False)) as env:
-        network = make_network(task.network, env.observation_layout, env.num_actions).to(device)
+        return network_in(env, task, found)
+
+
+def network_in(env: Environment, task: Task, found: checkpoint.Checkpoint) -> QNetwork:
+    """Return what `trained_network` does, on the device of an environment of the task, which is at hand."""
+    exported.check_interface(found, env)
+    network = make_network(task.network, env.observation_layout, env.num_actions).to(env.device)
     saved.load_network(network, found)
     return network
-
-
-def find_run(reference: str, runs_dir: Path) -> tuple[Path, str | None]:
-    """Return the folder of a run, and its checkpoint's name where RUN/checkpoints/NAME itself is meant, else None.
-
-    Raises RunError.
-    """
-    folder = Path(reference)
-    if (folder / checkpoint.MANIFEST).is_file():
-        folder = folder.resolve()
-        return folder.parent.parent, folder.name
-    return resolve_run(reference, runs_dir, aside), None
 
 
 def find_checkpoint(run: Path, learned: Task, name: str) -> checkpoint.Checkpoint:

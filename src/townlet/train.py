@@ -62,11 +62,12 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
         check_network(task)
     plan = make_plan(task, wishes)
     teacher = _teacher(options, resumed, kept)
-    taught = load_taught(teacher, task, partial(print, file=sys.stderr)) if teacher else None
+    tell = partial(print, file=sys.stderr)
+    taught = load_taught(teacher, options.runs_dir, task, tell) if teacher else None
     if options.dry_run:
         print(describe(task, plan, options.device, resumed))
         return DONE
-    run = RunDirectory.open(resumed) if resumed else _new_run(task, options, wishes)
+    run = RunDirectory.open(resumed) if resumed else _new_run(task, options, wishes, taught and taught.path)
     beside = ExitStack()
 
     def begin(training: TrainingRun) -> None:
@@ -146,9 +147,9 @@ def _wishes(options: argparse.Namespace, kept: Mapping[str, Any]) -> Wishes:
     return Wishes(options.device, options.plain, options.checkpoint_every or before)
 
 
-def _new_run(task: Task, options: argparse.Namespace, wishes: Wishes) -> RunDirectory:
+def _new_run(task: Task, options: argparse.Namespace, wishes: Wishes, taught: Path | None) -> RunDirectory:
     run = RunDirectory.create(options.runs_dir, f"{task.id}_{task.name}", task.training.seed, options.run_name)
-    write_about(run, task, wishes, load=options.load and str(options.load.resolve()))
+    write_about(run, task, wishes, load=taught and str(taught.resolve()))
     return run
 
 

@@ -300,7 +300,10 @@ def test_a_file_in_the_place_of_the_runs_folder_is_one_line(tmp_path, capsys):
         (["--colour"], "--colour"),
         (["--resume", "latest", "--level", "2"], "--resume"),
         (["--resume", "latest", "--seed", "1"], "--seed"),
-        (["--load", "no/such"], "--load no/such: expected a checkpoint, as RUN/checkpoints/"),
+        (
+            ["--load", "no/such"],
+            "--load no/such: expected a checkpoint, a run or an exported policy, got nothing there",
+        ),
         (["--seed", "-1"], "seed"),
         (["--seed", "x"], "expected a whole number, got 'x'"),
         (["--level", "no/such.yaml"], "no/such.yaml"),

@@ -1,5 +1,5 @@
 """The words of `townlet`, one file each.
 
-May import: ground, config, level, environment, agent, exploration, population, run, screen, train, evaluate, bench,
-watch.
+May import: ground, config, level, environment, agent, exploration, population, policy, run, screen, train,
+evaluate, bench, watch.
 """

@@ -16,6 +16,7 @@ USAGE = """usage: townlet COMMAND ...
   watch      show a run in a browser while it trains
   replay     record what a trained agent does, for a page to play back
   video      draw a life of a trained agent as a film, MP4 or GIF
+  export     write a trained agent into a folder to hand on
   play       live in the town by the keyboard, alone or beside a trained agent
   transfer   play trained agents in other levels, all in one table
   novelty    draw how new each cell of a town is to a curious agent
@@ -37,6 +38,7 @@ COMMANDS = {
     "watch": lazily("townlet.commands.watch"),
     "replay": lazily("townlet.commands.lives.replay"),
     "video": lazily("townlet.commands.lives.video"),
+    "export": lazily("townlet.commands.export"),
     "play": lazily("townlet.commands.lives.play"),
     "transfer": lazily("townlet.commands.transfer"),
     "novelty": lazily("townlet.commands.novelty"),

@@ -19,8 +19,9 @@ from townlet.environment.types import WorldError
 from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, trained_network
 from townlet.level.file import NOT_THE_WORLD, shipped_levels
 from townlet.population.evaluation import evaluate
-from townlet.run.run_directory import RunError, resolve_run
+from townlet.run.run_directory import RunError
 from townlet.run.saving.checkpoint import CheckpointError
+from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import (
     DONE,
     FAILED,
@@ -120,9 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--levels", type=named_list, help="ids, names or files with commas between (default: every shipped world)"
     )
     parser.add_argument("--episodes", type=positive, default=512, help="of each agent in each level (default: 512)")
-    parser.add_argument(
-        "--checkpoint", type=named, default="latest", help="latest, best, or a checkpoint's name (default: latest)"
-    )
+    parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--markdown", type=named_path, metavar="FILE", help="write the table there")
     parser.add_argument("--json", type=named_path, metavar="FILE", help="write scores and intervals there")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
@@ -181,9 +180,9 @@ def _world(level: Level) -> dict[str, Any]:
 def _load_agents(options: Namespace) -> dict[str, list[Agent]]:
     agents: dict[str, list[Agent]] = {}
     for label, reference in options.runs:
-        run = resolve_run(reference, options.runs_dir, aside)
+        run, name = find_run(reference, options.runs_dir, options.checkpoint, tell=aside)
         learned = load_task(run / "config.yaml")
-        found = find_checkpoint(run, learned, options.checkpoint)
+        found = find_checkpoint(run, learned, name)
         seeds = agents.setdefault(label or run.name, [])
         if seeds and seeds[0].learned.id != learned.id:
             expected = f"runs of one level, {seeds[0].learned.id}"

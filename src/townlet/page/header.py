@@ -70,7 +70,6 @@ class PullRow(Part):
 class PullGroup(Part):
     """Pulls that apply together, each on the meters as the group before left them."""
 
-    name: Text
     pulls: tuple[PullRow, ...]
 
 

@@ -52,7 +52,6 @@ def describe_world(level: Level, tables: Tables) -> World:
         threshold=level.cascades.threshold if level.cascades else 0.0,
         cascades=tuple(
             PullGroup(
-                name=group.name,
                 pulls=tuple(
                     PullRow(source=at[pull.source], target=at[pull.target], strength=pull.strength)
                     for pull in group.pulls

@@ -15,6 +15,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 from townlet.run.meta import META_NAME, id_in, new_id, read_meta
 
 CONFIG_NAME = "config.yaml"
+POLICY_NAME = "policy.json"  # beside a config.yaml: the folder is what a run was exported to, and no run
 REPORT_NAME = "report.html"
 HOLDER = ".holder"  # the file with the number of the process that holds a run
 # Where the system locks nothing, the file itself is the lock, and must not be one that was left unlocked elsewhere.
@@ -161,14 +162,19 @@ def make_run_folder(parent: Path, seed: int, run_name: str | None = None) -> Pat
 
 
 def is_run(path: Path) -> bool:
-    """Return whether `path` is a run folder: one with a config.yaml."""
-    return os.path.isfile(path / CONFIG_NAME)  # which no name is too long for
+    """Return whether `path` is a run folder: one with a config.yaml, and none that a run was exported to."""
+    return os.path.isfile(path / CONFIG_NAME) and not is_exported(path)  # for `isfile` no name is too long
+
+
+def is_exported(path: Path) -> bool:
+    """Return whether `path` is a folder that a trained agent was exported to."""
+    return os.path.isfile(path / POLICY_NAME)
 
 
 def runs_in(runs_dir: Path) -> list[Path]:
     """Return all run folders, that with the most recent checkpoint first; runs without one come last."""
     configs = [*runs_dir.glob(f"*/*/{CONFIG_NAME}"), *runs_dir.glob(f"{LADDERS}/*/*/{CONFIG_NAME}")]
-    return sorted((config.parent for config in configs), key=_last_used, reverse=True)
+    return sorted(filter(is_run, (config.parent for config in configs)), key=_last_used, reverse=True)
 
 
 def resolve_run(reference: str, runs_dir: Path, tell: Callable[[str], None] | None = None) -> Path:
@@ -182,6 +188,8 @@ def resolve_run(reference: str, runs_dir: Path, tell: Callable[[str], None] | No
         if reference != "latest" and is_run(path):
             return path
     runs = runs_in(runs_dir)
+    if is_exported(Path(reference)):
+        raise RunError(f"{reference}: expected a run, got a policy that one was exported to ({POLICY_NAME} is in it)")
     if not runs:
         raise RunError(f"no run {reference!r}: there are no runs in {runs_dir}")
     if reference == "latest":

@@ -22,7 +22,7 @@ from townlet.run.pace import Pace
 from townlet.run.plan import Plan, header, passes
 from townlet.run.report.keeper import Keeper
 from townlet.run.run_directory import RunDirectory, RunError
-from townlet.run.saving import checkpoint, saved
+from townlet.run.saving import checkpoint, exported, saved
 from townlet.run.side_effects import SideEffects, reason_of
 from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
@@ -132,6 +132,7 @@ class TrainingRun:
 
     def load_weights(self, found: checkpoint.Checkpoint) -> None:
         """Begin with the weights of another checkpoint, and nothing else of it. Raises CheckpointError."""
+        exported.check_interface(found, self.population.env)
         saved.load_network(self.population.network, found)
         self.population.learner.copy_to_target()
 

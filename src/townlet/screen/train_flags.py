@@ -60,7 +60,10 @@ def make_parser() -> Parser:
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     parser.add_argument("--resume", type=named, metavar="latest|RUN", help="go on with a run")
     parser.add_argument(
-        "--load", type=named_path, metavar="CHECKPOINT", help="begin with the weights of a checkpoint folder"
+        "--load",
+        type=named_path,
+        metavar="RUN",
+        help="begin with the weights of a run's newest checkpoint, of a checkpoint's folder, or of an exported policy",
     )
     parser.add_argument(
         "--checkpoint-every", type=positive, metavar="STEPS", help="environment steps between checkpoints"

@@ -113,9 +113,9 @@ def test_the_version_is_told(capsys: Capture) -> None:
     assert capsys.readouterr() == (f"townlet {townlet.__version__}\n", "")
 
 
-@pytest.mark.parametrize("place", ["townlet.evaluate.resolve_run", "townlet.commands.transfer.resolve_run"])
+@pytest.mark.parametrize("place", ["townlet.evaluate.find_run", "townlet.commands.transfer.find_run"])
 def test_ctrl_c_is_one_line(place: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(place, stop)

@@ -17,6 +17,7 @@ TRAIN, RESUMING, LADDER = "run/test_train_flags.py", "run/test_resuming.py", "ru
 PLAYING, EVALUATE, TRANSFER = "commands/test_playing_flags.py", "test_evaluate.py", "commands/test_transfer.py"
 CLI, SPEED, SCALE = "commands/test_cli.py", "bench/speed/test_options.py", "bench/scale/test_command.py"
 RECALL, WATCH = "bench/recall/test_command.py", "commands/test_watch.py"
+EXPORT = "policy/test_exporting.py"
 REPLAY, MEMORY, PROBE = "commands/lives/test_replay.py", "bench/memory/test_command.py", "bench/probe/test_command.py"
 
 A_RUN = f"{TRAIN}::test_every_flag_of_a_run_is_found_in_it"
@@ -33,6 +34,8 @@ LIVES = f"{REPLAY}::test_so_many_lives_are_recorded_for_so_many_steps"
 WEIGHTS = f"{REPLAY}::test_weights_and_memory_come_along_as_is_asked_for"
 OTHER_WORLD = "commands/lives/test_play.py::test_the_world_is_that_of_the_run_or_what_is_asked_for"
 BESIDE = "commands/lives/test_video.py::test_a_film_lies_beside_the_replays_of_its_run_or_beside_the_replay"
+LIES = f"{EXPORT}::test_it_lies_with_its_run_unless_another_folder_is_asked_for"
+GRAPHS = f"{EXPORT}::test_the_network_comes_along_as_graphs_where_they_are_asked_for"
 FILM = "commands/lives/test_video.py::test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for"
 SUB_ENVIRONMENTS = f"{CLI}::test_check_env_makes_so_many_sub_environments_as_are_asked_for"
 CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
@@ -92,7 +95,13 @@ SEEN: dict[str, dict[str, str]] = {
         "--weights": WEIGHTS, "--no-weights": WEIGHTS, "--memory-every": WEIGHTS,
         "--out": f"{REPLAY}::test_what_was_recorded_is_told_in_a_line_and_lies_where_it_is_asked_for",
         "--html": f"{REPLAY}::test_a_page_of_the_recording_is_one_file_and_the_replay_lies_beside_it_where_asked_for",
+        "--beside": f"{REPLAY}::test_lives_of_other_checkpoints_lie_in_the_page_beside_those_it_shows",
         "--device": DEVICE,
+    },
+    "export": {
+        "--checkpoint": LIES, "--runs-dir": LIES, "--episodes": LIES, "--device": LIES,
+        "--onnx": GRAPHS, "--program": GRAPHS,
+        "--out": f"{EXPORT}::test_nothing_else_is_written_over",
     },
     "play": {
         "--level": OTHER_WORLD, "--set": OTHER_WORLD, "--seed": OTHER_WORLD, "--checkpoint": OTHER_WORLD,

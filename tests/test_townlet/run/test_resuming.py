@@ -157,7 +157,7 @@ def test_a_run_that_began_with_weights_begins_anew_with_them(tmp_path, capsys):
     capsys.readouterr()
     assert resume(run) == 2
     assert capsys.readouterr().err == (
-        f"--load {taught}: expected a checkpoint, as RUN/checkpoints/step_001000000, got nothing there\n"
+        f"--load {taught}: expected a checkpoint, a run or an exported policy, got nothing there\n"
     )
 
 

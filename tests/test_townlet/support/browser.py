@@ -46,7 +46,7 @@ def sheet(browser: Any) -> Iterator[Callable[..., Any]]:
     """
     windows, wrong = [], []
 
-    def open_sheet(address: str, size: tuple[int, int] = WIDE, **options: Any) -> Any:
+    def open_sheet(address: str, size: tuple[int, int] = WIDE, before: str = "", **options: Any) -> Any:
         window = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
         windows.append(window)
         page = window.new_page()
@@ -54,7 +54,8 @@ def sheet(browser: Any) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda asked: None if is_own(asked.url, own) else wrong.append(asked.url))
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)
+        page.add_init_script(before)  # what runs before the page's own
         page.goto(address)
         return page
 

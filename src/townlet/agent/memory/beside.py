@@ -42,6 +42,13 @@ class Beside(nn.Module):
         """
         raise NotImplementedError
 
+    def take_step(self, features: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Return what a call of one step without a reset does, as a graph for other programs has it: in real numbers.
+
+        features [batch, 1, inputs]; their number of rows must not be fixed in the graph.
+        """
+        return self(features, hidden, None)
+
 
 class Memories(nn.ModuleList):
     """Memories side by side."""

@@ -25,7 +25,7 @@ class Window(NamedTuple):
 
     def found(self, query: Tensor) -> Tensor:
         """Return what each step finds by a query of its own [batch, time, keys]: [batch, time, values]."""
-        return self.first * (query @ self.before) + (query @ self.key.mT * self.since) @ self.written
+        return self.first * (query @ self.before) + (query @ self.key.transpose(1, 2) * self.since) @ self.written
 
     def held(self) -> Tensor:
         """Return all that is held after each step, [batch, time, keys, values]."""
@@ -34,7 +34,8 @@ class Window(NamedTuple):
 
     def after(self) -> Tensor:
         """Return what is held after the last step, [batch, keys, values]."""
-        return self.first[:, -1:] * self.before + (self.key * self.since[:, -1].unsqueeze(-1)).mT @ self.written
+        left = self.key * self.since[:, -1].unsqueeze(-1)
+        return self.first[:, -1:] * self.before + left.transpose(1, 2) @ self.written
 
 
 class DeltaRule(Beside):
@@ -82,9 +83,11 @@ class DeltaRule(Beside):
         before = hidden[0][0].view(batch, self.keys, -1)  # [batch, keys, values]
         left = shares_left(features.new_full((batch, time), self.keep).log(), reset)
         first, since = left[..., :1], left[..., 1:]
-        met = strength * (key @ key.mT * since).tril(-1)  # [batch, time, time]
+        met = strength * (key @ key.transpose(1, 2) * since).tril(-1)  # [batch, time, time]
         wanted = strength * (self.value_of(shown) - first * (key @ before))
-        written = torch.linalg.solve_triangular(met, wanted, upper=False, unitriangular=True)
+        # In a window of one step nothing was written before.
+        solve = torch.linalg.solve_triangular
+        written = wanted if time == 1 else solve(met, wanted, upper=False, unitriangular=True)
         window = Window(before, key, written, first, since)
         return self.read(window, shown), (window.after().flatten(1).unsqueeze(0),)
 

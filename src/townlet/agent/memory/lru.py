@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from townlet.agent.memory.beside import Beside
+from townlet.agent.memory.spectral import turn_by
 from townlet.sequences import Hidden
 
 
@@ -53,6 +54,18 @@ class LinearRecurrentUnit(Beside):
             factor = factor * (~reset).to(kept.dtype).unsqueeze(-1)
         first = driven[:, :1] + factor[:, :1] * before.unsqueeze(1)
         return scan(factor, torch.cat([first, driven[:, 1:]], dim=1)), factor
+
+    def take_step(self, features: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Fade, turn, add and read, see `Beside`."""
+        driven, rate = self._parts(features)
+        held = (turn_by(hidden[0][0].unflatten(-1, (-1, 2)), rate) + driven).flatten(1)
+        return held.unsqueeze(1), (held.unsqueeze(0),)
+
+    def _parts(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What one step adds, [batch, units, 2], and what it multiplies h by, [units, 2], real and imaginary parts."""
+        kept = torch.exp(-torch.exp(self.nu))
+        driven = self.drive(features[:, 0]).unflatten(-1, (-1, 2)) * (1.0 - kept**2).sqrt().unsqueeze(-1)
+        return driven, kept.unsqueeze(-1) * torch.stack([self.theta.cos(), self.theta.sin()], dim=-1)
 
 
 def scan(factor: Tensor, added: Tensor) -> Tensor:

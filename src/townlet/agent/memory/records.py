@@ -29,8 +29,8 @@ class Record(nn.Module):
 
     def forward(self, read: Tensor, context: Tensor) -> Tensor:
         """Map records [batch, time, num_actions * of_action], context [batch, time, context], to [.., num_actions]."""
-        records = read.flatten(0, 1).unflatten(-1, (*self.grid, -1)).movedim(-1, 1)  # [rows, of_action, *grid]
-        known = self.near(torch.cat([records, torch.ones_like(records[:, :1])], dim=1))
+        records = read.flatten(0, 1).unflatten(-1, (*self.grid, -1)).movedim(3, 1)  # [rows, of_action, *grid]
+        known = self.near(nn.functional.pad(records, (0, 0, 0, 0, 0, 1), value=1.0))
         known = known + self.light(context).flatten(0, 1)[..., None, None]  # [rows, units, *grid]
         return self.output(torch.relu(known)).reshape(*read.shape[:2], -1)  # [batch, time, num_actions]
 

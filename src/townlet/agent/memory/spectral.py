@@ -3,9 +3,10 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from townlet.agent.memory.beside import Written
+from townlet.sequences import Hidden
 
 
 class Spectral(Written):
@@ -26,7 +27,7 @@ class Spectral(Written):
     few at a time still tell apart what was seen (Johnson & Lindenstrauss, 1984).
     """
 
-    turn: Tensor  # [lags / 2 + 1] complex64: what an accumulator is multiplied by at each step
+    turn: Tensor  # [lags / 2 + 1, 2]: what an accumulator is multiplied by at each step, real and imaginary part
     mix: Tensor  # [width of an observation, widest], where `mixes`
 
     def __init__(self, obs_dim: int, lags: int, keep: float, squash: bool = False, widest: int | None = None) -> None:
@@ -38,9 +39,8 @@ class Spectral(Written):
             obs_dim = widest
         self.obs_dim, self.scale, self.squash = obs_dim, 1.0 / math.sqrt(lags), squash
         speeds = torch.arange(lags // 2 + 1, dtype=torch.float64) * (2.0 * math.pi / lags)
-        self.register_buffer(
-            "turn", torch.polar(torch.full_like(speeds, keep), speeds).to(torch.complex64), persistent=False
-        )
+        turn = torch.polar(torch.full_like(speeds, keep), speeds).to(torch.complex64)
+        self.register_buffer("turn", torch.view_as_real(turn), persistent=False)
         self.size = self.width = 2 * obs_dim * len(speeds)
 
     def shown(self, features: Tensor) -> tuple[Tensor]:
@@ -50,12 +50,26 @@ class Spectral(Written):
 
     def write(self, held: Tensor, *sight: Tensor) -> Tensor:
         """Turn what is held and add what is seen, see `Written`."""
-        turned = torch.view_as_complex(held.view(len(held), self.obs_dim, -1, 2)) * self.turn
+        turned = torch.view_as_complex(held.view(len(held), self.obs_dim, -1, 2)) * torch.view_as_complex(self.turn)
         return torch.view_as_real(turned + sight[0]).flatten(1)
+
+    def take_step(self, features: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Turn, add and read, see `Beside`."""
+        turned = turn_by(hidden[0][0].unflatten(-1, (self.obs_dim, -1, 2)), self.turn)
+        (sight,) = self.shown(features)
+        held = (turned + nn.functional.pad(sight[:, 0].unsqueeze(-1), (0, 1))).flatten(1)
+        return self.read(held.unsqueeze(1), features), (held.unsqueeze(0),)
 
     def read(self, held: Tensor, features: Tensor) -> Tensor:
         """Read all of it, see `Written`."""
         return (squashed(held) if self.squash else held) * self.scale
+
+
+def turn_by(numbers: Tensor, factor: Tensor) -> Tensor:
+    """Multiply complex numbers [..., 2], real and imaginary parts apart, by others."""
+    (real, imaginary), (by_real, by_imaginary) = numbers.unbind(-1), factor.unbind(-1)
+    parts = [real * by_real - imaginary * by_imaginary, real * by_imaginary + imaginary * by_real]
+    return torch.stack(parts, dim=-1)
 
 
 def squashed(values: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from townlet.agent.memory.beside import Beside
 from townlet.agent.memory.shares import shares_left
-from townlet.agent.memory.spectral import squashed
+from townlet.agent.memory.spectral import squashed, turn_by
 from townlet.sequences import Hidden
 
 WHOLE = 3.0  # what begins as a whole step, or an open gate: tanh is 0.995, the sigmoid 0.953, and both can still learn
@@ -65,3 +66,13 @@ class SteeredSpectral(Beside):
         held = torch.view_as_complex((left @ frame).view(batch, time, self.banks, self.obs_dim, -1, 2)) * turned
         held = torch.view_as_real(held).flatten(2)  # [batch, time, size]
         return (squashed(held) if self.squash else held) * self.scale, (held[:, -1].unsqueeze(0),)
+
+    def take_step(self, features: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Turn, add and read, see `Beside`."""
+        speed, gate = self.steer(features[:, 0]).chunk(2, dim=-1)  # [batch, banks] each
+        angle = (torch.tanh(speed).unsqueeze(-1) * self.speeds).unsqueeze(2)  # [batch, banks, 1, lags / 2 + 1]
+        before = hidden[0][0].unflatten(-1, (self.banks, self.obs_dim, -1, 2)) * math.exp(self.log_keep)
+        turned = turn_by(before, torch.stack([angle.cos(), angle.sin()], dim=-1))
+        added = torch.sigmoid(gate).unsqueeze(-1) * features[:, :, : self.obs_dim]  # [batch, banks, obs_dim]
+        held = (turned + functional.pad(added[..., None, None], (0, 1))).flatten(1)
+        return (squashed(held) if self.squash else held).unsqueeze(1) * self.scale, (held.unsqueeze(0),)

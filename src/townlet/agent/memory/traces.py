@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from townlet.agent.memory.lru import LinearRecurrentUnit, as_complex
+from townlet.agent.memory.spectral import turn_by
 from townlet.sequences import Hidden
 
 
@@ -37,6 +38,15 @@ class TracedUnits(LinearRecurrentUnit):
         held, factor = self.unroll(features, h, reset)
         after = self._carry_on(features, before, held.detach(), factor.detach(), reset)
         return torch.view_as_real(held).flatten(2), (torch.view_as_real(after).flatten(1).unsqueeze(0),)
+
+    def take_step(self, features: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
+        """Write and read, see `Beside`: all that is kept of a unit is multiplied by its rate, and added to."""
+        before, (driven, rate) = hidden[0][0].unflatten(1, (self.units, -1, 2)), self._parts(features)
+        shown = functional.pad(functional.pad(features, (0, 1), value=1.0).unsqueeze(-1), (0, 1))  # of real numbers
+        shown = shown.expand(-1, self.units, -1, -1)
+        added = torch.cat([driven.unsqueeze(2), before[:, :, :1], shown], dim=2)  # [batch, units, inputs + 3, 2]
+        held = turn_by(before, rate.unsqueeze(1)) + added
+        return held[:, :, 0].flatten(1).unsqueeze(1), (held.flatten(1).unsqueeze(0),)
 
     def _owed(self, traces: Tensor) -> Tensor:
         """Zeros [batch, units], whose gradient is that of the h which the traces [batch, units, inputs + 2] are of."""

@@ -13,9 +13,10 @@ from townlet.bench.probe.linear import ProbeError, probe
 from townlet.bench.probe.report import draw, tables, to_json
 from townlet.bench.probe.sights import Sampling
 from townlet.config import ConfigError, Level, load_level
-from townlet.evaluate import find_checkpoint, find_run, trained_network
+from townlet.evaluate import REFERENCE, find_checkpoint, trained_network
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving import checkpoint
+from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, named, named_path, positive, whole
 from townlet.screen.device import device_named
 
@@ -23,12 +24,8 @@ from townlet.screen.device import device_named
 def add_probe_arguments(parser: ArgumentParser) -> None:
     """Add the probe's arguments to a command line."""
     usual = Sampling()
-    parser.add_argument(
-        "--probe", type=named, metavar="RUN", required=True, help="a run's folder or name, latest, or a checkpoint"
-    )
-    parser.add_argument(
-        "--checkpoint", type=named, default="best", help="of a run: latest, best, or its name (default: best)"
-    )
+    parser.add_argument("--probe", type=named, metavar="RUN", required=True, help=REFERENCE)
+    parser.add_argument("--checkpoint", type=named, help="of a run: latest, best, or its name (default: best)")
     parser.add_argument("--agents", type=positive, default=usual.agents, help=f"how many (default: {usual.agents})")
     parser.add_argument("--ticks", type=positive, help="of each episode (default: all)")
     parser.add_argument("--every", type=positive, default=usual.every, help=f"sample so often (default: {usual.every})")
@@ -46,8 +43,8 @@ def add_probe_arguments(parser: ArgumentParser) -> None:
 def main_probe(options: Namespace) -> int:
     """Probe a run; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     try:
-        run, name = find_run(options.probe, options.runs_dir)
-        level, network = _load(run, name or options.checkpoint, options.device)
+        run, name = find_run(options.probe, options.runs_dir, options.checkpoint, usual="best")
+        level, network = _load(run, name, options.device)
         ticks = level.max_steps if options.ticks is None else options.ticks
         sampling = Sampling(options.agents, ticks, options.every, options.recent, options.epsilon, options.seed)
         result = probe(level, network, sampling, options.device, lambda text: print(text, file=sys.stderr))

@@ -10,16 +10,18 @@ from rich.live import Live
 
 from townlet.agent.networks import QNetwork
 from townlet.config import ConfigError, Level, load_level
-from townlet.evaluate import evaluation_seed, find_checkpoint, find_run, load_world, trained_network
+from townlet.evaluate import evaluation_seed, find_checkpoint, load_world, trained_network
 from townlet.play.game import PERSON, Game, result_of
 from townlet.play.picture import picture
 from townlet.run.run_directory import RunError
 from townlet.run.saving.checkpoint import CheckpointError
+from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import (
     DONE,
     FAILED,
     WRONG_USE,
     Parser,
+    aside,
     named,
     named_path,
     setting,
@@ -92,12 +94,12 @@ def _make_game(options: Namespace) -> Game:
             raise ConfigError([f"--checkpoint: expected a run that it is of, got {options.checkpoint} alone"])
         level = load_level(options.level or "2", overrides)
     else:
-        run, itself = find_run(options.run, options.runs_dir)
+        run, name = find_run(options.run, options.runs_dir, options.checkpoint, tell=aside)
         learned = load_level(run / "config.yaml")
         world = load_world(learned, options.level or run / "config.yaml", overrides)
         assert isinstance(world, Level)
         level = world
-        found = find_checkpoint(run, learned, itself or options.checkpoint or "latest")
+        found = find_checkpoint(run, learned, name)
         network = trained_network(learned, found, device_named("cpu"))
     return Game(level, evaluation_seed(level) if options.seed is None else options.seed, network)
 

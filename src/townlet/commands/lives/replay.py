@@ -12,18 +12,20 @@ from rich.progress import Progress
 
 from townlet.config import ConfigError, GymTask, Level, Task, load_task
 from townlet.environment.types import WorldError
-from townlet.evaluate import evaluation_seed, find_checkpoint, find_run, load_world, trained_network
+from townlet.evaluate import REFERENCE, evaluation_seed, find_checkpoint, load_world, trained_network
 from townlet.page.html import to_html
 from townlet.page.recorder import Wanted
 from townlet.page.replay import Replay, ReplayError, unpack
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
 from townlet.run.saving.replays import REPLAYS, SUFFIX, origin_of, record_greedy
+from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import (
     DONE,
     FAILED,
     WRONG_USE,
     Parser,
+    aside,
     cannot_write,
     named,
     named_path,
@@ -39,9 +41,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="townlet replay", description="Record greedy lives on maps that training never saw, for a page to play."
     )
-    parser.add_argument(
-        "run", type=named, metavar="RUN", help="a run's folder or name, latest, or a checkpoint's own folder"
-    )
+    parser.add_argument("run", type=named, metavar="RUN", help=REFERENCE)
     parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument(
         "--level", type=named, help="another level to play in: an id, a name or a file (default: the run's own)"
@@ -69,6 +69,14 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--html", type=named_path, metavar="FILE", help="write a page that plays it, one file for any browser"
     )
+    parser.add_argument(
+        "--beside",
+        type=named,
+        action="append",
+        default=[],
+        metavar="CHECKPOINT",
+        help="in the page, the lives of another checkpoint on the same maps, side by side; may be repeated",
+    )
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     return parser
@@ -86,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None:
             write_atomically(path, packed)
         if options.html is not None:
-            write_atomically(options.html, to_html(packed, title_of(unpack(packed))).encode())
+            beside = [record_beside(options, wanted, name) for name in options.beside]
+            write_atomically(options.html, to_html(packed, title_of(unpack(packed)), beside).encode())
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
@@ -113,7 +122,9 @@ class Found(NamedTuple):
 
 def find(options: Namespace) -> Found:
     """Return what is to be recorded. Raises ConfigError, RunError and CheckpointError."""
-    run, checkpoint = _find_run(options)
+    if options.beside and options.html is None:
+        raise ConfigError(["--beside: expected --html beside it, for it is in the page that lives are compared"])
+    run, checkpoint = find_run(options.run, options.runs_dir, options.checkpoint, tell=aside)
     learned = _level(load_task(run / "config.yaml"))
     world = _level(load_world(learned, options.level or run / "config.yaml", dict(options.set)))
     world = world.model_copy(update={"network": learned.network})  # what plays is the network that learned
@@ -140,15 +151,6 @@ def title_of(one: Replay) -> str:
     return f"Townlet: level {one.header.level.id}" + (f", {run}" if run else "")
 
 
-def _find_run(options: Namespace) -> tuple[Path, str]:
-    """The run's folder, and the name of its checkpoint. Raises ConfigError where one is named twice, and RunError."""
-    run, itself = find_run(options.run, options.runs_dir)
-    if itself and options.checkpoint is not None:
-        wrong = f"--checkpoint: expected none beside a checkpoint's own folder, got {options.checkpoint}"
-        raise ConfigError([wrong])
-    return run, itself or options.checkpoint or "latest"
-
-
 def _level(task: Task) -> Level:
     if isinstance(task, GymTask):
         raise ConfigError([f"replay: expected a level of the town, got a task of Gymnasium ({task.gym})"])
@@ -166,6 +168,12 @@ def record_run(options: Namespace, wanted: Found) -> bytes:
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         progress.add_task(f"playing and recording {options.agents} lives", total=None)
         return record_greedy(world, network, kept, origin_of(run, learned, world, found, seed), options.device)
+
+
+def record_beside(options: Namespace, wanted: Found, name: str) -> bytes:
+    """Record the same lives by another checkpoint, without its weights. Raises as `find` and `record_run` do."""
+    other = find_checkpoint(wanted.run, wanted.learned, name)
+    return record_run(Namespace(**vars(options) | {"weights": False}), wanted._replace(checkpoint=other))
 
 
 def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoint) -> str:

@@ -34,6 +34,7 @@ class Turns:
                     got = f"{tell(one)} and {tell(other)}, of agent {agent}"
                     raise ConfigError([f"gym: expected the same spaces for all agents, got {got}"])
         self._methods = [method_of(env) for env in envs]
+        self.masks_by_method = any(method is not None for method in self._methods)
 
     def reset(self, *, seed: int) -> tuple[Each, dict[str, Any]]:
         """Begin an episode of every agent; returns a value an agent, and the masks that are told."""

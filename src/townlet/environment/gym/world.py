@@ -48,6 +48,7 @@ class GymEnvironment:
         seen, mask_in_sight = without_mask(env.single_observation_space, self.num_actions)
         self.space, self.texts = without_text(seen)
         method = None if isinstance(env, Turns) else method_of_all(env)
+        self.masks_by_method = env.masks_by_method if isinstance(env, Turns) else method is not None
         self._masks = Masks(self.gate, self.actions.choices, mask_in_sight, method)
         self.obs_dim = features_of(self.space)
         if self.texts and not self.obs_dim:

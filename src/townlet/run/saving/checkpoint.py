@@ -110,7 +110,7 @@ def load(path: Path, facts: Mapping[str, object] = _NO_FACTS) -> Checkpoint:
     try:
         # weights_only: the unpickler builds tensors and plain containers, and refuses everything else.
         read = partial(torch.load, map_location="cpu", weights_only=True)
-        state = _read_verified(found.path / STATE, found.manifest, read)
+        state = _read_verified(found.path / STATE, found.manifest["files"][STATE], read)
     except OSError as error:
         raise _unreadable(found.path, error) from error
     if not isinstance(state, dict):
@@ -125,7 +125,7 @@ def load_weights(path: Path, facts: Mapping[str, object] = _NO_FACTS) -> Checkpo
         manifest = read_manifest(path / MANIFEST)
         if problem := stranger(path, manifest, facts):
             raise CheckpointError(f"{path / MANIFEST}: {problem}")
-        model = _read_verified(path / MODEL, manifest, lambda file: safetensors.torch.load(file.read()))
+        model = read_weights(path / MODEL, manifest["files"][MODEL])
     except OSError as error:
         raise _unreadable(path, error) from error
     return Checkpoint(path, manifest["step"], model, {}, manifest)
@@ -167,6 +167,12 @@ def checkpoints_in(directory: Path) -> list[Path]:
         return newest_first(directory)
     except OSError as error:
         raise CheckpointError(f"{directory}: expected a readable folder, got {error.strerror}") from error
+
+
+def read_weights(path: Path, expected: object) -> dict[str, Tensor]:
+    """Read weights whose size and sha256 are as `expected`. Raises CheckpointError, and OSError."""
+    weights: dict[str, Tensor] = _read_verified(path, expected, lambda file: safetensors.torch.load(file.read()))
+    return weights
 
 
 class _HashedFile:
@@ -220,11 +226,11 @@ def _write_file(path: Path, fill: Callable[[_HashedFile], object]) -> dict[str, 
     return hashed.describe()
 
 
-def _read_verified(path: Path, manifest: dict[str, Any], parse: Callable[[BufferedReader], Any]) -> Any:
-    """Parse a file that is byte for byte what the manifest says."""
+def _read_verified(path: Path, expected: object, parse: Callable[[BufferedReader], Any]) -> Any:
+    """Parse a file that is byte for byte what a manifest says of it."""
     with open_file(path) as file:
         actual = {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-        if actual != (expected := manifest["files"][path.name]):
+        if actual != expected:
             raise CheckpointError(f"{path}: expected {expected}, got {actual}")
         file.seek(0)
         try:

@@ -1,19 +1,21 @@
 """What a run is saved as, and how it goes on from that."""
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from townlet.agent.networks import QNetwork
-from townlet.config import Task
+from townlet.config import ConfigError, Task
 from townlet.environment.types import WorldError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.meta import UNKNOWN, id_in, read_meta
-from townlet.run.saving import checkpoint
+from townlet.run.run_directory import is_exported, resolve_run
+from townlet.run.saving import checkpoint, exported
 from townlet.run.saving.checkpoint import Checkpoint
-from townlet.run.saving.manifest import CheckpointError, one_line
+from townlet.run.saving.manifest import MANIFEST, CheckpointError, one_line
 from townlet.run.saving.state_form import unlike, wrong_optimizer
 
 
@@ -31,11 +33,39 @@ def facts_of(task: Task, run_id: str | None) -> dict[str, object]:
     return facts if run_id is UNKNOWN else facts | {"run": run_id}
 
 
+def find_run(
+    reference: str,
+    runs_dir: Path,
+    checkpoint: str | None = None,
+    usual: str = "latest",
+    tell: Callable[[str], None] | None = None,
+) -> tuple[Path, str]:
+    """Return the folder of a trained agent, and which of its checkpoints is meant: `latest`, `best`, or a name.
+
+    `reference` is a run's, see `resolve_run`, or the path of a checkpoint's own folder, RUN/checkpoints/NAME, or that
+    of a folder that an agent was exported to. The usual checkpoint is meant where none is given; `tell` is as in
+    `resolve_run`. Raises RunError, and ConfigError where one is given though the reference leaves nothing to choose.
+    """
+    folder = Path(reference)
+    itself = os.path.isfile(folder / MANIFEST)
+    if not itself and not is_exported(folder):
+        return resolve_run(reference, runs_dir, tell), checkpoint or usual
+    if checkpoint is not None:
+        beside = "a checkpoint's own folder" if itself else "an exported policy"
+        raise ConfigError([f"--checkpoint: expected none beside {beside}, got {checkpoint}"])
+    folder = folder.resolve()
+    return (folder.parent.parent, folder.name) if itself else (folder, "latest")
+
+
 def find(run: Path, task: Task, name: str, report: Callable[[str], None]) -> Checkpoint:
     """Read a checkpoint of the run that lies in a folder: `latest`, `best`, or by its name. Raises CheckpointError.
 
-    What is passed over is told through `report`.
+    What is passed over is told through `report`. A folder that an agent was exported to holds one alone.
     """
+    if is_exported(run):
+        if name != "latest":
+            raise CheckpointError(f"{run}: expected no checkpoint but the one that was exported, got {name}")
+        return exported.read(run)
     directory, facts = run / "checkpoints", facts_of(task, id_in(read_meta(run)))
     if name == "latest":
         return checkpoint.load_latest(directory, report, facts)

@@ -6,29 +6,38 @@ from pathlib import Path
 
 from townlet.config import ConfigError, Task, load_task
 from townlet.run.fit import misfit, seen_maps
-from townlet.run.meta import id_in, read_meta
-from townlet.run.run_directory import CONFIG_NAME
-from townlet.run.saving import checkpoint
+from townlet.run.run_directory import CONFIG_NAME, RunError
+from townlet.run.saving import checkpoint, saved
 from townlet.run.saving.manifest import MANIFEST
-from townlet.run.saving.saved import facts_of
 
 
-def load_taught(path: Path, task: Task, report: Callable[[str], None]) -> checkpoint.Checkpoint:
-    """Read a checkpoint for a run of `task` to begin with the weights of.
+def load_taught(reference: Path, runs_dir: Path, task: Task, report: Callable[[str], None]) -> checkpoint.Checkpoint:
+    """Read what a run of `task` is to begin with the weights of: see `saved.find_run` for how it is named.
 
-    By the config.yaml of the checkpoint's run its network must fit, and no map may have been trained on that `task` is
-    evaluated on; where there is none beside it, `report` is told. Raises ConfigError and CheckpointError.
+    By the config.yaml of its run its network must fit, and no map may have been trained on that `task` is evaluated on;
+    where there is none above a checkpoint, `report` is told. Raises ConfigError and CheckpointError.
     """
-    if not os.path.isfile(path / MANIFEST):
-        got = f"a folder without {MANIFEST}" if path.is_dir() else "nothing there"
-        raise ConfigError([f"--load {path}: expected a checkpoint, as RUN/checkpoints/step_001000000, got {got}"])
-    run = path.resolve().parent.parent
+    run, name = _find(reference, runs_dir)
     if not os.path.isfile(run / CONFIG_NAME):
-        report(f"--load {path}: no {CONFIG_NAME} of its run lies above it: which maps it was trained on is not known")
-        return checkpoint.load(path)
+        where = f"no {CONFIG_NAME} of its run lies above it"
+        report(f"--load {reference}: {where}: which maps it was trained on is not known")
+        return checkpoint.load(reference)
     learned = load_task(run / CONFIG_NAME)
     if problem := misfit(learned, task):
-        raise ConfigError([f"--load {path}: the network of level {learned.id} does not fit: {problem}"])
+        raise ConfigError([f"--load {reference}: the network of level {learned.id} does not fit: {problem}"])
     if problem := seen_maps(learned, task):
-        raise ConfigError([f"--load {path}: {problem}"])
-    return checkpoint.load(path, facts_of(learned, id_in(read_meta(run))))
+        raise ConfigError([f"--load {reference}: {problem}"])
+    return saved.find(run, learned, name, report)
+
+
+def _find(reference: Path, runs_dir: Path) -> tuple[Path, str]:
+    """The folder and the name that `find_run` returns. Raises ConfigError where it finds nothing."""
+    try:
+        return saved.find_run(str(reference), runs_dir)
+    except RunError as error:
+        if reference.is_dir():
+            got = f"a folder without {MANIFEST}"
+        else:
+            got = "nothing there" if len(reference.parts) > 1 else str(error)
+        expected = "a checkpoint, a run or an exported policy"
+        raise ConfigError([f"--load {reference}: expected {expected}, got {got}"]) from error

@@ -108,14 +108,14 @@ test("an address says who, when, which tab and which town, and leads there again
   app.setLayer("fog", false);
   const address = writeAddress(app, "reward");
   assert.equal(address, "#agent=7&step=3&tab=reward&town=whole");
-  assert.deepEqual(readAddress(address), { agent: 7, step: 3, tab: "reward", town: "whole" });
+  assert.deepEqual(readAddress(address), { agent: 7, step: 3, tab: "reward", town: "whole", fork: null });
   goTo(other, readAddress(address));
   assert.deepEqual([other.track.life.agent, other.frame, other.layers.fog], [7, 3, false]);
   assert.equal(writeAddress(shown().app, null), "#agent=4&step=0");
 });
 
 test("what an address says wrongly, or asks for in vain, changes nothing", () => {
-  const nothing = { agent: null, step: null, tab: null, town: null };
+  const nothing = { agent: null, step: null, tab: null, town: null, fork: null };
   for (const hash of ["", "#", "#agent=-1&step=1.5", "#step=1e3", "#agent=99999999999", "#%E0%A4%A"]) {
     assert.deepEqual(readAddress(hash), nothing, hash);
   }

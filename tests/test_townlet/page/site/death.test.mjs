@@ -109,8 +109,8 @@ test("what it wants is told in three sentences: need, help, and what it does", (
   // At step 2 food is at 24%, joy at 90%. Food falls to 11% in 13 ticks, then by 3, 5 and 7%, as joy is at 20, 15, 10%.
   assert.deepEqual(wantsInWords(track, 2), [
     { text: "It needs food most: 24% is left, and doing nothing it would be dead in 16 ticks.", frame: null },
-    { text: "What helps: Corn farm, 2 steps away, out of view, where it stood 2 ticks ago.", frame: null },
-    { text: "It goes WEST. It will use Corn farm (food) in 2 ticks.", frame: 4 },
+    { text: "What helps: Corn farm, 2 steps away, out of view, last visited 2 ticks ago.", frame: null },
+    { text: "It goes west. It will use Corn farm (food) in 2 ticks.", frame: 4 },
   ]);
   assert.equal(texts(wantsInWords(track, 4))[2], "It uses Corn farm (food).");
 });

@@ -17,7 +17,10 @@ const HALF = 0.5; // a decline is told from here on
 export function howItEnded(track) {
   const { life } = track, end = track.frames - 1;
   if (life.ended === "limit") return [said(`It was alive at the limit of ${end} steps.`, end), closestCall(track)];
-  if (life.ended !== "death") return [said(`This recording stops at step ${end}; the agent lived on.`, end)];
+  if (life.ended !== "death") {
+    return [said(track.kind === "lived" ? `It is alive at step ${end}, and was not lived on from there.`
+      : `This recording stops at step ${end}; the agent lived on.`, end)];
+  }
   const name = meterName(track.header.world, life.cause);
   const told = [said(`It died at step ${end}: ${name} was empty.`, end), ...chain(track, life.cause)];
   return [...told, lastChance(track, life.cause)];

@@ -74,7 +74,7 @@ export function tellStep(track, frame) {
 
 const MOVES = { "0,-1": "Goes up", "0,1": "Goes down", "-1,0": "Goes left", "1,0": "Goes right" };
 
-function tellEnd({ header, life }) {
+function tellEnd({ header, life, kind }) {
   if (life.ended === "death") return `Died: ${words(header.world.meters[life.cause].name).toLowerCase()} was empty`;
-  return life.ended === "limit" ? "Lived to the end" : "The recording ends here";
+  return life.ended === "limit" ? "Lived to the end" : kind === "lived" ? "Lived up to here" : "The recording ends here";
 }

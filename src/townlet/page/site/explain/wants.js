@@ -40,7 +40,7 @@ function helpInWords(track, frame, meters, helps) {
   const { world } = track.header;
   if (helps.length === 0) return said(nothingKnown(track, frame));
   const [best] = helps, name = placeName(world, best.affordance);
-  const since = best.age === 0 ? "" : `, where it stood ${ticks(best.age)} ago`;
+  const since = best.age === 0 ? "" : `, last visited ${ticks(best.age)} ago`;
   const where = best.steps === 0 ? "underfoot"
     : `${stepsAway(best.steps)}${best.inView ? "" : ", out of view"}${since}`;
   return said([`What helps: ${name}, ${where}.`, ...hindrances(track.header, meters, best)].join(" "));
@@ -70,7 +70,8 @@ function doesInWords(track, frame) {
   const { world } = track.header;
   if (frame >= track.frames - 1) return said("Its life ends here.");
   const next = nextUse(track, frame), { name: action, dx, dy } = world.actions[track.value("action", frame)];
-  const goes = dx !== 0 || dy !== 0 ? `It goes ${action}` : `It does ${action}`;
+  const does = action.toLowerCase();
+  const goes = dx !== 0 || dy !== 0 ? `It goes ${does}` : `It does ${does}`;
   if (next === null) return said(`${goes}. It uses no place any more.`);
   const { whole_effect: effect } = world.affordances[next.affordance], name = placeName(world, next.affordance);
   const gives = effect.flatMap((gain, meter) => gain > 0 ? [meterName(world, meter)] : []);

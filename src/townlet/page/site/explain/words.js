@@ -28,6 +28,11 @@ function within(name) {
   return /^\p{Lu}\p{Lu}/u.test(told) ? told : told.charAt(0).toLowerCase() + told.slice(1);
 }
 
+/** How far a network had learned, in a few words. */
+export function learned({ origin: { env_steps: steps } }) {
+  return steps > 0 ? `after ${steps.toLocaleString("en")} steps of learning` : "before any learning";
+}
+
 /** A share of full as a person says it: 0.314 is "31%", 0.0053 is "0.53%", and what is nearly nothing is "0%". */
 export function percent(share) {
   const number = share * 100;

@@ -24,10 +24,11 @@ export async function readReplay(bytes) {
   const inflated = await inflate(bytes);
   const header = headerOf(inflated);
   const start = LENGTH + new DataView(inflated).getUint32(0, true);
-  for (const row of [...header.columns, ...(header.weights ?? [])]) {
-    const size = row.shape.reduce((a, b) => a * b, 1) * (row.type ? TYPES[row.type].BYTES_PER_ELEMENT : 4);
-    if (!(start + row.offset + size <= inflated.byteLength)) {
-      throw new ReplayError(`This replay is damaged: ${row.name} lies beyond its end.`);
+  const parts = header.columns.map(({ type, ...row }) => ({ ...row, bytes: TYPES[type].BYTES_PER_ELEMENT }));
+  for (const row of header.weights ?? []) parts.push({ ...row, bytes: 4 });
+  for (const { name, shape, offset, bytes } of parts) {
+    if (!(start + offset + shape.reduce((a, b) => a * b, bytes) <= inflated.byteLength)) {
+      throw new ReplayError(`This replay is damaged: ${name} lies beyond its end.`);
     }
   }
   return new Replay(header, inflated.slice(start));

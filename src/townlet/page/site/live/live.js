@@ -45,7 +45,8 @@ class Player {
   /** Show the wanted recording, if it is another; who has paused within a life is left there. Returns whether it did. */
   async turn(now = false) {
     const wanted = this.news.wanted(this.chosen), { app } = this;
-    const free = now || app.track === null || (!app.playing && app.frame >= app.last);
+    const own = app.tracks.some((track) => track.kind === "lived"); // forks and games are not taken away
+    const free = now || app.track === null || (!app.playing && app.frame >= app.last && !own);
     if (wanted === null || wanted.path === this.shown || !free || this.#busy) return false;
     const first = this.shown === null, index = app.index;
     this.#busy = true;

@@ -2,7 +2,7 @@
 
 import { element } from "townlet/drawing.js";
 import { howItEnded } from "townlet/explain/death.js";
-import { madeOnce } from "townlet/views/made.js";
+import { madeOfLife } from "townlet/views/made.js";
 
 export const ending = {
   id: "ending",
@@ -11,7 +11,7 @@ export const ending = {
   make(root, app) {
     const list = element("ol", { class: "ending" });
     root.append(list);
-    const endOf = madeOnce((track) => list.replaceChildren(...howItEnded(track).map((line) => told(app, line))));
+    const endOf = madeOfLife((track) => list.replaceChildren(...howItEnded(track).map((line) => told(app, line))));
     return { draw: ({ track }) => endOf(track) };
   },
 };

@@ -3,7 +3,7 @@
 import { element } from "townlet/drawing.js";
 import { allowedAt, lensAt, lensInWords } from "townlet/explain/lens.js";
 import { figure } from "townlet/explain/words.js";
-import { madeOnce } from "townlet/views/made.js";
+import { madeOfLife, madeOnce } from "townlet/views/made.js";
 
 const SHORTEST = 2; // percent: a bar that can be seen
 const USUAL = 0.9; // of steps have a spread of values that fits the bars
@@ -15,7 +15,7 @@ export const lens = {
   make(root) {
     const says = element("p", { class: "says", "aria-live": "off" }), table = element("div", { class: "lens" });
     root.append(says, table);
-    const rowsOf = madeOnce((header) => makeRows(table, header)), spreadOf = madeOnce(spread);
+    const rowsOf = madeOnce((header) => makeRows(table, header)), spreadOf = madeOfLife(spread);
     return {
       draw({ track, frame }) {
         const seen = lensAt(track, frame), rows = rowsOf(track.header);

@@ -2,12 +2,21 @@
 
 import { element } from "townlet/drawing.js";
 
-/** A function that calls `make(of)` when `of` is another than before, or a life that grew, and keeps what it made. */
+/** A function that calls `make(of)` when `of` is another than before, and keeps what it made. */
 export function madeOnce(make) {
-  let kept = null, last = null, frames = null, changes = null;
+  let kept = null, last = null;
   return (of) => {
-    if (of !== last || of.frames !== frames || of.changes?.length !== changes) {
-      [kept, last, frames, changes] = [make(of), of, of.frames, of.changes?.length];
+    if (of !== last) [kept, last] = [make(of), of];
+    return kept;
+  };
+}
+
+/** The same of a life, which is another too where it grew or was changed by hand. */
+export function madeOfLife(make) {
+  let kept = null, last = null, frames = null, changes = null;
+  return (track) => {
+    if (track !== last || track.frames !== frames || track.changes.length !== changes) {
+      [kept, last, frames, changes] = [make(track), track, track.frames, track.changes.length];
     }
     return kept;
   };

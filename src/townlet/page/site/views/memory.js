@@ -5,7 +5,7 @@ import { holdingInWords, normAt, partsOf } from "townlet/explain/holding.js";
 import { lensAt } from "townlet/explain/lens.js";
 import { figure } from "townlet/explain/words.js";
 import { heat } from "townlet/views/heat.js";
-import { madeOnce } from "townlet/views/made.js";
+import { madeOfLife } from "townlet/views/made.js";
 
 const AROUND = 120; // frames that the heat map shows
 const LINES = 38; // pixels of height of a line's chart
@@ -23,7 +23,7 @@ export const memory = {
     root.append(element("div", { class: "beside-map" },
       map, element("div", {}, says, lines, legend)));
     let span = { from: 0, to: AROUND }, latest = null;
-    const pictureOf = madeOnce(heat), curvesOf = madeOnce(curves);
+    const pictureOf = madeOfLife(heat), curvesOf = madeOfLife(curves);
     seekBy(map, app, (share) => span.from + share * (span.to - span.from));
     seekBy(lines, app, (share) => share * (latest.track.frames - 1));
     return {

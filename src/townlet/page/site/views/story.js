@@ -3,14 +3,14 @@
 import { element } from "townlet/drawing.js";
 import { howItEnded } from "townlet/explain/death.js";
 import { wantsInWords } from "townlet/explain/wants.js";
-import { madeOnce } from "townlet/views/made.js";
+import { madeOfLife } from "townlet/views/made.js";
 
 export const story = {
   id: "story",
   title: "What it wants",
   hint: "What it needs most, what could help, what it does about it; at the end, how that came.",
   make(root, app) {
-    const list = element("ul", { class: "wants" }), lines = [], endOf = madeOnce(howItEnded);
+    const list = element("ul", { class: "wants" }), lines = [], endOf = madeOfLife(howItEnded);
     root.append(list);
     return {
       draw({ track, frame }) {

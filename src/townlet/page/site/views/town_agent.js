@@ -47,6 +47,24 @@ export function paintAgent(ctx, grid, track, frame, fraction) {
   ctx.restore();
 }
 
+/** Where another life of the same start was at a frame, pale; nothing where it had ended. */
+export function paintOther(ctx, grid, track, frame) {
+  if (frame >= track.frames) return;
+  const [x, y] = centre(grid, track, frame), size = grid.side * 0.2;
+  ctx.save();
+  ctx.setLineDash([size * 0.4, size * 0.25]);
+  ctx.lineWidth = Math.max(2, size * 0.22);
+  ctx.strokeStyle = colour("agent");
+  ctx.fillStyle = colour("agent-edge");
+  ctx.beginPath();
+  ctx.arc(x - size, y - size * 0.6, size * 0.8, 0, 2 * Math.PI); // aside, so that it is seen behind the agent
+  ctx.globalAlpha = 0.85;
+  ctx.fill();
+  ctx.globalAlpha = 1;
+  ctx.stroke();
+  ctx.restore();
+}
+
 function centre({ side, left, top }, track, frame) {
   const [x, y] = track.at("position", frame);
   return [left + (x + 0.5) * side, top + (y + 0.5) * side];
