@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     screen = Console()
     try:
-        game = _make_game(options)
+        game = make_game(options)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
@@ -84,8 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _make_game(options: Namespace) -> Game:
-    """The world, and the network that lives beside. Raises ConfigError, RunError and CheckpointError."""
+def make_game(options: Namespace) -> Game:
+    """Return the game that a command line asks for, with the network that lives beside.
+
+    Raises ConfigError, RunError and CheckpointError.
+    """
     device_named("cpu")
     network: QNetwork | None = None
     overrides = dict(options.set)

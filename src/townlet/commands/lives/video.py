@@ -39,7 +39,7 @@ def make_parser() -> Parser:
     parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--life", type=whole, default=0, help="which of the lives, from 0 on (default: 0)")
     parser.add_argument("--first", type=whole, default=0, help="the first step that is shown (default: 0)")
-    parser.add_argument("--last", type=whole, help="the last step that is shown (default: the end of the life)")
+    parser.add_argument("--last", type=whole, help="the last step that is shown, where the life has so many (default: its end)")
     parser.add_argument("--fps", type=positive, default=8, help="steps a second (default: 8)")
     parser.add_argument(
         "--out", type=named_path, metavar="FILE", help=f"a name in {' or '.join(KINDS)} (default: in the run's replays)"
@@ -105,8 +105,8 @@ def _frames(options: Namespace, recorded: Replay) -> tuple[int, int]:
     if options.life >= len(recorded.lives):
         raise ConfigError([f"--life: expected 0 to {len(recorded.lives) - 1}, got {options.life}"])
     length = recorded.lives[options.life].length
-    last = length if options.last is None else options.last
-    if not 0 <= options.first <= last <= length:
+    last = length if options.last is None else min(options.last, length)
+    if not 0 <= options.first <= last:
         got = f"{options.first} to {last}"
         raise ConfigError([f"--first, --last: expected steps within 0 to {length}, in order, got {got}"])
     return options.first, last

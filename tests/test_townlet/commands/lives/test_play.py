@@ -74,7 +74,7 @@ def test_wrong_use_is_one_line(words, code, said, run, capsys):
 
 def test_the_world_is_that_of_the_run_or_what_is_asked_for(run, tmp_path):
     def game(*words):
-        return play._make_game(play.make_parser().parse_args([*words, "--runs-dir", str(run.parents[1])]))
+        return play.make_game(play.make_parser().parse_args([*words, "--runs-dir", str(run.parents[1])]))
 
     learned = load_task(run / "config.yaml")
     assert game("run").level == learned and game("run").network is not None

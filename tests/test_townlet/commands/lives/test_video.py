@@ -26,7 +26,7 @@ def said(capsys, *words):
 
 def test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for(run, capsys, tmp_path):
     runs, out = ["--runs-dir", run.parents[1]], tmp_path / "x.gif"
-    code, told = said(capsys, "run", *runs, "--life", 2, "--first", 1, "--last", 4, "--fps", 5, "--out", out)
+    code, told = said(capsys, "run", *runs, "--life", 2, "--first", 2, "--last", 9, "--fps", 5, "--out", out)
     assert code == 0 and told.startswith(f"{out}: ") and told.endswith("KB, 4 pictures, 5 a second\n")
     with Image.open(out) as image:
         assert image.n_frames == 4 and image.info["duration"] == 200
@@ -45,7 +45,7 @@ def test_a_film_lies_beside_the_replays_of_its_run_or_beside_the_replay(run, cap
 @pytest.mark.parametrize(
     ("words", "code", "line"),
     [
-        (["run", "--last", 9], 2, "--first, --last: expected steps within 0 to 5, in order, got 0 to 9"),
+        (["run", "--first", 9], 2, "--first, --last: expected steps within 0 to 5, in order, got 9 to 5"),
         (["run", "--first", 3, "--last", 2], 2, "--first, --last: expected steps within 0 to 5, in order, got 3 to 2"),
         (["run", "--life", -1], 2, "argument --life: expected 0 or more, got -1"),
         (["run", "--out", "x.avi"], 2, "argument --out: expected a name that ends in .mp4 or .gif, got x.avi"),
