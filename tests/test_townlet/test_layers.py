@@ -170,7 +170,7 @@ STEP_PATH = {
     "agent.memory.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
     "agent.memory.beside": ("Memories.read", "Written.forward"),
     "agent.memory.sightings": (
-        "LastSightings.shown", "LastSightings.write", "LastSightings.read", "PlacesInView.forward",
+        "LastSightings.shown", "LastSightings.write", "LastSightings.read", "PlacesInView.forward", "directions",
     ),
     "agent.memory.frontier": (
         "Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest",
@@ -188,7 +188,6 @@ STEP_PATH = {
     "agent.memory.phases": ("DeltaPhases.value_of", "DeltaPhases.read"),
     "agent.memory.lru": ("LinearRecurrentUnit.forward", "LinearRecurrentUnit.unroll", "scan", "as_complex"),
     "agent.memory.traces": ("TracedUnits.forward", "TracedUnits._owed", "TracedUnits._carry_on"),
-    "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
     "agent.learner": (
