@@ -54,12 +54,12 @@ def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int, whe
         expected = f"at least {at.stop - at.start}, one for each number of {config.at}"
         raise ConfigError([f"{where}.keys: expected {expected}, got {config.keys}"])
     if not config.phases:
-        return Delta(inputs, config.keys, config.values, config.keep, at)
+        return Delta(inputs, config.keys, config.values, config.keep, at, config.whole)
     place, coordinates = layout.slices.get(PLACE), None
     if place is not None and layout.width(PLACE) != 2:  # not x and y: a number for each cell of a map, or no place
         coordinates = _cells(*layout.grid) if layout.grid is not None else None
         place = place if coordinates is not None else None
-    return DeltaPhases(inputs, config.keys, config.values, config.keep, at, place, coordinates)
+    return DeltaPhases(inputs, config.keys, config.values, config.keep, at, place, coordinates, config.whole)
 
 
 def _cells(columns: int, rows: int) -> Tensor:

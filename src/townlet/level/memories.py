@@ -33,6 +33,7 @@ class DeltaMemory(Part):
 
     `phases`: the values are angles, and read relative to today's, as places are: see `agent.memory.phases`.
     `at`: a part of the observation; there is a key for each of its numbers at first, and keys stay apart.
+    `whole`: what was held at a key is written over whole, and not by a learned share.
     """
 
     kind: Literal["delta"]
@@ -41,6 +42,7 @@ class DeltaMemory(Part):
     keep: Share
     phases: bool = False
     at: Name | None = None
+    whole: bool = False
 
 
 class CounterMemory(Part):

@@ -224,6 +224,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "network<recurrent>.memory.*<delta>.keep": ("delta", {"network.memory.0.keep": 0.5}),
         "network<recurrent>.memory.*<delta>.phases": ("delta", {"network.memory.0.phases": True}),
         "network<recurrent>.memory.*<delta>.at": ("delta", {"network.memory.0.at": "meters"}),
+        "network<recurrent>.memory.*<delta>.whole": ("delta", {"network.memory.0.whole": True}),
         "network<recurrent>.memory.*<counter>.most": ("counter", {"network.memory.0.most": 3}),
         "network<recurrent>.memory.*<counter>.of": ("counter", {"network.memory.0.of": "outcomes"}),
         "network<recurrent>.memory.*<counter>.reach": ("outcomes", {"network.memory.0.reach": 1}),
