@@ -183,8 +183,10 @@ STEP_PATH = {
     "agent.memory.records": ("Record.forward", "Records.forward"),
     "agent.memory.shares": ("shares_left",),
     "agent.memory.delta": (
-        "Window.found", "Window.held", "Window.after", "DeltaRule.forward", "Delta.value_of", "Delta.read",
+        "Window.found", "Window.held", "Window.after", "DeltaRule.forward", "DeltaRule.key_of", "Delta.value_of",
+        "Delta.read",
     ),
+    "agent.memory.ground": ("Ground._cell", "Ground.key_of", "Ground.shown_by", "Ground.value_of", "Ground.read"),
     "agent.memory.phases": ("DeltaPhases.value_of", "DeltaPhases.read"),
     "agent.memory.lru": ("LinearRecurrentUnit.forward", "LinearRecurrentUnit.unroll", "scan", "as_complex"),
     "agent.memory.traces": ("TracedUnits.forward", "TracedUnits._owed", "TracedUnits._carry_on"),

@@ -7,6 +7,7 @@ from townlet.agent.memory.beside import Beside
 from townlet.agent.memory.counter import Counter, OutcomeCounter, PartCounter
 from townlet.agent.memory.delta import Delta
 from townlet.agent.memory.frontier import PLACE, Frontier
+from townlet.agent.memory.ground import Ground
 from townlet.agent.memory.lru import LinearRecurrentUnit
 from townlet.agent.memory.phases import DeltaPhases
 from townlet.agent.memory.sightings import make_sightings
@@ -35,6 +36,10 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_acti
     """
     if config.kind == "delta":
         return _make_delta(config, layout, inputs, where)
+    if config.kind == "ground":
+        if layout.grid is None or PLACE not in layout.slices or layout.width(PLACE) != 2:
+            raise ConfigError([f"{where}.kind: expected no ground, since it takes a normalised position, got 'ground'"])
+        return Ground(inputs, layout, config.values, config.whole)
     if config.kind == "lru":
         units = TracedUnits if config.traces else LinearRecurrentUnit
         return units(inputs, config.units, config.span)

@@ -45,6 +45,17 @@ class DeltaMemory(Part):
     whole: bool = False
 
 
+class GroundMemory(Part):
+    """What was seen where: `values` learned numbers at each cell of the map, see `agent.memory.ground`.
+
+    It takes a normalised position. `whole`: as for `delta`.
+    """
+
+    kind: Literal["ground"]
+    values: Width
+    whole: bool = False
+
+
 class CounterMemory(Part):
     """How often everything was seen, told apart up to `most`: see `agent.memory.counter`.
 
@@ -71,4 +82,6 @@ class LinearRecurrentMemory(Part):
     traces: bool = False
 
 
-Memory = Annotated[SpectralMemory | DeltaMemory | CounterMemory | LinearRecurrentMemory, Field(discriminator="kind")]
+Memory = Annotated[
+    SpectralMemory | DeltaMemory | GroundMemory | CounterMemory | LinearRecurrentMemory, Field(discriminator="kind")
+]
