@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from townlet.run.curves import draw_run
+from townlet.run.report.run_page import write_report
 
 torch.set_num_threads(1)
 
@@ -36,13 +37,15 @@ def plain_products():
 
 @pytest.fixture(scope="session", autouse=True)
 def no_pictures():
-    """Runs draw no curves, which takes longer than learning for a moment does, but where `pictures` are asked for."""
+    """Runs draw no curves and write no page, which takes longer than learning for a moment does, but for `pictures`."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("townlet.run.training_run.draw_run", lambda *_: None)
+        patched.setattr("townlet.run.report.keeper.write_report", lambda *_: None)
         yield
 
 
 @pytest.fixture
 def pictures(monkeypatch):
-    """Runs draw their curves, as they do for users."""
+    """Runs draw their curves and write their page, as they do for users."""
     monkeypatch.setattr("townlet.run.training_run.draw_run", draw_run)
+    monkeypatch.setattr("townlet.run.report.keeper.write_report", write_report)

@@ -14,7 +14,7 @@ AT_THE_TOP = {
     "": ("level", "screen"),
     **dict.fromkeys(GROUND, ()),
     "config": ("level",),
-    "train": (*GROUND, "config", "environment", "agent", "run", "screen"),
+    "train": (*GROUND, "config", "environment", "agent", "run", "screen", "watch"),
     "evaluate": (*GROUND, "config", "environment", "agent", "population", "run", "screen"),
 }
 

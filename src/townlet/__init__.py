@@ -44,7 +44,7 @@ def _register_tasks() -> None:
 
 
 # What needs PyTorch is imported when it is asked for, so that importing Townlet stays quick.
-_ON_DEMAND = {"show": "townlet.commands.notebook"}
+_ON_DEMAND = {"show": "townlet.commands.lives.notebook"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals
 from townlet.screen.train_flags import read_flags
 from townlet.screen.what_next import say_what_next
+from townlet.watch.alongside import watched
 
 MASTERY = 0.9  # of the limit
 
@@ -65,8 +67,11 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
         print(describe(task, plan, options.device, resumed))
         return DONE
     run = RunDirectory.open(resumed) if resumed else _new_run(task, options, wishes)
+    beside = ExitStack()
 
     def begin(training: TrainingRun) -> None:
+        if options.watch:
+            beside.enter_context(watched(run.path, training.tell))
         if resumed and training.resume():
             if (step := training.population.env_steps) >= plan.total_steps:
                 done = f"step {step:,} of {plan.total_steps:,}"
@@ -75,13 +80,16 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
             training.load_weights(taught)
         run.note(checkpoint_every=wishes.checkpoint_every)
 
-    training = train_in(run, task, plan, wishes, stop, begin)
+    with beside:
+        training = train_in(run, task, plan, wishes, stop, begin)
     say_what_next(run.path, run.path, stop.wanted)
     return FAILED if training.aside.missing else DONE
 
 
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
     """Train in the levels of a ladder: a new one, or that at `path`."""
+    if options.watch:
+        raise ConfigError(["--watch shows one run, got a ladder of several: townlet watch latest shows its newest"])
     wishes, mastery = _wishes(options, {}), options.mastery or MASTERY
     pace, asked = Pacing(options.checkpoint_every, options.evaluate_every), _overrides(options, of_ladder=True)
     if path is None:

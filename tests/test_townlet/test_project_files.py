@@ -8,6 +8,7 @@ import house
 import yaml
 
 import townlet
+from townlet.page.html import SITE
 
 ROOT = Path(__file__).parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -79,3 +80,14 @@ def test_the_source_distribution_holds_what_the_tests_read():
     assert {"/docs", "/CONTRIBUTING.md", "/CHANGELOG.md", "/CITATION.cff", "/Makefile", "/tests", "/.ci"} <= set(
         included
     )
+
+
+def test_the_wheel_carries_the_site():
+    """Every file below the package goes into the wheel, but what is ignored: so none of the site may be."""
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel.keys() == {"packages", "force-include"} and wheel["packages"] == ["src/townlet"]
+    site = [path.relative_to(SITE) for path in SITE.rglob("*") if path.is_file()]
+    assert {"index.html", "style.css", "main.js", "views/town.js", "format/replay.js"} <= {str(path) for path in site}
+    assert {path.suffix for path in site} == {".html", ".css", ".js"}
+    ignored = [line.strip("/*") for line in (ROOT / ".gitignore").read_text().splitlines() if line and line[0] != "#"]
+    assert {part for path in site for part in path.parts}.isdisjoint(ignored)

@@ -10,7 +10,8 @@ import pytest
 from townlet import evaluate, train
 from townlet.bench import __main__ as bench
 from townlet.bench.speed import env, learner
-from townlet.commands import cli
+from townlet.commands import cli, watch
+from townlet.run.run_directory import resolve_run
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -66,6 +67,8 @@ def test_every_command_is_one_that_works(folder, capsys, monkeypatch):
                 assert evaluate.main([*flags, "--episodes", "4"]) == 0, words
             case ["python", "-m", "townlet.bench", word, *flags]:
                 assert bench.main([word, *flags, *TINY[word]]) == 0, words
+            case ["townlet", "watch", reference, *flags]:  # which would go on until somebody ends it
+                assert resolve_run(reference, watch.make_parser().parse_args([reference, *flags]).runs_dir), words
             case ["townlet", *rest]:
                 assert cli.main(rest) == 0, words
             case ["python", "-m", "townlet.train", "--help"]:

@@ -66,15 +66,15 @@ def test_a_run_leaves_what_the_documentation_promises(tmp_path, capsys, pictures
     run = run_train(tmp_path, "--total-steps", "320", "--evaluate-every", "160")
     out = capsys.readouterr().out
     assert "greedy survival" in out and f"The run lies in {run}" in out and "--resume" in out
-    for name in ("config.yaml", "meta.json", "metrics.sqlite", "curves.png", "train.log", "checkpoints/latest.json",
-                 "checkpoints/best.json", "evaluation/step_000000320.json"):  # fmt: skip
+    for name in ("config.yaml", "meta.json", "metrics.sqlite", "curves.png", "report.html", "train.log",
+                 "checkpoints/latest.json", "checkpoints/best.json", "evaluation/step_000000320.json"):  # fmt: skip
         assert (run / name).is_file(), name
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert load_level(run / "config.yaml").training.num_agents == 8
     assert json.loads((run / "meta.json").read_text())["seed"] == 0
     names = {row[0] for row in sqlite3.connect(run / "metrics.sqlite").execute("select distinct name from scalars")}
     expected = {"rollout/ep_len_mean", "rollout/ep_rew_mean", "rollout/survival_rate", "train/loss", "train/td_error",
-                "train/q_mean", "train/grad_norm", "train/epsilon", "time/fps", "memory/ablation_gap",
+                "train/q_mean", "train/grad_norm", "train/epsilon", "time/fps", "time/act_share", "memory/ablation_gap",
                 "memory/hidden_norm", "meters/energy_mean", "affordance/Bed_uses", "deaths/energy"}  # fmt: skip
     assert expected <= names
 

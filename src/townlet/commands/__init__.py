@@ -1,5 +1,5 @@
 """The words of `townlet`, one file each.
 
-May import: ground, config, level, environment, agent, exploration, population, page, play, run, screen, train,
-evaluate, bench.
+May import: ground, config, level, environment, agent, exploration, population, page, run, screen, train, evaluate,
+bench, watch.
 """

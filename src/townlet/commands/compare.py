@@ -1,4 +1,4 @@
-"""`townlet compare`: the greedy survival of several runs in one picture."""
+"""`townlet compare`: several runs beside each other, in a picture, or on a page."""
 
 import sqlite3
 import sys
@@ -14,12 +14,44 @@ from townlet.bench.statistics import bootstrap_interval
 from townlet.config import Score, Task, load_task
 from townlet.run.curves import draw_comparison
 from townlet.run.metrics import MetricsStore
-from townlet.run.run_directory import RunError, resolve_run
+from townlet.run.report.comparison import Shown, comparison
+from townlet.run.report.record import read_record
+from townlet.run.run_directory import RunError, resolve_run, write_atomically
 from townlet.screen.command_line import DONE, FAILED, Parser, cannot_write, labelled, named_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw the greedy survival, or return, of several runs into one picture."""
+    """Draw the greedy survival, or return, of several runs into one picture, and where it is asked for a page."""
+    options = make_parser().parse_args(arguments)
+    stores: dict[str, list[MetricsStore]] = {}
+    runs: dict[str, list[tuple[Task, Path]]] = {}
+    try:
+        with ExitStack() as opened:
+            for label, reference in options.runs:
+                run = resolve_run(reference, options.runs_dir)
+                runs.setdefault(label or run.name, []).append((load_task(run / "config.yaml"), run))
+                store = MetricsStore(run / "metrics.sqlite", read_only=True)
+                opened.callback(store.close)
+                stores.setdefault(label or run.name, []).append(store)
+            tasks = [task for group in runs.values() for task, _ in group]
+            score, known, title = _common_score(tasks), _common_yardsticks(tasks), options.title or _title(tasks)
+            draw_comparison(stores, options.out, by=options.by, title=title, yardsticks=known, score=score)
+            Console().print(_last_scores(stores, score))
+        if options.html:
+            groups = {label: [read_record(*one) for one in group] for label, group in runs.items()}
+            shown = Shown(title, options.by, known, score, bootstrap_interval)
+            write_atomically(options.html, comparison(groups, options.html.parent, shown))
+    except (RunError, sqlite3.Error) as error:
+        print(f"townlet compare: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        return cannot_write("townlet compare", error)
+    print(f"drawn into {options.out}" + (f", and as a page into {options.html}" if options.html else ""))
+    return DONE
+
+
+def make_parser() -> Parser:
+    """Describe the command line."""
     parser = Parser(prog="townlet compare", description="Draw the greedy survival of several runs.")
     parser.add_argument(
         "runs", nargs="+", type=labelled, metavar="LABEL=RUN", help="a run; runs of one label are seeds of one thing"
@@ -27,39 +59,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=named_path, default=Path("comparison.png"), help="the picture (default: comparison.png)"
     )
+    parser.add_argument("--html", type=named_path, metavar="FILE", help="write them as a page too, one file")
     parser.add_argument("--title", default="", help="its title")
     parser.add_argument(
         "--by", nargs="+", choices=("steps", "seconds"), default=["steps", "seconds"], help="against what"
     )
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
-    options = parser.parse_args(arguments)
-    stores: dict[str, list[MetricsStore]] = {}
-    tasks: list[Task] = []
-    try:
-        with ExitStack() as opened:
-            for label, reference in options.runs:
-                run = resolve_run(reference, options.runs_dir)
-                tasks.append(load_task(run / "config.yaml"))
-                store = MetricsStore(run / "metrics.sqlite", read_only=True)
-                opened.callback(store.close)
-                stores.setdefault(label or run.name, []).append(store)
-            score = _common_score(tasks)
-            first, ids = tasks[0], list(dict.fromkeys(task.id for task in tasks))
-            title = f"Level {first.id}, {first.name}" if len(ids) == 1 else f"Levels {', '.join(ids)}"
-            known = dict(
-                item for item in first.yardsticks.items() if all(item in task.yardsticks.items() for task in tasks)
-            )
-            draw_comparison(
-                stores, options.out, by=options.by, title=options.title or title, yardsticks=known, score=score
-            )
-            Console().print(_last_scores(stores, score))
-    except (RunError, sqlite3.Error) as error:
-        print(f"townlet compare: {error}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        return cannot_write("townlet compare", error)
-    print(f"drawn into {options.out}")
-    return DONE
+    return parser
+
+
+def _title(tasks: Sequence[Task]) -> str:
+    first, ids = tasks[0], list(dict.fromkeys(task.id for task in tasks))
+    return f"Level {first.id}, {first.name}" if len(ids) == 1 else f"Levels {', '.join(ids)}"
+
+
+def _common_yardsticks(tasks: Sequence[Task]) -> dict[str, float]:
+    """Return those known scores that all tasks have alike."""
+    return {
+        name: value
+        for name, value in tasks[0].yardsticks.items()
+        if all((name, value) in task.yardsticks.items() for task in tasks)
+    }
 
 
 def _common_score(tasks: Sequence[Task]) -> Score:

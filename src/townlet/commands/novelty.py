@@ -101,16 +101,18 @@ def draw_novelty(new: Tensor, env: VectorizedEnv, index: int, title: str, out: P
     """Draw a map of novelty [height, width], with what stands where, into a PNG. Raises OSError."""
     level: Level = env.level
     height, width = new.shape
-    figure = Figure(figsize=(0.75 * width + 2.0, 0.75 * height + 1.0), dpi=120, layout="constrained")
+    size = (max(0.75 * width + 2.0, 4.5), max(0.75 * height + 1.0, 3.2))  # words need room beside small towns too
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
     axes = figure.add_subplot()
     shown = axes.imshow(new.numpy(), cmap="magma")
-    figure.colorbar(shown, ax=axes, label="novelty: mean squared error of the predictor")
+    figure.colorbar(shown, ax=axes, label="novelty: mean squared\nerror of the predictor")
     first = index * len(level.affordances)
     middle = float(new.min() + new.max()) / 2.0
     for offset, name in enumerate(level.affordances):
         x, y = int(env.tables.place_x[first + offset]), int(env.tables.place_y[first + offset])
         if x >= 0:
             colour = "black" if new[y, x] > middle else "white"
-            axes.text(x, y, name, ha="center", va="center", fontsize=7, color=colour)
+            letters = min(7.0, 85.0 / len(name))  # so that a long name stays within its cell
+            axes.text(x, y, name, ha="center", va="center", fontsize=letters, color=colour)
     axes.set(title=title, xlabel="x", ylabel="y", xticks=range(width), yticks=range(height))
     save(figure, out)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 SITE = Path(__file__).parent / "site"  # the page's modules, its style, and the page that holds them together
@@ -15,8 +16,8 @@ _BODY, _TITLE = '<div id="page"></div>', "<title>Townlet</title>"
 _MAIN = 'import "townlet/main.js";'
 
 
-def to_html(packed: bytes, title: str = "Townlet") -> str:
-    """Return the page that plays a replay, `packed` as its file holds it.
+def to_html(packed: bytes, title: str = "Townlet", beside: Sequence[bytes] = ()) -> str:
+    """Return the page that plays a replay, `packed` as its file holds it, and compares it with those `beside` it.
 
     Its style stands in it, its modules are data: addresses, the replay is base64. By its Content-Security-Policy it may
     load and run nothing but these, whatever the replay holds.
@@ -24,7 +25,7 @@ def to_html(packed: bytes, title: str = "Townlet") -> str:
     page = (SITE / "index.html").read_text(encoding="utf-8")
     style = (SITE / "style.css").read_text(encoding="utf-8")
     imports = json.dumps({"imports": modules()})
-    replay = f'<script type="application/octet-stream" id="replay">{_base64(packed)}</script>'
+    replay = "\n".join((_replay('id="replay"', packed), *(_replay('class="beside"', other) for other in beside)))
     for stands, comes in (
         (_ICON, f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, imports)}">\n{_ICON}'),
         (_STYLE, f"<style>{style}</style>"),
@@ -36,6 +37,10 @@ def to_html(packed: bytes, title: str = "Townlet") -> str:
         assert found and stands not in after, stands
         page = before + comes + after
     return page
+
+
+def _replay(attribute: str, packed: bytes) -> str:
+    return f'<script type="application/octet-stream" {attribute}>{_base64(packed)}</script>'
 
 
 def modules() -> dict[str, str]:

@@ -4,46 +4,58 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from townlet.config import Score, Task
 from townlet.run.metrics import MetricsStore
+from townlet.run.report.chart import merged, yardsticks_of
+from townlet.run.report.series import series, trend
 from townlet.run.run_directory import write_atomically
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#8A5A99", "#666666"
 SKY, AMBER, BLACK = "#56B4E9", "#E69F00", "#000000"
 RUNS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK)  # in the order in which they are given
-_SMOOTHING = 40  # a trend averages over 1/40 of the records
 
 
 def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapping[str, float], score: Score) -> None:
-    """Draw the score, loss, values and speed against environment steps into a PNG, whole or not at all.
+    """Draw what a run learned, and how fast, against environment steps into a PNG, whole or not at all.
 
-    `yardsticks` are scores that are known, by name (random, scripted). What has not been
-    recorded is left out. Raises OSError where the file cannot be written, and sqlite3.Error where the store fails.
+    `yardsticks` are scores that are known, by name (random, scripted). What memory is worth, and how epsilon falls,
+    have panels where there is something to see: an epsilon that stays is told in the title. Raises OSError where the
+    file cannot be written, and sqlite3.Error where the store fails.
     """
-    figure = Figure(figsize=(12.5, 7.5), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    epsilon = series(store.scalars("train/epsilon"))
+    panels: dict[str, Callable[[Axes], None]] = {"score": lambda axes: _draw_score(axes, store, yardsticks, score)}
+    if store.scalars("memory/ablation_gap"):
+        panels["memory"] = lambda axes: _draw_memory(axes, store, score)
+    panels |= {name: partial(draw, store=store) for name, draw in _OF_LEARNING.items()}
+    if epsilon.flat:
+        title += f", epsilon {epsilon.values[0]:.3g} throughout"
+    elif len(epsilon.steps):
+        panels["epsilon"] = lambda axes: _draw_epsilon(axes, store)
+    arranged = _ARRANGED[len(panels)]
+    width = 12.5 if len(arranged) == len("AB;CD") else 16.0
+    figure = Figure(figsize=(width, 7.5), dpi=110, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
     figure.suptitle(title, fontsize=14, fontweight="bold")
-    ((scores, loss), (values, speed)) = figure.subplots(2, 2, sharex=True)
-    _draw_score(scores, store, yardsticks, score)
-    _draw_loss(loss, store)
-    _draw_values(values, store)
-    _draw_speed(speed, store)
-    for axes in (scores, loss, values, speed):
-        _finish(axes)
-    for axes in (values, speed):
-        axes.set_xlabel("environment steps, all agents")
+    places = figure.subplot_mosaic(arranged)
+    for place, draw in zip(sorted(places), panels.values(), strict=True):
+        draw(places[place])
+        _finish(places[place])
+        if place in arranged.partition(";")[2]:
+            places[place].set_xlabel("environment steps, all agents")
     save(figure, path)
 
 
@@ -109,6 +121,13 @@ def format_steps(steps: float, _position: object = None) -> str:
     return f"{steps:.4g}"
 
 
+def log_ticks(axis: Axis) -> None:
+    """Name the ticks of a logarithmic axis in one way: 5k, 10k, 20k, without powers between them."""
+    axis.set_major_locator(LogLocator(10.0, subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(format_steps))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _draw_score(axes: Axes, store: MetricsStore, yardsticks: Mapping[str, float], score: Score) -> None:
     axes.set_title(score.word.capitalize(), loc="left", fontsize=11)
     axes.set_ylabel("episode length [steps]" if _unit(score) else "return of an episode")
@@ -122,10 +141,8 @@ def _unit(score: Score) -> str:
 
 
 def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float], score: Score) -> None:
-    """Lines for known scores and for the greatest possible one, named at their right ends."""
-    lines = {f"{name} {value:.4g}": value for name, value in yardsticks.items() if math.isfinite(value)}
-    if score.limit is not None:
-        lines[f"limit {score.limit:.4g}"] = score.limit
+    """Lines for known scores and for the greatest possible one, named at their right ends; equal ones are one line."""
+    lines = merged(yardsticks_of(yardsticks, score))
     for label, height in lines.items():
         axes.axhline(height, color=GREY, linewidth=0.9, linestyle=":" if label.startswith("limit ") else "--", zorder=1)
     if score.limit is not None:
@@ -141,6 +158,13 @@ def _draw_yardsticks(axes: Axes, yardsticks: Mapping[str, float], score: Score) 
         )  # fmt: skip
 
 
+def _draw_memory(axes: Axes, store: MetricsStore, score: Score) -> None:
+    axes.set_title("What memory is worth", loc="left", fontsize=11)
+    axes.set_ylabel(f"greedy {score.word} lost without it{_unit(score)}")
+    axes.axhline(0.0, color=GREY, linewidth=0.9, linestyle="--", zorder=1)
+    _plot(axes, store, "memory/ablation_gap", GREEN, "with memory less without", marker="o", markersize=3.5)
+
+
 def _draw_loss(axes: Axes, store: MetricsStore) -> None:
     axes.set_title("Loss and gradient", loc="left", fontsize=11)
     axes.set_ylabel("loss, gradient norm [log scale]")
@@ -148,6 +172,7 @@ def _draw_loss(axes: Axes, store: MetricsStore) -> None:
     _plot_trend(axes, store, "train/loss", BLUE, "loss", positive=True)
     if axes.lines:
         axes.set_yscale("log")
+        log_ticks(axes.yaxis)
 
 
 def _draw_values(axes: Axes, store: MetricsStore) -> None:
@@ -162,46 +187,38 @@ def _draw_speed(axes: Axes, store: MetricsStore) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(format_steps))
     _plot_trend(axes, store, "time/fps", BLUE, "steps per second")
     axes.set_ylim(bottom=0)
-    steps, epsilon = _series(store, "train/epsilon")
-    if not steps.size:
-        return
-    right = axes.twinx()
-    (line,) = right.plot(steps, epsilon, color=PURPLE, linewidth=1.4)
-    axes.plot([], [], color=line.get_color(), label="epsilon (right)")  # one legend for both axes
-    right.set_ylabel("epsilon [share of random actions]")
-    right.set_ylim(0, 1.05)
-    right.spines["top"].set_visible(False)
+
+
+def _draw_epsilon(axes: Axes, store: MetricsStore) -> None:
+    axes.set_title("Exploration", loc="left", fontsize=11)
+    axes.set_ylabel("epsilon [share of random actions]")
+    _plot(axes, store, "train/epsilon", PURPLE, "epsilon")
+    axes.set_ylim(0, 1.05)
+
+
+_OF_LEARNING = {"loss": _draw_loss, "values": _draw_values, "speed": _draw_speed}
+_ARRANGED = {4: "AB;CD", 5: "AAB;CDE", 6: "ABC;DEF"}  # panels by how many there are, the score first
 
 
 def _plot_trend(axes: Axes, store: MetricsStore, name: str, color: str, label: str, *, positive: bool = False) -> None:
     """Plot a noisy series faintly, with its running mean over it."""
-    steps, values = _series(store, name, positive=positive)
-    window = len(values) // _SMOOTHING
-    if window < 2:
+    one = series(store.scalars(name), positive=positive)
+    mean = trend(one.values)
+    if mean is None:
         _plot(axes, store, name, color, label, positive=positive)
         return
-    sums = np.cumsum(np.insert(values, 0, 0.0))
-    last = np.arange(1, len(values) + 1)
-    first = np.maximum(last - window, 0)
-    axes.plot(steps, values, color=color, linewidth=0.6, alpha=0.3)
-    axes.plot(steps, (sums[last] - sums[first]) / (last - first), color=color, linewidth=1.6, label=label)
+    axes.plot(one.steps, one.values, color=color, linewidth=0.6, alpha=0.3)
+    axes.plot(one.steps, mean, color=color, linewidth=1.6, label=label)
 
 
 def _plot(
     axes: Axes, store: MetricsStore, name: str, color: str, label: str, *, positive: bool = False, **style: Any
 ) -> None:
-    steps, values = _series(store, name, positive=positive)
+    steps, values = series(store.scalars(name), positive=positive)
     if len(steps) == 1:  # a line needs two points
         style.setdefault("marker", "o")
     if steps.size:
         axes.plot(steps, values, color=color, linewidth=1.4, label=label, **style)
-
-
-def _series(store: MetricsStore, name: str, *, positive: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Return the finite (and, for a log scale, positive) records of a name as steps and values."""
-    records = np.array(store.scalars(name), dtype=np.float64).reshape(-1, 2)
-    kept = records[np.isfinite(records[:, 1]) & ((records[:, 1] > 0) | (not positive))]
-    return kept[:, 0], kept[:, 1]
 
 
 def _finish(axes: Axes) -> None:

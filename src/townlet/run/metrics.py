@@ -86,6 +86,17 @@ class MetricsStore:
         rows = self._connection.execute("SELECT step, value FROM scalars WHERE name = ? ORDER BY step", (name,))
         return [(step, math.nan if value is None else value) for step, value in rows]
 
+    def points_after(self, name: str, step: int) -> list[tuple[int, float | None, float]]:
+        """Return (step, value, elapsed) of those newer than `step`, in order; None where there was no finite value."""
+        query = "SELECT step, value, elapsed FROM scalars WHERE name = ? AND step > ? ORDER BY step"
+        return self._connection.execute(query, (name, step)).fetchall()
+
+    def newest(self, prefix: str) -> dict[str, float | None]:
+        """Return the newest value of each scalar whose name begins with `prefix`; None where it was not finite."""
+        query = "SELECT name, value, max(step) FROM scalars WHERE name >= ? AND name < ? GROUP BY name"
+        rows = self._connection.execute(query, (prefix, f"{prefix}\U0010ffff"))
+        return {name: value for name, value, _ in rows}
+
     def names(self) -> list[str]:
         """Return the names of all scalars, sorted."""
         return [name for (name,) in self._connection.execute("SELECT DISTINCT name FROM scalars ORDER BY name")]
@@ -104,6 +115,11 @@ class MetricsStore:
         """Return `step`, `elapsed`, `kind` and `text` of each event, in the order of writing."""
         rows = self._connection.execute("SELECT step, elapsed, kind, text FROM events ORDER BY id")
         return [dict(zip(("step", "elapsed", "kind", "text"), row, strict=True)) for row in rows]
+
+    def elapsed(self) -> float:
+        """Return the seconds of training until the newest record; 0 where there is none."""
+        (seconds,) = self._connection.execute("SELECT MAX(elapsed) FROM scalars").fetchone()
+        return float(seconds or 0.0)
 
     def rewind(self, step: int) -> None:
         """Drop all records newer than `step`: a resumed run writes them again."""

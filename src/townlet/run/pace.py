@@ -17,23 +17,28 @@ class Pace:
     began_step: int = 0
     recorded: float = 0.0
     recorded_step: int = 0
+    recorded_seconds: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def begin(self, population: VectorizedPopulation) -> None:
         """Measure from now on."""
         self.began, self.began_step, self.seconds = time.monotonic(), population.env_steps, dict(population.seconds)
-        self.recorded, self.recorded_step = self.began, self.began_step
+        self.recorded, self.recorded_step, self.recorded_seconds = self.began, self.began_step, self.seconds
 
     def rate(self, population: VectorizedPopulation) -> float:
         """Return environment steps a second since `begin`."""
         return (population.env_steps - self.began_step) / max(time.monotonic() - self.began, 1e-9)
 
-    def rate_since_record(self, population: VectorizedPopulation) -> float:
-        """Return environment steps a second since this was last called, or since `begin`."""
-        now, step = time.monotonic(), population.env_steps
-        rate = (step - self.recorded_step) / max(now - self.recorded, 1e-9)
-        self.recorded, self.recorded_step = now, step
-        return rate
+    def since_record(self, population: VectorizedPopulation) -> dict[str, float]:
+        """Return metrics of the time since this was last called, or since `begin`: the rate, and each part's share."""
+        now, step, seconds = time.monotonic(), population.env_steps, dict(population.seconds)
+        passed = max(now - self.recorded, 1e-9)
+        shares = {
+            f"time/{name}_share": (total - self.recorded_seconds[name]) / passed for name, total in seconds.items()
+        }
+        rate = (step - self.recorded_step) / passed
+        self.recorded, self.recorded_step, self.recorded_seconds = now, step, seconds
+        return {"time/fps": rate} | shares
 
     def measure(self, population: VectorizedPopulation) -> tuple[float, dict[str, float]]:
         """Return environment steps a second, and the share of the time that each part of a step took."""

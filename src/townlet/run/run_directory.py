@@ -15,6 +15,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 from townlet.run.meta import META_NAME, id_in, new_id, read_meta
 
 CONFIG_NAME = "config.yaml"
+REPORT_NAME = "report.html"
 HOLDER = ".holder"  # the file with the number of the process that holds a run
 # Where the system locks nothing, the file itself is the lock, and must not be one that was left unlocked elsewhere.
 LOCK = ".soft-lock" if issubclass(FileLock, SoftFileLock) else ".lock"
@@ -42,6 +43,7 @@ class RunDirectory:
         self.log_path = path / "train.log"
         self.metrics_path = path / "metrics.sqlite"
         self.curves_path = path / "curves.png"
+        self.report_path = path / REPORT_NAME
         self._lock = lock
         self._place = _place(path)
         self._written: dict[Path, str] = {}  # by this process: what nobody else can write again

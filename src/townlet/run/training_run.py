@@ -20,6 +20,7 @@ from townlet.run.log import close_log, open_log
 from townlet.run.metrics import MetricsWriter, evaluation_scalars
 from townlet.run.pace import Pace
 from townlet.run.plan import Plan, header, passes
+from townlet.run.report.keeper import Keeper
 from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint, saved
 from townlet.run.side_effects import SideEffects, reason_of
@@ -59,7 +60,7 @@ class TrainingRun:
             where_it_fails.pop_all()
         self.elapsed_before, self.started = 0.0, time.monotonic()
         self.learned: Mapping[str, torch.Tensor | float] = {}  # metrics of the newest update
-        self.pace = Pace()
+        self.pace, self.page = Pace(), Keeper(task, run, self.aside)
         self.saved_at = -1
         self.resumed_at: int | None = None
         self.score: float | None = None  # of the newest evaluation
@@ -174,6 +175,7 @@ class TrainingRun:
                     self.aside.missing.add("write the metrics")
         with self.aside.attempt(f"draw {self.run.curves_path}"):
             draw_run(self.task, self.run.metrics_path, self.run.curves_path)
+        self.page.write()
         if gone := self.run.gone():
             raise RunError(f"{gone} was deleted or moved away while the run ended")
 
@@ -224,11 +226,7 @@ class TrainingRun:
                 self._save_or_go_on(None)
 
     def _record(self) -> None:
-        metrics = (
-            self.population.read_metrics()
-            | self._learned()
-            | {"time/fps": self.pace.rate_since_record(self.population)}
-        )
+        metrics = self.population.read_metrics() | self._learned() | self.pace.since_record(self.population)
         with self.aside.attempt("write the metrics"):
             self.metrics.write_scalars(self.population.env_steps, metrics, self.elapsed)
         self._show(metrics)
@@ -283,6 +281,7 @@ class TrainingRun:
         try:
             self._save(score)
             self.refused = False
+            self.page.renew()
         except checkpoint.CheckpointError as error:
             if not self.refused:
                 self.tell(f"{error}{self.aside.outlook()}", "red")

@@ -56,6 +56,17 @@ def positive(text: str) -> int:
     return value
 
 
+def up_to(most: int) -> Callable[[str], int]:
+    """Return what reads a whole number from 0 to `most`."""
+
+    def read(text: str) -> int:
+        if not 0 <= (value := whole(text)) <= most:
+            raise argparse.ArgumentTypeError(f"expected 0 to {most:,}, got {_short(text)}")
+        return value
+
+    return read
+
+
 def share(text: str) -> float:
     """Read a number above 0 and up to 1."""
     try:

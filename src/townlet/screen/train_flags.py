@@ -69,5 +69,6 @@ def make_parser() -> Parser:
         "--evaluate-every", type=positive, metavar="STEPS", help="environment steps between evaluations"
     )
     parser.add_argument("--plain", action="store_true", help="plain lines in place of the dashboard")
+    parser.add_argument("--watch", action="store_true", help="show it in a browser too, at an address that is told")
     parser.add_argument("--dry-run", action="store_true", help="read and check everything, print the plan, and stop")
     return parser

@@ -13,7 +13,8 @@ def say_what_next(path: Path, newest: Path, stopped: bool) -> None:
     if stopped:
         print(stopped_and_saved(path))
         return
-    print(f"Look at its curves:     {newest / 'curves.png'}")
+    print(f"Look at its report:     {newest / 'report.html'}")
+    print(f"Watch what it does:     {python} -m townlet.commands.cli watch {quote(str(newest))}")
     print(f"Evaluate it again:      {python} -m townlet.evaluate {quote(str(newest))} --episodes 512")
     if newest == path:
         print(f"Train it for longer:    {python} -m townlet.train --resume {quote(str(path))} --total-steps N")

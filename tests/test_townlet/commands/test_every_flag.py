@@ -16,8 +16,8 @@ TESTS = Path(__file__).parents[1]
 TRAIN, RESUMING, LADDER = "run/test_train_flags.py", "run/test_resuming.py", "run/test_ladder.py"
 PLAYING, EVALUATE, TRANSFER = "commands/test_playing_flags.py", "test_evaluate.py", "commands/test_transfer.py"
 CLI, SPEED, SCALE = "commands/test_cli.py", "bench/speed/test_options.py", "bench/scale/test_command.py"
-RECALL = "bench/recall/test_command.py"
-REPLAY, MEMORY, PROBE = "commands/test_replay.py", "bench/memory/test_command.py", "bench/probe/test_command.py"
+RECALL, WATCH = "bench/recall/test_command.py", "commands/test_watch.py"
+REPLAY, MEMORY, PROBE = "commands/lives/test_replay.py", "bench/memory/test_command.py", "bench/probe/test_command.py"
 
 A_RUN = f"{TRAIN}::test_every_flag_of_a_run_is_found_in_it"
 GOES_ON = f"{TRAIN}::test_a_run_goes_on_from_its_newest_checkpoint_by_its_path_its_name_or_as_the_latest"
@@ -25,13 +25,15 @@ CHECKPOINT = f"{PLAYING}::test_the_checkpoint_that_is_named_is_the_one_that_is_p
 DEVICE = f"{PLAYING}::test_agents_are_played_and_trained_on_the_device_that_is_asked_for"
 SEEDS = f"{PLAYING}::test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_evaluations"
 COMPARISON = f"{PLAYING}::test_a_comparison_has_the_title_and_the_axes_that_are_asked_for"
+REPORT = "commands/test_report.py::test_the_page_of_a_run_lies_in_its_folder_or_where_it_is_asked_for"
 DRAWN = f"{PLAYING}::test_the_map_that_is_asked_for_is_drawn"
 MANY_EPISODES = f"{PLAYING}::test_so_many_episodes_are_played_as_are_asked_for"
 EPISODES_EACH = f"{PLAYING}::test_each_agent_plays_so_many_episodes_in_each_level"
 LIVES = f"{REPLAY}::test_so_many_lives_are_recorded_for_so_many_steps"
 WEIGHTS = f"{REPLAY}::test_weights_and_memory_come_along_as_is_asked_for"
-OTHER_WORLD = "commands/test_play.py::test_the_world_is_that_of_the_run_or_what_is_asked_for"
-FILM = "commands/test_video.py::test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for"
+OTHER_WORLD = "commands/lives/test_play.py::test_the_world_is_that_of_the_run_or_what_is_asked_for"
+BESIDE = "commands/lives/test_video.py::test_a_film_lies_beside_the_replays_of_its_run_or_beside_the_replay"
+FILM = "commands/lives/test_video.py::test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for"
 SUB_ENVIRONMENTS = f"{CLI}::test_check_env_makes_so_many_sub_environments_as_are_asked_for"
 CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
 SWEEPS = f"{SCALE}::test_sweeps_are_told_what_was_asked_for"
@@ -63,7 +65,16 @@ SEEN: dict[str, dict[str, str]] = {
         "--load": f"{RESUMING}::test_weights_are_copied_to_the_target_network_too",
         "--checkpoint-every": A_RUN, "--evaluate-every": A_RUN,
         "--plain": f"{TRAIN}::test_plain_lines_take_the_place_of_the_dashboard_where_they_are_asked_for",
+        "--watch": "watch/test_alongside.py::test_a_training_that_is_watched_learns_the_same_bit_for_bit",
         "--dry-run": "test_train.py::test_dry_run_prints_the_plan_and_leaves_nothing",
+    },
+    "watch": {
+        "--host": f"{WATCH}::test_who_listens_to_others_is_warned",
+        "--port": f"{WATCH}::test_the_address_is_one_line_and_ctrl_c_ends_it_with_nothing_amiss",
+        "--open": f"{WATCH}::test_a_browser_is_opened_unless_nobody_wants_one",
+        "--no-open": f"{WATCH}::test_a_browser_is_opened_unless_nobody_wants_one",
+        "--lives": f"{WATCH}::test_so_many_lives_are_recorded_as_are_asked_for",
+        "--runs-dir": f"{WATCH}::test_the_address_is_one_line_and_ctrl_c_ends_it_with_nothing_amiss",
     },
     "evaluate": {
         "--level": f"{EVALUATE}::test_an_agent_plays_in_the_world_of_another_level",
@@ -79,6 +90,8 @@ SEEN: dict[str, dict[str, str]] = {
         "--seed": f"{REPLAY}::test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_evaluations",
         "--weights": WEIGHTS, "--no-weights": WEIGHTS, "--memory-every": WEIGHTS,
         "--out": f"{REPLAY}::test_what_was_recorded_is_told_in_a_line_and_lies_where_it_is_asked_for",
+        "--html": f"{REPLAY}::test_a_page_of_the_recording_is_one_file_and_the_replay_lies_beside_it_where_asked_for",
+        "--beside": f"{REPLAY}::test_lives_of_other_checkpoints_lie_in_the_page_beside_those_it_shows",
         "--device": DEVICE,
     },
     "play": {
@@ -87,7 +100,7 @@ SEEN: dict[str, dict[str, str]] = {
     },
     "video": {
         "--life": FILM, "--first": FILM, "--last": FILM, "--fps": FILM, "--out": FILM, "--runs-dir": FILM,
-        "--checkpoint": "commands/test_video.py::test_a_film_lies_beside_the_replays_of_its_run_or_beside_the_replay",
+        "--checkpoint": BESIDE,
     },
     "transfer": {
         "--levels": f"{TRANSFER}::test_every_run_is_played_in_every_level_that_fits",
@@ -99,7 +112,11 @@ SEEN: dict[str, dict[str, str]] = {
     "novelty": {
         "--out": DRAWN, "--map": DRAWN, "--checkpoint": CHECKPOINT, "--device": DEVICE, "--runs-dir": DRAWN,
     },
-    "compare": {"--out": COMPARISON, "--title": COMPARISON, "--by": COMPARISON, "--runs-dir": COMPARISON},
+    "report": {"--out": REPORT, "--runs-dir": REPORT},
+    "compare": {
+        "--out": COMPARISON, "--title": COMPARISON, "--by": COMPARISON, "--runs-dir": COMPARISON,
+        "--html": f"{PLAYING}::test_a_comparison_is_written_as_a_page_where_that_is_asked_for",
+    },
     "levels": {
         "--map": f"{CLI}::test_levels_draws_the_level_that_is_named",
         "--set": f"{CLI}::test_levels_draws_the_level_that_is_named",

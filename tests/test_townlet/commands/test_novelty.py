@@ -1,11 +1,15 @@
 """The map of novelty: each cell's own error, on the map that is asked for, drawn by a command."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from support.learning import FRESH, network_of
 from townlet import train
-from townlet.commands import cli
+from townlet.commands import cli, novelty
 from townlet.commands.novelty import novelty_map
 from townlet.config import load_level
 from townlet.environment.vectorized_env import VectorizedEnv
@@ -56,3 +60,18 @@ def test_the_command_draws_a_picture(runs, capsys):
     with pytest.raises(SystemExit):
         cli.main(["novelty", "curious", "--runs-dir", str(runs), "--map", "32"])
     assert "--map: expected 0 to 31, got 32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("width", "height"), [(3, 1), (1, 3), (3, 3), (8, 8)])
+def test_no_word_of_a_map_is_cut(width, height, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(novelty, "save", lambda figure, path: drawn.append(figure))
+    level = SimpleNamespace(affordances=["A" * 16, "elsewhere"])
+    env = SimpleNamespace(level=level, tables=SimpleNamespace(place_x=[0, -1], place_y=[0, -1]))
+    novelty.draw_novelty(torch.rand(height, width), env, 0, "Level 2, step_001000000: map 0", Path("map.png"))
+    (figure,) = drawn
+    FigureCanvasAgg(figure).draw()
+    town, bar = figure.axes
+    for text in (town.title, town.xaxis.label, town.yaxis.label, *town.texts, bar.yaxis.label):
+        seen = text.get_window_extent()
+        assert figure.bbox.contains(seen.x0, seen.y0) and figure.bbox.contains(seen.x1, seen.y1), text.get_text()

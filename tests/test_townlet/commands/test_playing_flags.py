@@ -147,6 +147,15 @@ def test_a_comparison_has_the_title_and_the_axes_that_are_asked_for(runs, capsys
     assert asked == [(out, ["steps", "seconds"], "Level room, room"), (out, ["seconds"], "Both")]
 
 
+def test_a_comparison_is_written_as_a_page_where_that_is_asked_for(runs, capsys, tmp_path):
+    out, page = tmp_path / "both.png", tmp_path / "both.html"
+    play(capsys, runs, "compare", "--out", str(out))
+    assert not page.exists()
+    said = play(capsys, runs, "compare", "--out", str(out), "--html", str(page), "--title", "Mine & others")
+    assert f"drawn into {out}, and as a page into {page}" in said
+    assert "<h1>Mine &amp; others</h1>" in page.read_text()
+
+
 # --- the device ---------------------------------------------------------------------------------------------------
 
 

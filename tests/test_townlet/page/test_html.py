@@ -59,6 +59,12 @@ def test_the_replay_stands_in_it_byte_for_byte(tags):
     assert base64.b64decode(tags.text("script", id="replay")) == PACKED
 
 
+def test_others_to_compare_it_with_stand_beside_it():
+    found = [content for of, content in Tags(to_html(PACKED, beside=[b"one", b"two"])).texts
+             if of and of[1].get("class") == "beside"]  # fmt: skip
+    assert [base64.b64decode(content) for content in found] == [b"one", b"two"]
+
+
 def test_every_module_stands_in_its_map_as_it_lies_in_the_site(tags):
     imports = json.loads(tags.text("script", type="importmap"))["imports"]
     assert {name: decoded(address) for name, address in imports.items()} == {

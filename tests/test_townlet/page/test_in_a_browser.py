@@ -1,4 +1,4 @@
-"""The page as a person uses it, in a browser: one file from the disk, that asks for nothing and shows what was lived."""
+"""The page as a person uses it, in a browser: one file from the disk, which asks for nothing else."""
 
 import base64
 import re
@@ -11,7 +11,7 @@ import pytest
 from support.browser import NARROW
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import CPU, origin_of, play, tampered
-from townlet.commands.notebook import Shown
+from townlet.commands.lives.notebook import Shown
 from townlet.config import load_level
 from townlet.page.html import SITE, to_html
 from townlet.page.recorder import Wanted, record
@@ -44,6 +44,18 @@ def file(packed, tmp_path_factory):
     return path.as_uri()
 
 
+@pytest.fixture
+def opened(sheet, file):
+    """Opens the page of these lives, at a part of it that `#...` names, and waits until it is drawn."""
+
+    def open_page(part="", *size, **options):
+        page = sheet(file + part, *size, **options)
+        page.locator(".life[aria-valuenow]").wait_for()
+        return page
+
+    return open_page
+
+
 def shows(page, **wanted):
     """See that the page comes to show a `step`, by its timeline, and an `agent`, by the bar on top."""
     try:
@@ -70,9 +82,8 @@ def drop(page, content, name="one.replay"):
         """([content, name]) => {
           const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)), carried = new DataTransfer();
           carried.items.add(new File([bytes], name));
-          for (const kind of ["dragover", "drop"]) {
-            document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: carried, bubbles: true, cancelable: true }));
-          }
+          const what = { dataTransfer: carried, bubbles: true, cancelable: true };
+          for (const kind of ["dragover", "drop"]) document.body.dispatchEvent(new DragEvent(kind, what));
         }""",
         [base64.b64encode(content).decode(), name],
     )
@@ -81,8 +92,8 @@ def drop(page, content, name="one.replay"):
 # --- what is shown ------------------------------------------------------------------------------------------------
 
 
-def test_numbers_that_are_shown_are_those_that_were_lived(sheet, file, lived):
-    page, length = sheet(file), lived.lives[0].length
+def test_numbers_that_are_shown_are_those_that_were_lived(opened, file, lived):
+    page, length = opened(), lived.lives[0].length
     day = lived.header.world.day_ticks
     for frame in (0, 7, length):
         page.goto(f"{file}#agent=0&step={frame}")
@@ -90,16 +101,16 @@ def test_numbers_that_are_shown_are_those_that_were_lived(sheet, file, lived):
         x, y = lived["position"][0, :, frame]
         tick = int(lived["tick"][0, 0, frame])
         hour = tick % day * 24 // day
-        assert page.locator(".where").inner_text() == (
-            f"Step {frame} of {length} · day {tick // day + 1}, {hour:02}:00"
-        )
+        assert page.locator(".where").inner_text() == f"Step {frame} of {length}"
+        assert page.locator(".town .time").inner_text() == f"{hour:02}:00"
+        assert page.locator(".controls .quiet").inner_text() == f"day {tick // day + 1}, {hour:02}:00"
         told = page.locator("canvas.map").get_attribute("aria-label")
         assert told.startswith(f"The town. The agent is in column {x + 1}, row {y + 1}. ")
     assert page.locator(".doing").inner_text() == "Died: energy was empty"
 
 
-def test_every_life_is_told_with_its_length_and_its_end(sheet, file, lived):
-    page = sheet(file)
+def test_every_life_is_told_with_its_length_and_its_end(opened, lived):
+    page = opened()
     page.get_by_role("tab", name="All lives").click()
     rows = page.locator(".population button")
     lengths = [int(re.search(r"(\d+) steps", text)[1]) for text in rows.all_inner_texts()]
@@ -110,8 +121,8 @@ def test_every_life_is_told_with_its_length_and_its_end(sheet, file, lived):
     assert rows.nth(2).get_attribute("aria-current") == "true"
 
 
-def test_a_cell_is_told_in_words_and_as_the_agent_knows_it(sheet, file, lived):
-    page = sheet(file)
+def test_a_cell_is_told_in_words_and_as_the_agent_knows_it(opened, lived):
+    page = opened()
     town, facts = page.locator("canvas.map"), page.locator(".facts")
     x, y = lived.lives[0].places[0]
     at = town.evaluate(
@@ -124,16 +135,16 @@ def test_a_cell_is_told_in_words_and_as_the_agent_knows_it(sheet, file, lived):
     )
     page.get_by_role("button", name="As it is").click()
     town.click(position=at)
-    assert facts.inner_text() == "Bed. Gives energy +50%, health +2%. Takes money −5%. Lasts 5 steps."
+    assert facts.inner_text() == "Bed. Gives energy +50%, health +2%. Takes money \u22125%. Lasts 5 steps."
     page.get_by_role("button", name="As the agent sees it").click()
     assert "Bed" not in facts.inner_text()  # it never stood there
     page.keyboard.press("Escape")
 
 
-def test_all_that_matters_is_in_sight_at_once(sheet, file):
-    wide = sheet(file)
+def test_all_that_matters_is_in_sight_at_once(opened):
+    wide = opened()
     assert wide.evaluate("document.documentElement.scrollHeight <= innerHeight")
-    narrow = sheet(file, NARROW, color_scheme="dark")
+    narrow = opened("", NARROW, color_scheme="dark")
     assert narrow.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for page in (wide, narrow):
         for part in ("canvas.map", ".life", ".transport"):
@@ -142,8 +153,8 @@ def test_all_that_matters_is_in_sight_at_once(sheet, file):
             assert box["x"] >= 0 and box["x"] + box["width"] <= size["width"], part
 
 
-def test_light_and_dark_can_be_chosen_against_the_machines_own(sheet, file):
-    page = sheet(file, color_scheme="dark")
+def test_light_and_dark_can_be_chosen_against_the_machines_own(opened):
+    page = opened(color_scheme="dark")
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     dark = page.evaluate(paper)
     page.get_by_role("button", name="Light or dark").click()
@@ -155,8 +166,8 @@ def test_light_and_dark_can_be_chosen_against_the_machines_own(sheet, file):
 # --- moving about -------------------------------------------------------------------------------------------------
 
 
-def test_keys_do_what_their_list_says(sheet, file, lived):
-    page, last = sheet(file), lived.lives[0].length
+def test_keys_do_what_their_list_says(opened, lived):
+    page, last = opened(), lived.lives[0].length
     for key, comes in (
         ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowLeft", 0), ("ArrowLeft", 0),
         ("Shift+ArrowRight", 10), ("Shift+ArrowLeft", 0), ("End", last), ("ArrowRight", last), ("Home", 0),
@@ -177,8 +188,8 @@ def test_keys_do_what_their_list_says(sheet, file, lived):
     assert page.get_by_role("dialog").count() == 0
 
 
-def test_it_plays_to_the_end_and_stops_there(sheet, file, lived):
-    page, last = sheet(file), lived.lives[0].length
+def test_it_plays_to_the_end_and_stops_there(opened, lived):
+    page, last = opened(), lived.lives[0].length
     page.keyboard.press("9")
     page.keyboard.press("Space")
     page.get_by_role("button", name="Pause (space)").wait_for()
@@ -186,8 +197,8 @@ def test_it_plays_to_the_end_and_stops_there(sheet, file, lived):
     page.get_by_role("button", name="Play (space)").wait_for()
 
 
-def test_the_timeline_is_scrubbed_by_pointer_and_by_keys(sheet, file, lived):
-    page, last = sheet(file), lived.lives[0].length
+def test_the_timeline_is_scrubbed_by_pointer_and_by_keys(opened, lived):
+    page, last = opened(), lived.lives[0].length
     life = page.locator(".life")
     box = life.bounding_box()
     middle = box["y"] + box["height"] / 2
@@ -204,8 +215,8 @@ def test_the_timeline_is_scrubbed_by_pointer_and_by_keys(sheet, file, lived):
     shows(page, step=max(0, last - 50))
 
 
-def test_a_link_leads_to_the_moment_and_going_back_to_the_life_before(sheet, file):
-    page = sheet(f"{file}#agent=1&step=5")
+def test_a_link_leads_to_the_moment_and_going_back_to_the_life_before(opened):
+    page = opened("#agent=1&step=5")
     shows(page, agent=1, step=5)
     page.keyboard.press("j")
     page.keyboard.press("ArrowRight")
@@ -220,8 +231,8 @@ def test_a_link_leads_to_the_moment_and_going_back_to_the_life_before(sheet, fil
     shows(page, agent=2, step=6)
 
 
-def test_an_address_that_asks_for_what_is_not_there_shows_what_is(sheet, file, lived):
-    page, last = sheet(file), lived.lives[0].length
+def test_an_address_that_asks_for_what_is_not_there_shows_what_is(opened, file, lived):
+    page, last = opened(), lived.lives[0].length
     for asked, step in (("agent=99&step=5", 5), ("agent=x&step=-3", 5), ("step=99999", last), ("%E0%A4%A", last),
                         ("agent=0&step=1&tab=nobody", 1), ("&&=", 1)):  # fmt: skip
         page.goto(f"{file}#{asked}")
@@ -231,8 +242,8 @@ def test_an_address_that_asks_for_what_is_not_there_shows_what_is(sheet, file, l
 # --- other files --------------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_is_no_replay_is_told_in_a_sentence_and_what_was_there_stays(sheet, file, packed):
-    page = sheet(file)
+def test_a_file_that_is_no_replay_is_told_in_a_sentence_and_what_was_there_stays(opened, file, packed):
+    page = opened()
     alert = page.get_by_role("alert")
     damaged = "This is no whole replay of Townlet: its bytes are damaged, cut off, or of another kind of file."
     newer = tampered(packed, lambda header: header.update(format="townlet-replay/9"))

@@ -15,22 +15,20 @@ import torch
 from torch import Tensor
 
 from node import run_node
-from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
-from support.replays import CPU, origin_of, play
+from support.learning import FEW_MAPS, SMALL_NETWORK, without_zeros
+from support.replays import CPU
 from townlet.agent.acting import carry_on, initial_memory, q_values
 from townlet.agent.networks import QNetwork
 from townlet.config import Level, load_level
 from townlet.environment.types import Observation
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.level.file import shipped_levels
-from townlet.page.recorder import Wanted, memory_rows, record
-from townlet.page.replay import Replay, unpack
+from townlet.page.recorder import memory_rows
 from townlet.page.world import describe_world
 from townlet.population.evaluation import RandomPolicy
 
-ASK, CHECK = (Path(__file__).parent / "site" / name for name in ("ask_network.mjs", "check_replays.mjs"))
+ASK = Path(__file__).parent / "site" / "ask_network.mjs"
 AGENTS, STEPS, FORGOTTEN = 2, 64, 36  # before step 36 memories are zeroed, whatever becomes of the agents
-LIMIT = 16  # steps of a recorded life
 CLOSE = 5e-5
 
 FIXED = ("0",)  # levels of one map
@@ -72,7 +70,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "delta": ("2", beside(DELTA)),
     "delta, shares": ("2", beside(DELTA | {"at": "meters", "keys": 9})),
     "delta, phases of a place": ("2", beside(DELTA | {"phases": True, "keep": 1.0})),
-    "delta, phases that are learned": ("2", beside(DELTA | {"phases": True, "at": "meters", "keys": 9}, **ONE_HOT)),
+    "delta, phases of a cell": ("2", beside(DELTA | {"phases": True, "at": "meters", "keys": 9}, **ONE_HOT)),
     "LRU": ("2", beside(LRU)),
     "LRU, traces": ("2", beside(LRU | {"traces": True})),
     "counter": ("2", beside(COUNTER)),
@@ -116,16 +114,6 @@ def walk(env: VectorizedEnv) -> Walk:
         result = env.step(actions)
         seen, forgets = result.observation, result.forgets.clone()
     return Walk(*map(torch.stack, zip(*steps, strict=True)))
-
-
-def without_zeros(level: Level) -> QNetwork:
-    """A fresh network, whose layers that begin at zero do not."""
-    torch.manual_seed(0)
-    network = network_of(level)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.2)
-    return network
 
 
 def ask(network: QNetwork, seen: Walk) -> Said:
@@ -200,31 +188,3 @@ def test_what_networks_say_hangs_on_what_they_remember_and_on_which_way_they_cam
     for name, ((by_torch, _), *_) in said.items():
         assert by_torch.q.std(dim=0).min() > 0.005, name
         assert bool(by_torch.memory.numel()) == bool((by_torch.q - by_torch.blank).abs().max() > 0.01), name
-
-
-# --- recordings ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def checked(tmp_path_factory) -> dict[str, tuple[Replay, list[dict[str, Any]]]]:
-    """Recordings of short random lives by level, and what the page says of each of their lives."""
-    folder, paths = tmp_path_factory.mktemp("replays"), list[Path]()
-    for name in shipped_levels():
-        level = load_town(name, {"max_steps": LIMIT})
-        noted, _ = play(level, RandomPolicy(1, CPU), AGENTS)
-        paths.append(folder / f"{name}.replay")
-        paths[-1].write_bytes(record(level, without_zeros(level), noted, Wanted(range(AGENTS)), origin_of(level)))
-    done = run_node(str(CHECK), *map(str, paths))
-    assert done.returncode == 0, done.stderr
-    replays = [unpack(path.read_bytes()) for path in paths]
-    return dict(zip(shipped_levels(), zip(replays, json.loads(done.stdout), strict=True), strict=True))
-
-
-@pytest.mark.parametrize("name", shipped_levels())
-def test_the_page_says_of_a_recording_what_was_recorded(checked, name):
-    replay, found = checked[name]
-    for life, one in zip(replay.lives, found, strict=True):
-        assert one["equal"] and one["firstDifference"] is None, one
-        assert one["steps"] == life.length
-        scales = [replay.row(column).scale[0] for column in ("q", "q_blank") if column in replay]
-        assert one["largest"] <= CLOSE + 0.5 * max(scales)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from support.rooms import room, write_level
 from townlet.agent.networks import make_network
-from townlet.commands.play import bindings, take
+from townlet.commands.lives.play import bindings, take
 from townlet.config import load_level
 from townlet.environment.observation import lay_out
 from townlet.play.game import Ended, Game, result_of

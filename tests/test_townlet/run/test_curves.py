@@ -62,11 +62,48 @@ def test_a_full_store_shows_every_curve_yardstick_and_unit(tmp_path, store, figu
     draw_curves(store, tmp_path / "curves.png", title="Level 2", yardsticks=YARDSTICKS, score=SURVIVAL)
     assert_png(tmp_path / "curves.png")
     texts = texts_of(figures[0])
-    expected = {"Level 2", "training", "greedy evaluation", "loss", "gradient norm", "mean Q", "steps per second"}
-    expected |= {"epsilon (right)", "random 58", "scripted 310", "limit 500", "episode length [steps]", "2M"}
+    expected = {
+        "Level 2, epsilon 0.1 throughout",
+        "training",
+        "greedy evaluation",
+        "loss",
+        "gradient norm",
+        "mean Q",
+        "steps per second",
+    }
+    expected |= {"random 58", "scripted 310", "limit 500", "episode length [steps]", "2M"}
     assert expected <= set(texts)
     assert "no data yet" not in texts
-    assert len(figures[0].axes[0].lines[0].get_xdata()) == 200
+    assert len(figures[0].axes[0].lines[0].get_xdata()) == 200 and len(figures[0].axes) == 4
+
+
+def test_what_memory_is_worth_and_an_epsilon_that_falls_have_panels_of_their_own(tmp_path, store, figures):
+    for step, epsilon in ((10, 1.0), (20, 0.5)):
+        store.write_scalars(step, {"train/epsilon": epsilon, "memory/ablation_gap": 100.0 + step}, elapsed=1.0)
+    draw_curves(store, tmp_path / "curves.png", title="Level 2", yardsticks={}, score=SURVIVAL)
+    memory, epsilon = figures[0].axes[1], figures[0].axes[5]
+    assert memory.get_ylabel() == "greedy survival lost without it [steps]"
+    assert memory.lines[1].get_ydata().tolist() == [110.0, 120.0] and epsilon.lines[0].get_ydata().tolist() == [
+        1.0,
+        0.5,
+    ]
+    assert "Level 2" in texts_of(figures[0])
+
+
+def test_lines_of_one_height_are_one_line_with_one_label(tmp_path, store, figures):
+    known = {"planner": 500.0, "random": 101.0}
+    draw_curves(store, tmp_path / "curves.png", title="", yardsticks=known, score=SURVIVAL)
+    labels = {text for text in texts_of(figures[0]) if "500" in text or "101" in text}
+    assert labels == {"planner and limit 500", "random 101"}
+
+
+def test_ticks_of_a_logarithmic_axis_are_named_in_one_way(tmp_path, store, figures):
+    for step, loss in ((1, 6000.0), (2, 25_000.0)):
+        store.write_scalars(step, {"train/loss": loss}, elapsed=1.0)
+    draw_curves(store, tmp_path / "curves.png", title="", yardsticks={}, score=SURVIVAL)
+    axis = figures[0].axes[1].yaxis
+    named = [text.get_text() for text in axis.get_ticklabels(which="both") if text.get_text()]
+    assert {"10k", "20k"} <= set(named) and not [name for name in named if "10^" in name]
 
 
 @pytest.mark.filterwarnings("error")

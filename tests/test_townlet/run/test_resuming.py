@@ -37,10 +37,10 @@ Recorded = tuple[dict[str, list[tuple[int, str]]], list[dict[str, Any]]]
 def recorded(run: Path) -> Recorded:
     """All that is recorded of a run, but for times; as text, so that NaN equals NaN."""
     store = MetricsStore(run / "metrics.sqlite", read_only=True)
-    scalars = {name: [(step, repr(value)) for step, value in store.scalars(name)] for name in store.names()}
+    names = [name for name in store.names() if not name.startswith("time/")]
+    scalars = {name: [(step, repr(value)) for step, value in store.scalars(name)] for name in names}
     evaluations = [{key: value for key, value in one.items() if key != "elapsed"} for one in store.evaluations()]
     store.close()
-    del scalars["time/fps"]
     return scalars, evaluations
 
 

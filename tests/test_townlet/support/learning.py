@@ -125,6 +125,16 @@ def network_of(level: Level) -> QNetwork:
     return make_network(level.network, lay_out(level), len(level.actions))
 
 
+def without_zeros(level: Level) -> QNetwork:
+    """A fresh network, whose layers that begin at zero do not."""
+    torch.manual_seed(0)
+    network = network_of(level)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.2)
+    return network
+
+
 def make_population(mode: str, env_seed: int | None = None, **overrides: Any) -> VectorizedPopulation:
     """A small population on Level 2, `fresh` or `replay`, with short lives; overrides by dotted key, `.` as `__`."""
     reference, options = MODES[mode]

@@ -13,7 +13,7 @@ from rich.text import Text
 from townlet.bench.memory.results import Summary
 from townlet.bench.memory.trials import Record
 from townlet.bench.statistics import Interval, bootstrap_interval
-from townlet.run.curves import BLUE, GREY, ORANGE, format_steps, save
+from townlet.run.curves import BLUE, GREY, ORANGE, log_ticks, save
 
 HEADS = ("agent", "size", "solved", "return", "1000 steps", "seconds")
 WIDTHS = (12, 7, 6, 15, 14, 14)  # so that the parts stand under one head
@@ -93,9 +93,9 @@ def draw(row: str, agents: dict[str, list[Record]], path: Path) -> None:
             _draw_agent(axes, records, by, agent)
         axes.axhline(next(iter(agents.values()))[0]["bar"], color="black", linewidth=0.8, linestyle=":")
         axes.set_xscale("log")
+        log_ticks(axes.xaxis)
         axes.set_xlabel("environment steps" if by == "steps" else "seconds of training")
         axes.grid(alpha=0.2)
-    figure.axes[0].xaxis.set_major_formatter(format_steps)
     figure.axes[0].set_ylabel("greedy return")
     figure.axes[0].legend(frameon=False)
     save(figure, path)

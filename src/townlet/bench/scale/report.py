@@ -52,7 +52,7 @@ def curves_of(report: Report) -> dict[str, dict[str, list[Row]]]:
 
 
 def slope_of_rows(rows: Sequence[Row]) -> Slope | None:
-    """Fit the medians; None for fewer than two sizes."""
+    """Fit the medians; None where they follow no law."""
     return slope_of([row.size for row in rows], [row.median for row in rows])
 
 

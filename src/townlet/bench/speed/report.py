@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Column, Table
 
-from townlet.run.curves import BLUE, GREEN, GREY, ORANGE, PURPLE, format_steps, save
+from townlet.run.curves import BLUE, GREEN, GREY, ORANGE, PURPLE, format_steps, log_ticks, save
 from townlet.run.meta import describe_machine
 from townlet.run.run_directory import write_atomically
 
@@ -126,7 +126,7 @@ def draw(report: Report, path: Path) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    axes.yaxis.set_major_formatter(format_steps)
+    log_ticks(axes.yaxis)
     axes.set_xlabel(report.size)
     axes.set_ylabel(report.unit)
     axes.set_title(report.title, loc="left", fontsize=11)

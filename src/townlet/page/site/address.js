@@ -1,15 +1,22 @@
 // What is shown stands in the page's address, so that a link leads to the very same moment.
 
-/** What an address asks for, by the part after `#`: {agent, step, tab, town}; null for what it does not say. */
+import { recipeOf, revive } from "townlet/alive/powers.js";
+import { leave } from "townlet/game.js";
+import { read, written } from "townlet/track/changes.js";
+
+/** What an address asks for, by the part after `#`: {agent, step, tab, town, fork}; null for what it does not say. */
 export function readAddress(hash) {
   const said = new URLSearchParams(hash.replace(/^#/, ""));
   const whole = (name) => (/^\d{1,9}$/.test(said.get(name) ?? "") ? Number(said.get(name)) : null);
-  return { agent: whole("agent"), step: whole("step"), tab: said.get("tab"), town: said.get("town") };
+  const fork = read(said.get("fork") ?? "");
+  return { agent: whole("agent"), step: whole("step"), tab: said.get("tab"), town: said.get("town"), fork };
 }
 
 /** The part after `#` that leads to what an app shows, with the tab that is open. */
 export function writeAddress(app, tab) {
   const said = new URLSearchParams({ agent: app.track.life.agent, step: app.frame });
+  const recipe = recipeOf(app, app.track);
+  if (recipe !== null && recipe.length > 0) said.set("fork", written(recipe));
   if (tab !== null) said.set("tab", tab);
   if (!app.layers.fog) said.set("town", "whole");
   return `#${said}`;
@@ -19,8 +26,19 @@ export function writeAddress(app, tab) {
 export function goTo(app, asked) {
   const index = app.tracks.findIndex((track) => track.kind === "recorded" && track.life.agent === asked.agent);
   app.setLayer("fog", asked.town !== "whole");
-  if (index >= 0) app.follow(index);
-  if (asked.step !== null) app.seek(asked.step);
+  if (index >= 0 && asked.fork !== null) follow(app, index, asked);
+  else if (index >= 0) app.follow(index);
+  if (asked.step !== null && (index < 0 || asked.fork === null)) app.seek(asked.step);
+}
+
+/** Follow the fork of a recorded life that is asked for: one that is there already, or it is lived once more. */
+function follow(app, index, { fork, step }) {
+  const wanted = written(fork), { agent } = app.tracks[index].life;
+  const there = app.tracks.findIndex((track) => track.life.agent === agent && track.kind === "lived"
+    && written(recipeOf(app, track) ?? []) === wanted);
+  app.follow(there >= 0 ? there : index);
+  if (step !== null) app.seek(step);
+  if (there < 0) revive(app, index, fork, step ?? fork.at(-1).frame);
 }
 
 const PAUSE = 250; // ms that nothing changes before it is written: browsers count how often that is done
@@ -44,6 +62,7 @@ export function bindAddress(app, tabs) {
     const asked = readAddress(window.location.hash);
     restoring = true;
     app.pause();
+    if (app.game !== null) leave(app);
     goTo(app, asked);
     if (asked.tab !== null) tabs.choose(asked.tab);
     restoring = false;

@@ -6,7 +6,10 @@ import { RecordedTrack } from "townlet/track/recorded.js";
 /** Steps a second that can be chosen, slow to fast; key 1 is the first. */
 export const SPEEDS = [0.5, 1, 2, 4, 8, 15, 30, 60, 120];
 
-/** The state of the page. Changes are told as "replay", "track", "frame", "playing", "speed" or "layers". */
+/**
+ * The state of the page. Changes are told as "replay", "tracks", "track", "frame", "playing", "speed", "layers",
+ * "notice", "game", "beside", "company", "checked", or "grown", where a life went on.
+ */
 export class App {
   replay = null;
   tracks = []; // all lives, recorded ones first
@@ -15,15 +18,25 @@ export class App {
   playing = false;
   speed = 8; // steps a second
   fraction = 0; // of the way to the next frame, while it plays
-  layers = { fog: true, trace: true }; // what lies over the town
+  layers = { fog: true, trace: true, tiles: false }; // what lies over the town
+  alive = null; // the replay's world and network in the page, where they can live
+  beside = []; // other replays, whose lives may have begun as those that are shown did
+  company = []; // lives that are shown beside the one that is followed
+  game = null; // what a person plays, see game.js
+  notice = null; // a sentence that a person must read
+  #makeAlive;
   #eventsOf; // a track -> [{frame, kind, text}], in their order
   #events = new WeakMap(); // by track: what was found, and of how much of it
   #stop = null; // the frame at which playing ends, where it is not the last
   #listeners = new Set();
 
-  /** `eventsOf(track)` tells what is worth a look in a life: [{frame, kind, text}], by frame. */
-  constructor(eventsOf = () => []) {
+  /**
+   * `eventsOf(track)` tells what is worth a look in a life: [{frame, kind, text}], by frame; `makeAlive(replay)` makes
+   * what lives go on by.
+   */
+  constructor(eventsOf = () => [], makeAlive = () => null) {
     this.#eventsOf = eventsOf;
+    this.#makeAlive = makeAlive;
   }
 
   /** What is worth a look in the life that is followed. */
@@ -51,6 +64,8 @@ export class App {
   show(replay) {
     this.pause();
     this.replay = replay;
+    this.alive = this.#makeAlive(replay);
+    [this.game, this.beside, this.company] = [null, [], []];
     this.tracks = replay.header.lives.map((_, index) => new RecordedTrack(replay, index));
     this.index = 0;
     this.#move(0);
@@ -59,9 +74,65 @@ export class App {
 
   /** Add a life, such as one that the page lives itself; returns its index. */
   add(track) {
-    this.tracks.push(track);
+    this.tracks = [...this.tracks, track];
     this.#tell("tracks");
     return this.tracks.length - 1;
+  }
+
+  /** Put a life in the place of one, and follow it. */
+  replace(index, track) {
+    this.tracks = this.tracks.with(index, track);
+    this.index = index;
+    this.#move(Math.min(this.frame, this.last));
+    this.#tell("tracks");
+  }
+
+  /** Let go of a life that the page lives; the one that it left is followed again. */
+  remove(index) {
+    const gone = this.tracks[index];
+    this.tracks = this.tracks.toSpliced(index, 1);
+    if (this.index === index) this.index = Math.max(0, this.tracks.indexOf(gone.parent));
+    else if (this.index > index) this.index -= 1;
+    this.#move(Math.min(this.frame, this.last));
+    this.#tell("tracks");
+  }
+
+  /** Say a sentence that a person must read; null takes it away. */
+  say(sentence) {
+    if (this.notice === sentence) return;
+    this.notice = sentence;
+    this.#tell("notice");
+  }
+
+  /** Begin or end a game, or show that it went on. */
+  setGame(game) {
+    this.game = game;
+    this.#tell("game");
+  }
+
+  /** Let other replays be compared with, in the place of those that were. */
+  setBeside(replays) {
+    this.beside = replays;
+    this.#tell("beside");
+  }
+
+  /** Show lives beside the one that is followed; those that grow are lived on. */
+  setCompany(tracks) {
+    this.company = tracks;
+    this.#tell("company");
+  }
+
+  /** Do what is left to do, while `goOn()` says so, a piece at a time; returns whether something is left. */
+  work(goOn) {
+    const done = new Set();
+    let piece = null;
+    do {
+      piece = this.alive === null ? null : this.alive.work([...this.tracks, ...this.company], this.track, this.frame);
+      done.add(piece);
+    } while (piece !== null && goOn());
+    if (done.has("checked") && this.alive.checked.done) this.#afterChecks();
+    if (done.has("grown")) this.#tell("grown");
+    return piece !== null;
   }
 
   /** Follow the life of an index, at the frame that is shown, or its last where it is shorter. */
@@ -141,7 +212,7 @@ export class App {
       this.frame = frame;
       this.#tell("frame");
     }
-    if (frame >= end) this.pause();
+    if (frame >= end && !(this.track.growing && end === this.last)) this.pause(); // a life that grows is waited for
   }
 
   /** Call `listener(what)` at each change; returns a function that ends it. */
@@ -150,7 +221,17 @@ export class App {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Lives by rules that are not the recorded ones are none of this replay. */
+  #afterChecks() {
+    for (let index = this.tracks.length - 1; !this.alive.plays && index >= 0; index--) {
+      if (this.tracks[index].kind === "lived") this.remove(index);
+    }
+    if (!this.alive.plays) this.game = null;
+    this.#tell("checked");
+  }
+
   #move(frame) {
+    this.say(null);
     this.frame = frame;
     this.fraction = 0;
   }

@@ -2,6 +2,7 @@
 
 import { element, words } from "townlet/drawing.js";
 import { chooseFile } from "townlet/files.js";
+import { learned } from "townlet/explain/words.js";
 import { icon } from "townlet/icons.js";
 import { makeHelp } from "townlet/keys.js";
 
@@ -18,10 +19,12 @@ export function makeBar(app, open) {
   const theme = button("theme", "Light or dark");
   const file = button("open", "Open another replay");
   const keys = button("keys", "Keys (?)");
+  const proof = button("proof", "What this page computes itself");
+  proof.classList.add("proof");
   if (window.location.protocol === "about:") copy.hidden = true;
   const root = element("header", { class: "bar" },
     element("h1", { text: "Townlet" }), element("div", { class: "what" }, level, about), lives,
-    element("div", { class: "tools" }, file, copy, theme, keys), help.root);
+    element("div", { class: "tools" }, proof, file, copy, theme, keys), help.root);
 
   before.addEventListener("click", () => app.follow(app.index - 1));
   after.addEventListener("click", () => app.follow(app.index + 1));
@@ -33,10 +36,13 @@ export function makeBar(app, open) {
   app.listen((what) => {
     if (what === "replay") tellLevel(app.replay.header, level, about);
     if (what === "replay" || what === "tracks") fillLives(app, chosen, lives);
+    if (what === "grown" && !app.tracks.some((track) => track.growing)) fillLives(app, chosen, lives);
+    if (what === "replay" || what === "checked") tellProof(proof, app.alive);
   });
   return {
     root,
     help,
+    proof,
     draw() {
       chosen.selectedIndex = app.index;
       before.disabled = app.index === 0;
@@ -45,17 +51,27 @@ export function makeBar(app, open) {
   };
 }
 
+/** A shield where the page's own numbers are the recorded ones; hidden as long as that is not known. */
+function tellProof(proof, alive) {
+  proof.hidden = alive === null || (alive.plays && !alive.checked.done);
+  if (proof.hidden) return;
+  proof.classList.toggle("done", alive.thinks);
+  proof.replaceChildren(icon(alive.thinks ? "proof" : "doubt"));
+  proof.title = alive.told;
+  proof.setAttribute("aria-label", alive.told);
+}
+
 /** A button that is a drawing, with what it does in words. */
 export function button(drawing, label) {
   return element("button", { type: "button", class: "tool", "aria-label": label, title: label }, icon(drawing));
 }
 
 function tellLevel(header, level, about) {
-  const { learned, env_steps: steps } = header.origin;
+  const { learned: where } = header.origin;
   level.textContent = `Level ${header.level.id}: ${words(header.level.name).toLowerCase()}`;
-  const elsewhere = learned !== null && learned !== header.level.id ? ` in level ${learned}` : "";
-  about.textContent = steps > 0 ? `after ${steps.toLocaleString("en")} steps of learning${elsewhere}` : "before any learning";
-  about.title = header.level.description;
+  const elsewhere = where !== null && where !== header.level.id ? ` in level ${where}` : "";
+  about.textContent = `${learned(header)}${elsewhere}. ${header.level.description}`;
+  about.title = about.textContent;
   document.title = `Townlet: level ${header.level.id}`;
 }
 
@@ -66,10 +82,10 @@ function fillLives(app, chosen, lives) {
 }
 
 /** A life in a few words. */
-export function told({ header, life }) {
+export function told({ header, life, kind }) {
   const steps = `${life.length} steps`;
   if (life.ended === "death") return `died of ${words(header.world.meters[life.cause].name).toLowerCase()}, ${steps}`;
-  return life.ended === "limit" ? `lived to the end, ${steps}` : `${steps} recorded`;
+  return life.ended === "limit" ? `lived to the end, ${steps}` : `${steps} ${kind === "lived" ? "so far" : "recorded"}`;
 }
 
 async function copyLink(copy) {

@@ -62,7 +62,7 @@ export function glyphs(names) {
     const initial = ([...name][0] ?? "?").toUpperCase();
     const wanted = parts.length > 1 ? [parts[0][0] + parts[1][0]] : [];
     const found = [...wanted.map((two) => two.toUpperCase()), ...letters.map((letter) => initial + letter), initial]
-      .find((one) => !taken.has(one)) ?? initial;
+      .find((one) => !taken.has(one)) ?? String(taken.size);
     taken.add(found);
     return found;
   });

@@ -15,12 +15,18 @@ export function makeEmpty(open) {
 
 /** Let a person choose a file, and open it. */
 export function chooseFile(open) {
-  const input = element("input", { type: "file", accept: ".replay" });
-  input.addEventListener("change", () => { if (input.files.length > 0) open(input.files[0].arrayBuffer()); });
+  const input = element("input", { type: "file", accept: ".replay", multiple: true });
+  input.addEventListener("change", () => openAll(input.files, open));
   input.click();
 }
 
-/** Open a file that is dropped anywhere on the page. */
+/** Open the first of files, and compare it with the others. */
+function openAll(files, open) {
+  const [first, ...others] = [...files].map((file) => file.arrayBuffer());
+  if (first !== undefined) open(first, others);
+}
+
+/** Open files that are dropped anywhere on the page. */
 export function bindFiles(open) {
   const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   const mark = (over) => document.documentElement.classList.toggle("dropping", over);
@@ -34,6 +40,6 @@ export function bindFiles(open) {
     mark(false);
     if (!carries(event)) return;
     event.preventDefault();
-    if (event.dataTransfer.files.length > 0) open(event.dataTransfer.files[0].arrayBuffer());
+    openAll(event.dataTransfer.files, open);
   });
 }

@@ -1,7 +1,9 @@
 // The keyboard: what each key does, and the list of them that `?` shows.
 
+import { change, letGo, liveOn } from "townlet/alive/powers.js";
 import { SPEEDS } from "townlet/app.js";
 import { element } from "townlet/drawing.js";
+import { act, begin, controls, leave } from "townlet/game.js";
 
 const FAR = 10; // steps at once, with Shift
 
@@ -19,6 +21,11 @@ export const KEYS = [
   [["j", "ArrowDown"], "J ↓", "the next life", (app) => app.follow(app.index + 1)],
   [["k", "ArrowUp"], "K ↑", "the life before", (app) => app.follow(app.index - 1)],
   [["f"], "F", "as the agent sees it, or as it is", (app) => app.setLayer("fog", !app.layers.fog)],
+  [["t"], "T", "side by side with others on this map", (app) => app.setLayer("tiles", !app.layers.tiles)],
+  [["b"], "B", "live on from here, beside this life", liveOn],
+  [["x"], "X", "forget now", (app) => change(app, "forget")],
+  [["Delete"], "Del", "let go of a life that left another", letGo],
+  [["g"], "G", "play it yourself", (app) => begin(app, 0)],
   [SPEEDS.map((_, index) => String(index + 1)), `1 to ${SPEEDS.length}`, "slow to fast", (app, key) => app.setSpeed(SPEEDS[key - 1])],
 ];
 
@@ -34,13 +41,30 @@ export function bindKeys(app, { help }) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || takesKeys(event.target, event.key)) return;
     if (event.key === "?") help.toggle();
-    else if (app.track !== null) {
+    else if (app.game !== null) {
+      if (!playKey(app, event)) return;
+    } else if (app.track !== null) {
       const meaning = meaningOf(event);
       if (meaning === undefined) return;
       meaning[3](app, event.key);
     } else return;
     event.preventDefault();
   });
+}
+
+const PLAYED = {
+  ArrowUp: "up", w: "up", ArrowLeft: "left", a: "left", ArrowDown: "down", s: "down", ArrowRight: "right", d: "right",
+  " ": "use", Enter: "use", ".": "wait",
+};
+
+/** What a key does in a game; returns whether it does anything. */
+function playKey(app, { key, ctrlKey, metaKey, altKey }) {
+  if (ctrlKey || metaKey || altKey) return false;
+  if (key === "Escape") leave(app);
+  const meant = PLAYED[key.length === 1 ? key.toLowerCase() : key];
+  const action = meant === undefined ? undefined : controls(app.track.header.world)[meant];
+  if (action !== undefined) act(app, action);
+  return key === "Escape" || meant !== undefined;
 }
 
 /** The list of keys: {root, toggle}. */

@@ -6,25 +6,37 @@ import { element, forgetColours } from "townlet/drawing.js";
 import { bindFiles, makeEmpty } from "townlet/files.js";
 import { bindKeys } from "townlet/keys.js";
 import { makeTabs } from "townlet/tabs.js";
-import { BESIDE, TABS, TIMELINE, TOWN } from "townlet/views/index.js";
+import { BESIDE, GAME, TABS, TIMELINE, TOWN } from "townlet/views/index.js";
 
-/** Build the page in `root`; `open(bytes)` shows a replay. Returns {tell, warn}, which say a sentence, null for none. */
-export function makePage(root, app, open) {
+/**
+ * Build the page in `root`; `open(bytes)` shows a replay, and `live` is a run that goes on, null for none. Returns
+ * {tell, warn}, which say a sentence, null for none.
+ */
+export function makePage(root, app, open, live = null) {
   const notice = element("p", { class: "notice", hidden: true });
   const stage = element("main", { class: "stage", hidden: true });
-  const tabs = makeTabs(TABS, app);
+  const tabs = makeTabs(live === null ? TABS : [...TABS, live.view], app);
   const bar = makeBar(app, open);
-  const empty = makeEmpty(open);
-  root.append(bar.root, notice, empty, stage);
+  const empty = live?.waiting ?? makeEmpty(open);
+  root.append(bar.root, ...(live === null ? [] : [live.root]), notice, empty, stage);
   const beside = BESIDE.map((view) => makeCard(view, app, "beside"));
   const town = makeCard(TOWN, app, "town"), timeline = makeCard(TIMELINE, app, "timeline");
-  stage.append(town.root, element("div", { class: "side" }, ...beside.map((card) => card.root), tabs.root), timeline.root);
+  const game = makeCard(GAME, app, "game");
+  stage.append(town.root, element("div", { class: "side" }, game.root, ...beside.map((card) => card.root), tabs.root),
+    timeline.root);
 
-  const drawn = drawer(app, town, [timeline, ...beside, tabs, bar]);
+  const drawn = drawer(app, town, [timeline, game, ...beside, tabs, bar]);
   app.listen((what) => {
     if (what === "replay") [stage.hidden, empty.hidden] = [false, true];
+    if (what === "notice") say(notice, app.notice, "alert");
+    if (what === "game" || what === "replay") {
+      const begins = app.game !== null && !stage.classList.contains("gaming");
+      stage.classList.toggle("gaming", app.game !== null);
+      if (begins) window.scrollTo(0, 0); // to the town, from wherever the button was
+    }
     drawn.ask();
   });
+  bar.proof.addEventListener("click", () => tabs.choose("whatif", true));
   tabs.listen(drawn.ask);
   new ResizeObserver(drawn.ask).observe(stage);
   bindTheme(drawn.ask);

@@ -8,6 +8,11 @@ export function embedded(document) {
   return text ? decode(text) : null;
 }
 
+/** Those that lie in the page to be compared with it, in the same way. */
+export function embeddedBeside(document) {
+  return [...document.querySelectorAll("script.beside")].map((script) => decode(script.textContent.trim()));
+}
+
 /** The replay that an address names by `?replay=`, of the same origin alone; null where it names none. */
 export function named(location) {
   const name = new URLSearchParams(location.search).get("replay");

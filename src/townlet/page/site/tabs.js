@@ -33,7 +33,10 @@ export function makeTabs(views, app) {
   return {
     root,
     draw: (moment) => parts[chosen]?.draw(moment),
-    choose: (id) => { if (views.some((view) => view.id === id)) choose(views.findIndex((view) => view.id === id)); },
+    choose: (id, focus = false) => {
+      const index = views.findIndex((view) => view.id === id);
+      if (index >= 0) choose(index, focus);
+    },
     chosen: () => views[chosen]?.id ?? null,
     listen: (listener) => listeners.add(listener),
   };

@@ -106,19 +106,33 @@ def save(
 
 def load(path: Path, facts: Mapping[str, object] = _NO_FACTS) -> Checkpoint:
     """Read a checkpoint folder, verify every file in it and that it says the same `facts`; raises CheckpointError."""
+    found = load_weights(path, facts)
+    try:
+        # weights_only: the unpickler builds tensors and plain containers, and refuses everything else.
+        read = partial(torch.load, map_location="cpu", weights_only=True)
+        state = _read_verified(found.path / STATE, found.manifest, read)
+    except OSError as error:
+        raise _unreadable(found.path, error) from error
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{found.path / STATE}: expected a dict, got {type(state).__name__}")
+    return found._replace(state=state)
+
+
+def load_weights(path: Path, facts: Mapping[str, object] = _NO_FACTS) -> Checkpoint:
+    """Read a checkpoint as `load` does, but for its state, which may be large; in its place stands an empty one."""
     path = Path(path)
     try:
         manifest = read_manifest(path / MANIFEST)
         if problem := stranger(path, manifest, facts):
             raise CheckpointError(f"{path / MANIFEST}: {problem}")
         model = _read_verified(path / MODEL, manifest, lambda file: safetensors.torch.load(file.read()))
-        # weights_only: the unpickler builds tensors and plain containers, and refuses everything else.
-        state = _read_verified(path / STATE, manifest, partial(torch.load, map_location="cpu", weights_only=True))
     except OSError as error:
-        raise CheckpointError(f"{error.filename or path}: expected a readable file, got {error.strerror}") from error
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{path / STATE}: expected a dict, got {type(state).__name__}")
-    return Checkpoint(path, manifest["step"], model, state, manifest)
+        raise _unreadable(path, error) from error
+    return Checkpoint(path, manifest["step"], model, {}, manifest)
+
+
+def _unreadable(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"{error.filename or path}: expected a readable file, got {error.strerror}")
 
 
 def load_latest(directory: Path, report: Callable[[str], None], facts: Mapping[str, object] = _NO_FACTS) -> Checkpoint:

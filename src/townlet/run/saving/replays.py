@@ -4,11 +4,17 @@ import contextlib
 import re
 from pathlib import Path
 
+import torch
+
+from townlet.agent.networks import QNetwork
 from townlet.config import Level, Replays, Task
 from townlet.page.header import Origin
 from townlet.page.recorder import Noted, Wanted, record, versions
+from townlet.population.evaluation import Evaluator
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.run.meta import id_in, read_meta
 from townlet.run.run_directory import RunDirectory, write_atomically
+from townlet.run.saving.checkpoint import Checkpoint
 
 REPLAYS = "replays"  # the folder of a run
 SUFFIX = ".replay"
@@ -40,21 +46,41 @@ class Recorder:
         """
         task, folder, stage = self.task, run.path / REPLAYS, farthest_stage(population)
         assert isinstance(task, Level) and task.replays is not None
-        origin = Origin(
-            run=run.path.name,
-            run_id=run.id,
-            checkpoint=f"step_{step:09}",
-            learned=task.id,
-            env_steps=step,
-            seed=self.seed,
-            level_seed=task.training.seed,
-            versions=versions(),
-        )
+        origin = _origin(run.path.name, run.id, step, task, task, self.seed)
         packed = record(task, population.network, noted, Wanted(chosen(noted, task.replays)), origin)
         folder.mkdir(exist_ok=True)
         in_stage = f"_stage-{stage}" if stage else ""
         write_atomically(folder / f"step_{step:09}{in_stage}{SUFFIX}", packed)
         prune(folder, task.replays.keep)
+
+
+def record_greedy(world: Level, network: QNetwork, wanted: Wanted, origin: Origin, device: torch.device) -> bytes:
+    """Play greedy episodes by a trained network, and return the file of the replay of those lives.
+
+    Raises ReplayError, and WorldError.
+    """
+    noted, played = Noted(), max(wanted.agents) + 1
+    with contextlib.closing(Evaluator(world, played, origin.seed, device)) as evaluator:
+        evaluator.evaluate(network, note=noted)
+    return record(world, network, noted, wanted, origin)
+
+
+def origin_of(run: Path, learned: Level, world: Level, found: Checkpoint, seed: int) -> Origin:
+    """Return where lives come from that the agent of a run's checkpoint lives in a world."""
+    return _origin(run.name, id_in(read_meta(run)), found.step, learned, world, seed)
+
+
+def _origin(run: str, run_id: str | None, step: int, learned: Level, world: Level, seed: int) -> Origin:
+    return Origin(
+        run=run,
+        run_id=run_id,
+        checkpoint=f"step_{step:09}",
+        learned=learned.id,
+        env_steps=step,
+        seed=seed,
+        level_seed=world.training.seed,
+        versions=versions(),
+    )
 
 
 def chosen(noted: Noted, rule: Replays) -> list[int]:

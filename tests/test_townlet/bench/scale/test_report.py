@@ -10,7 +10,7 @@ AXES = {"agents": Axis("agents", "agent-step"), "grid": Axis("cells a side", "ag
 
 @pytest.fixture
 def report():
-    sizes = {1: [9e-3, 2e-3, 1e-3], 4096: [4e-3], 65_536: [0.064]}
+    sizes = {1: [9e-3, 2e-3, 1e-3], 256: [3e-3], 4096: [4e-3], 16_384: [0.016], 65_536: [0.064]}
     rows = [Row("agents: world's step", size, samples, {"units": size}) for size, samples in sizes.items()]
     rows.append(Row("grid: world's step", 4, [3e-3], {"units": 8}))
     return Report("scale", "A title", "seconds of a call", "what the curve changes", {}, rows)
@@ -37,6 +37,11 @@ def test_each_curve_has_its_ends_its_cost_of_one_and_its_exponent(report):
     assert len(lines.heads) == 6
 
 
+def test_where_costs_follow_no_law_none_is_told(report):
+    report.rows[3].samples[:] = [0.064]
+    assert lay_out(report, AXES).rows[1][-2:] == ["-", "-"] and slopes_as_facts(report) == {}
+
+
 def test_exponents_are_facts(report):
     assert slopes_as_facts(report) == {
         "agents: world's step, exponent": pytest.approx(1.0),
@@ -45,7 +50,7 @@ def test_exponents_are_facts(report):
 
 
 def test_next_to_nothing_has_no_sign(report):
-    report.rows[2].samples[:] = [0.00399999]
+    report.rows[3].samples[:] = report.rows[4].samples[:] = [0.00399999]
     assert lay_out(report, AXES).rows[1][-2:] == ["0.00", "4,096"]
 
 
@@ -58,7 +63,7 @@ def test_each_curve_is_a_panel_with_its_law(report, tmp_path, monkeypatch):
     agents, grid = figure.axes
     law = agents.lines[1]
     assert law.get_xdata().tolist() == [4096, 65_536] and law.get_ydata().tolist() == pytest.approx([0.004, 0.064])
-    assert agents.lines[0].get_ydata().tolist() == [0.002, 0.004, 0.064]  # medians
+    assert agents.lines[0].get_ydata().tolist() == [0.002, 0.003, 0.004, 0.016, 0.064]  # medians
     assert [text.get_text() for text in agents.get_legend().get_texts()] == ["world's step ~ agents^1.00"]
     assert len(grid.lines) == 1 and grid.get_xlabel() == "cells a side"
     low, high = grid.get_ylim()

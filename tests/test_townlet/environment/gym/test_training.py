@@ -40,6 +40,7 @@ def test_a_run_trains_evaluates_and_speaks_of_the_return(tmp_path, capsys, pictu
     assert best["score"] == max(one["mean_reward"] for one in results.values())
     assert all(one["deaths"] == {} and one["mean_reward"] == one["mean_ep_length"] for one in results.values())
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "greedy return" in (run / "report.html").read_text()
 
 
 def test_the_same_seed_gives_the_same_run_and_its_config_is_that_run(tmp_path):

@@ -1,10 +1,13 @@
 // What takes from each meter, cause by cause. The rules are those of a tick, in its order: a move, an interaction, what
-// a meter loses by itself, drains, pulls of low meters group by group, bounds. Amounts are shares of full, below 0 for gains.
+// a meter loses by itself, drains, pulls of low meters group by group, bounds. Amounts are shares of full, below 0 for
+// gains.
 
 import { placesAt } from "townlet/explain/sight.js";
-import { meterName, percent, sentence, ticks } from "townlet/explain/words.js";
+import { full, listed, meterName, percent, sentence, ticks } from "townlet/explain/words.js";
 
-/** What a tick without any action does. `uses`: the affordance that is used; `last`: whether this ends its interaction. */
+const WORTH_A_WORD = 0.1; // of what a meter loses in all: what takes less is left out
+
+/** A tick without any action. `uses`: the affordance that is used; `last`: whether this ends its interaction. */
 export const NOTHING_DONE = { moved: false, uses: null, last: false };
 
 /**
@@ -58,8 +61,8 @@ export function actOf(track, step) {
 }
 
 /**
- * What comes if nothing is done from these meters on: {empty: for each meter the ticks until it is empty, null where that
- * is beyond death or `limit`; death: {meter, ticks} or null}.
+ * What comes if nothing is done from these meters on: {empty: for each meter the ticks until it is empty, null where
+ * that is beyond death or `limit`; death: {meter, ticks} or null}.
  */
 export function outlook(world, meters, limit = world.max_steps) {
   const empty = meters.map((value) => value <= world.empty ? 0 : null);
@@ -72,7 +75,7 @@ export function outlook(world, meters, limit = world.max_steps) {
   return { empty, death: null };
 }
 
-/** What presses on each meter in the tick that begins at a frame, if nothing is done: [{value, causes, loss, empty}]. */
+/** What presses on each meter in the tick from a frame on, if nothing is done: [{value, causes, loss, empty}]. */
 export function pressures(track, frame) {
   const { world } = track.header, meters = track.at("meters", frame);
   const { causes } = tickTold(world, meters), { empty } = outlook(world, meters);
@@ -83,8 +86,8 @@ export function pressures(track, frame) {
 }
 
 /**
- * The meter that is most urgent: the one that, were it full, would put death off longest. {meter, longer (ticks that this
- * would be), death as in `outlook`}; where none would, the emptiest of those from which something takes.
+ * The meter that is most urgent: the one that, were it full, would put death off longest. {meter, longer (ticks that
+ * this would be), death as in `outlook`}; where none would, the emptiest of those from which something takes.
  */
 export function mostUrgent(world, meters) {
   const { death } = outlook(world, meters);
@@ -103,15 +106,17 @@ function emptiest(world, meters) {
   return losing.indexOf(Math.min(...losing));
 }
 
-/** What takes from a meter, in words: what it loses by itself, then each meter that pulls on it. */
+/** What takes from a meter, in words: what it loses by itself, then each meter that takes much of it. */
 export function pressureInWords(world, meters, meter, pressure) {
   const amountOf = (kind) => pressure.causes.reduce((sum, one) => sum + (one.kind === kind ? one.amount : 0), 0);
   const own = amountOf("own"), move = -world.meters[meter].move, name = meterName(world, meter);
   const others = pressure.causes.filter(({ kind, amount }) =>
-    (kind === "pull" || kind === "drain") && percent(amount) !== percent(0));
+    (kind === "pull" || kind === "drain") && amount >= WORTH_A_WORD * pressure.loss);
   if (own === 0 && others.length === 0) return `${sentence(name)} loses nothing by itself.`;
-  const because = others.sort((a, b) => b.amount - a.amount).map(({ by, amount }, index) =>
-    `${percent(amount)}${own === 0 || index > 0 ? "" : " more"} because ${meterName(world, by)} is at ${percent(meters[by])}`);
+  const because = others.sort((a, b) => b.amount - a.amount).map(({ by, amount }, index) => {
+    const more = own === 0 || index > 0 ? "" : " more";
+    return `${percent(amount)}${more} because ${meterName(world, by)} is at ${full(meters[by])}`;
+  });
   const first = own === 0 ? [] : [`${percent(Math.abs(own))} a tick`];
   const moving = move > 0 ? [`${percent(move)} more with a move`] : [];
   return `${sentence(name)} ${own < 0 ? "gains" : "loses"} ${[...first, ...because, ...moving].join(", ")}.`;
@@ -130,5 +135,5 @@ export function consequenceInWords(world, meter) {
   const pulled = [...new Set(world.cascades.flatMap(({ pulls }) =>
     pulls.filter(({ source }) => source === meter).map(({ target }) => meterName(world, target))))];
   if (pulled.length === 0) return "";
-  return `Under ${percent(world.threshold)} it pulls down ${pulled.join(", ")}.`;
+  return `Under ${percent(world.threshold)} it pulls down ${listed(pulled)}.`;
 }

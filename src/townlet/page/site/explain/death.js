@@ -5,7 +5,7 @@ import { actOf, tickTold } from "townlet/explain/cascades.js";
 import { fillersOf, lacking } from "townlet/explain/help.js";
 import { isOpen } from "townlet/explain/places.js";
 import { eyesOf, placesAt, sightsOf } from "townlet/explain/sight.js";
-import { listed, meterName, percent, placeName, sentence, stepsAway } from "townlet/explain/words.js";
+import { full, listed, meterName, percent, placeName, sentence, stepsAway } from "townlet/explain/words.js";
 
 const TOLD = 0.1; // a cause is told from this share of the losses on
 const MOST_LINKS = 4; // meters of the chain, that of which it died among them
@@ -17,7 +17,10 @@ const HALF = 0.5; // a decline is told from here on
 export function howItEnded(track) {
   const { life } = track, end = track.frames - 1;
   if (life.ended === "limit") return [said(`It was alive at the limit of ${end} steps.`, end), closestCall(track)];
-  if (life.ended !== "death") return [said(`This recording stops at step ${end}; the agent lived on.`, end)];
+  if (life.ended !== "death") {
+    return [said(track.kind === "lived" ? `It is alive at step ${end}, and was not lived on from there.`
+      : `This recording stops at step ${end}; the agent lived on.`, end)];
+  }
   const name = meterName(track.header.world, life.cause);
   const told = [said(`It died at step ${end}: ${name} was empty.`, end), ...chain(track, life.cause)];
   return [...told, lastChance(track, life.cause)];
@@ -78,7 +81,8 @@ function decline(track, meter, { from, got, filled, total }, named) {
 /** Since when a meter was low, when it was last filled, and what it pulled down, where that has not been said. */
 function low(track, meter, kind, since, pulled) {
   const { world } = track.header, last = lastFilled(track, meter, since), share = percent(lineOf(world, kind));
-  const filled = last === null ? "nothing had filled it before" : `last filled at step ${last.step}, at ${placeName(world, last.by)}`;
+  const filled = last === null ? "nothing had filled it before"
+    : `last filled at step ${last.step}, at ${placeName(world, last.by)}`;
   const which = pulled === null ? "" : `, which wore down ${meterName(world, pulled)},`;
   return said(`${meterName(world, meter)}${which} was under ${share} from step ${since} on; ${filled}.`, since);
 }
@@ -124,10 +128,12 @@ function lastChance(track, meter) {
   if (chance === null) return said(`At no step it could have reached and paid a place that fills ${name}.`, 0);
   const { frame, affordance, steps } = chance, place = placeName(world, affordance);
   if (found.known === null) {
-    return said(`At step ${frame} ${place} was ${stepsAway(steps)} and it could pay, but it had never stood there to know it.`, frame);
+    const unknown = "but it had never stood there to know it";
+    return said(`At step ${frame} ${place} was ${stepsAway(steps)} and it could pay, ${unknown}.`, frame);
   }
   const known = eyesOf(track.header).all ? "in view" : "where it had stood before";
-  return said(`Until step ${frame} it could have saved itself: ${place}, ${known}, was ${stepsAway(steps)}, and it could pay.`, frame);
+  const where = `${place}, ${known}, was ${stepsAway(steps)}`;
+  return said(`Until step ${frame} it could have saved itself: ${where}, and it could pay.`, frame);
 }
 
 /** The steps to a place, if an agent that walks there from a frame lives to use it; else null. */
@@ -141,7 +147,8 @@ function reachable(track, frame, affordance, [x, y]) {
     if (dead(world, meters)) return null;
   }
   if (lacking(world, affordance, meters) !== null) return null;
-  const used = tickTold(world, meters, { moved: false, uses: affordance, last: world.affordances[affordance].ticks === 1 });
+  const last = world.affordances[affordance].ticks === 1;
+  const used = tickTold(world, meters, { moved: false, uses: affordance, last });
   return dead(world, used.meters) ? null : steps;
 }
 
@@ -168,7 +175,7 @@ function closestCall(track) {
     }
   });
   if (low.value === Infinity) return said("Nothing in this level kills.", 0);
-  return said(`Closest call: ${meterName(world, low.meter)} at ${percent(low.value)}, at step ${low.frame}.`, low.frame);
+  return said(`Closest call: ${meterName(world, low.meter)} at ${full(low.value)}, at step ${low.frame}.`, low.frame);
 }
 
 function said(text, frame) {

@@ -41,7 +41,8 @@ function end(track) {
   const { life } = track, frame = track.frames - 1;
   const name = life.ended === "death" ? meterName(track.header.world, life.cause) : null;
   if (name !== null) return { frame, kind: "end", text: `Dies: ${name} is empty` };
-  return { frame, kind: "end", text: life.ended === "limit" ? "Alive at the limit" : "The recording stops here" };
+  const open = track.kind === "lived" ? "Lived up to here" : "The recording stops here";
+  return { frame, kind: "end", text: life.ended === "limit" ? "Alive at the limit" : open };
 }
 
 function changed(track) {

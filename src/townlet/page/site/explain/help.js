@@ -37,8 +37,8 @@ export function knownPlaces(track, frame) {
 }
 
 /**
- * Known places that fill a meter, the nearest that can be used first: as `knownPlaces`, with steps (to walk), open (when
- * the agent would arrive), lacks (a meter, see `lacking`).
+ * Known places that fill a meter, the nearest that can be used first: as `knownPlaces`, with steps (to walk), open
+ * (when the agent would arrive), lacks (a meter, see `lacking`).
  */
 export function helpFor(track, frame, meter) {
   const { world } = track.header, meters = track.at("meters", frame), tick = track.value("tick", frame);

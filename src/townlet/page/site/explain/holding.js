@@ -13,9 +13,10 @@ export function holdingInWords(track, frame) {
   const ghosts = remembered(track, frame);
   if (ghosts.length === 0) return "It has seen no place yet that is out of view now.";
   const wrong = ghosts.filter((ghost) => ghost.wrong).length;
-  const moved = wrong === 0 ? "" : ` ${wrong} of them ${wrong === 1 ? "stands" : "stand"} there no longer.`;
-  return `It has seen ${ghosts.length === 1 ? "one place" : `${ghosts.length} places`} that are out of view now, and ` +
-    `could remember them. Whether it does shows in what it chooses: its memory has no shelf for places.${moved}`;
+  const moved = wrong === 0 ? "" : ` Gone by now: ${wrong} of ${ghosts.length}.`;
+  const places = ghosts.length === 1 ? "one place" : `${ghosts.length} places`;
+  return `Out of view now, but seen before: ${places}. It could remember that. Whether it does shows in what it ` +
+    `chooses: its network keeps no list of places.${moved}`;
 }
 
 function exactly(header, rows) {

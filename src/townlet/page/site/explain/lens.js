@@ -15,9 +15,9 @@ export function greedy(values, allowed) {
 }
 
 /**
- * The lens at a step: {q, blank (null without memory), allowed, chosen, best, bestBlank, decided, cost, gap}; null where
- * no values are recorded, as in the last frame. `decided`: without memory it would have done something else; `cost`: what
- * that would lose by its own values; `gap`: how far memory moves the values of what is allowed, on average.
+ * The lens at a step: {q, blank (null without memory), allowed, chosen, best, bestBlank, decided, cost, gap}; null
+ * where no values are recorded, as in the last frame. `decided`: without memory it would have done something else;
+ * `cost`: what that would lose by its own values; `gap`: how far memory moves values of allowed actions, on average.
  */
 export function lensAt(track, step) {
   const q = track.at("q", step);

@@ -1,6 +1,7 @@
 // What a place is, in words, and what time it is.
 
 import { words } from "townlet/explain/words.js";
+import { isOpen as openAt } from "townlet/world/rules.js";
 
 /** The hour of a tick, 0 to below 24; null in a level without days. */
 export function hourOf(header, tick) {
@@ -29,11 +30,9 @@ export function darkness(hour) {
   return hour < 12 ? 1 - within(4.5, 7.5) : within(17.5, 20.5);
 }
 
-/** Whether a place is open at a tick: its hours are ticks of the day, and may go past midnight. */
+/** Whether a place, a row of the header, is open at a tick. */
 export function isOpen(header, affordance, tick) {
-  if (affordance.hours === null || header.world.day_ticks === null) return true;
-  const [from, to] = affordance.hours, now = tick % header.world.day_ticks;
-  return from < to ? from <= now && now < to : now >= from || now < to;
+  return openAt({ dayTicks: header.world.day_ticks, affordances: [affordance] }, 0, tick);
 }
 
 /** The hours of a place: "08:00 to 18:00"; null where it is open all day. */
@@ -65,7 +64,7 @@ export function tellStep(track, frame) {
   const { world } = track.header, { life } = track, taken = track.value("action", frame);
   if (taken === null) return tellEnd(track);
   const action = world.actions[taken];
-  if (!action.interacts) return MOVES[`${action.dx},${action.dy}`] ?? `Does ${words(action.name).toLowerCase()}`;
+  if (!action.interacts) return MOVES[`${action.dx},${action.dy}`] ?? words(action.name.toLowerCase());
   const [x, y] = track.at("position", frame), places = track.places?.(frame) ?? life.places;
   const here = places.findIndex((at) => at !== null && at[0] === x && at[1] === y);
   if (here < 0) return "Uses what is not there";
@@ -73,9 +72,9 @@ export function tellStep(track, frame) {
   return `Uses ${words(name).toLowerCase()}${ticks > 1 ? `, step ${done + 1} of ${ticks}` : ""}`;
 }
 
-const MOVES = { "0,-1": "Goes up", "0,1": "Goes down", "-1,0": "Goes left", "1,0": "Goes right", "0,0": "Stays" };
+const MOVES = { "0,-1": "Goes up", "0,1": "Goes down", "-1,0": "Goes left", "1,0": "Goes right" };
 
-function tellEnd({ header, life }) {
+function tellEnd({ header, life, kind }) {
   if (life.ended === "death") return `Died: ${words(header.world.meters[life.cause].name).toLowerCase()} was empty`;
-  return life.ended === "limit" ? "Lived to the end" : "The recording ends here";
+  return life.ended === "limit" ? "Lived to the end" : kind === "lived" ? "Lived up to here" : "The recording ends here";
 }

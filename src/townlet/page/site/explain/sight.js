@@ -66,9 +66,11 @@ export function remembered(track, frame) {
 export function held(track, frame) {
   if (!track.header.network.sightings || eyesOf(track.header).all) return null;
   const { stood } = sightsOf(track, frame), places = placesAt(track, frame);
-  return stood.flatMap((at, affordance) => at === null ? [] : [
-    { affordance, x: at.x, y: at.y, age: frame - at.frame, named: true, wrong: !standsAt(places[affordance], at.x, at.y) },
-  ]);
+  return stood.flatMap((at, affordance) => {
+    if (at === null) return [];
+    const { x, y } = at, wrong = !standsAt(places[affordance], x, y);
+    return [{ affordance, x, y, age: frame - at.frame, named: true, wrong }];
+  });
 }
 
 /** Call with each cell in view at a frame, as its number row by row. */

@@ -4,7 +4,7 @@ import { mostUrgent, tickTold } from "townlet/explain/cascades.js";
 import { helpFor, nextUse } from "townlet/explain/help.js";
 import { hoursOf } from "townlet/explain/places.js";
 import { eyesOf, remembered } from "townlet/explain/sight.js";
-import { listed, meterName, percent, placeName, sentence, stepsAway, ticks } from "townlet/explain/words.js";
+import { full, listed, meterName, percent, placeName, sentence, stepsAway, ticks } from "townlet/explain/words.js";
 
 const FULL = 0.5; // an agent all of whose meters are above is well
 
@@ -26,7 +26,7 @@ function losing(world, meters) {
 }
 
 function needInWords(world, meters, { meter, death }) {
-  const name = meterName(world, meter), left = percent(meters[meter]);
+  const name = meterName(world, meter), left = full(meters[meter]);
   if (death === null) return said(`Nothing is urgent. Lowest is ${name}, at ${left}.`);
   const doom = `doing nothing it would be dead in ${ticks(death.ticks)}`;
   if (Math.min(...losing(world, meters)) >= FULL) {
@@ -40,7 +40,7 @@ function helpInWords(track, frame, meters, helps) {
   const { world } = track.header;
   if (helps.length === 0) return said(nothingKnown(track, frame));
   const [best] = helps, name = placeName(world, best.affordance);
-  const since = best.age === 0 ? "" : `, where it stood ${ticks(best.age)} ago`;
+  const since = best.age === 0 ? "" : `, last visited ${ticks(best.age)} ago`;
   const where = best.steps === 0 ? "underfoot"
     : `${stepsAway(best.steps)}${best.inView ? "" : ", out of view"}${since}`;
   return said([`What helps: ${name}, ${where}.`, ...hindrances(track.header, meters, best)].join(" "));
@@ -60,7 +60,7 @@ function hindrances(header, meters, { affordance, open, lacks, wrong }) {
   if (wrong) told.push("But it stands there no longer.");
   if (!open) told.push(`It is shut then, and open ${hoursOf(header, world.affordances[affordance])}.`);
   if (lacks !== null) {
-    const has = `${percent(meters[lacks])} of ${meterName(world, lacks)}`;
+    const has = `${percent(Math.floor(meters[lacks] * 1000) / 1000)} of ${meterName(world, lacks)}`;
     told.push(`It cannot pay: that takes ${percent(cost[lacks])}, and it has ${has}.`);
   }
   return told;
@@ -70,7 +70,8 @@ function doesInWords(track, frame) {
   const { world } = track.header;
   if (frame >= track.frames - 1) return said("Its life ends here.");
   const next = nextUse(track, frame), { name: action, dx, dy } = world.actions[track.value("action", frame)];
-  const goes = dx !== 0 || dy !== 0 ? `It goes ${action}` : `It does ${action}`;
+  const does = action.toLowerCase();
+  const goes = dx !== 0 || dy !== 0 ? `It goes ${does}` : `It does ${does}`;
   if (next === null) return said(`${goes}. It uses no place any more.`);
   const { whole_effect: effect } = world.affordances[next.affordance], name = placeName(world, next.affordance);
   const gives = effect.flatMap((gain, meter) => gain > 0 ? [meterName(world, meter)] : []);

@@ -28,11 +28,22 @@ function within(name) {
   return /^\p{Lu}\p{Lu}/u.test(told) ? told : told.charAt(0).toLowerCase() + told.slice(1);
 }
 
+/** How far a network had learned, in a few words. */
+export function learned({ origin: { env_steps: steps } }) {
+  return steps > 0 ? `after ${steps.toLocaleString("en")} steps of learning` : "before any learning";
+}
+
 /** A share of full as a person says it: 0.314 is "31%", 0.0053 is "0.53%", and what is nearly nothing is "0%". */
 export function percent(share) {
   const number = share * 100;
   if (Math.abs(number) < 0.005) return "0%";
   return `${Number(number.toFixed(Math.abs(number) >= 10 ? 0 : Math.abs(number) >= 1 ? 1 : 2))}%`;
+}
+
+/** How full a meter is, in whole percents: "0%", "<1%", "31%". */
+export function full(value) {
+  if (value * 100 < 0.005) return "0%";
+  return value < 0.01 ? "<1%" : `${Math.round(value * 100)}%`;
 }
 
 /** "1 tick", "37 ticks". */

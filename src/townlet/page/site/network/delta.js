@@ -76,22 +76,31 @@ export class Delta extends DeltaRule {
 /** Values that are cosine and sine of angles, read relative to today's: how far off what is held lies, and whither. */
 export class DeltaPhases extends DeltaRule {
   constructor(weights, name, layout, inputs, config) {
-    const place = layout.parts.get("position")?.width === 2 ? layout.part("position") : null;
+    const place = layout.parts.get("position") ?? null;
     super(weights, name, layout, inputs, config, 2 * config.values, place === null ? config.values : 0);
     this.place = place;
+    this.layout = layout;
     this.phases = config.values;
     this.width = 3 * this.keys * this.phases;
   }
 
   /** Today's angles: of the coordinates in turn, twice as fast each time, where there is a place; else as learned. */
   show(row) {
-    const { phases, place, value } = this;
+    const { phases, place, value } = this, at = place === null ? null : this.#coordinates(row);
     for (let phase = 0; phase < phases; phase++) {
-      const angle = place === null ? this.row[this.keys + phase]
-        : row[place.start + (phase % 2)] * SLOWEST * 2 ** Math.floor(phase / 2);
+      const angle = at === null ? this.row[this.keys + phase]
+        : at[phase % 2] * SLOWEST * 2 ** Math.floor(phase / 2);
       value[phase] = Math.cos(angle);
       value[phases + phase] = Math.sin(angle);
     }
+  }
+
+  /** x and y in shares of the map: as they are observed, or of the cell that is 1 of all, row after row. */
+  #coordinates(row) {
+    const { place: { start, width }, layout: { columns, rows } } = this;
+    if (width === 2) return [row[start], row[start + 1]];
+    const cell = row.indexOf(1, start) - start;
+    return [(cell % columns) / Math.max(columns - 1, 1), Math.floor(cell / columns) / Math.max(rows - 1, 1)];
   }
 
   read(held, into, to) {

@@ -13,6 +13,14 @@ const CLOSE = 1e-4; // of 1, or of a larger number: what rounding in another ord
  * null or {frame, column, component, recorded, here}}.
  */
 export function checkNetwork(track, world, network) {
+  const steps = checking(track, world, network);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
+}
+
+/** The same, a step at a time: yields after each, and returns what `checkNetwork` does. */
+export function* checking(track, world, network) {
   const blank = network.initialMemory(), found = { equal: false, largest: 0, steps: 0, firstDifference: null };
   let memory = network.initialMemory(), state = startOf(track, world), previous = null;
   for (const done of relive(track, world)) {
@@ -25,6 +33,7 @@ export function checkNetwork(track, world, network) {
     if (found.firstDifference !== null) return found;
     [memory, state, previous] = [now.memory, done.state, track.value("action", found.steps)];
     found.steps += 1;
+    yield;
   }
   found.firstDifference = differs(track, found.steps, { memory: network.flatten(memory) });
   found.equal = found.firstDifference === null;

@@ -53,7 +53,7 @@ function drawRow(row, action, seen, widest) {
   const forbidden = seen !== null && !seen.allowed[action];
   row.root.classList.toggle("forbidden", forbidden);
   row.root.classList.toggle("chosen", seen?.chosen === action);
-  row.mark.textContent = forbidden ? " not possible" : seen?.chosen === action ? " does this" : "";
+  row.mark.textContent = forbidden ? " not now" : seen?.chosen === action ? " does this" : "";
   drawBar(row.real, row.realNumber, seen?.q ?? null, seen?.best, action, forbidden, widest);
   drawBar(row.blank, row.blankNumber, seen?.blank ?? null, seen?.bestBlank, action, forbidden, widest);
 }

@@ -1,6 +1,8 @@
-// What views make once and keep: for a replay's header, or for a life as long as nothing of it changes.
+// What views share: what is made once and kept, for a header or a life, and a choice between buttons.
 
-/** A function that calls `make(of)` when `of` is another than before, or a life that has grown, and keeps what it made. */
+import { element } from "townlet/drawing.js";
+
+/** A function that calls `make(of)` when `of` is another than before, or a life that grew, and keeps what it made. */
 export function madeOnce(make) {
   let kept = null, last = null, frames = null, changes = null;
   return (of) => {
@@ -12,7 +14,7 @@ export function madeOnce(make) {
 }
 
 /** Buttons of which one is on: {root, chosen()}; `choices` is [[id, text]], `changed()` is called at each choice. */
-export function choice(element, label, choices, changed) {
+export function choice(label, choices, changed) {
   let chosen = choices[0][0];
   const buttons = choices.map(([id, text]) => {
     const button = element("button", { type: "button", "aria-pressed": String(id === chosen), text });
@@ -23,5 +25,6 @@ export function choice(element, label, choices, changed) {
     });
     return button;
   });
-  return { root: element("div", { class: "choice", role: "group", "aria-label": label }, ...buttons), chosen: () => chosen };
+  const root = element("div", { class: "choice", role: "group", "aria-label": label }, ...buttons);
+  return { root, chosen: () => chosen };
 }

@@ -14,10 +14,11 @@ const LABELS = 78; // pixels of width of the names of parts
 export const memory = {
   id: "memory",
   title: "What it remembers",
-  hint: "Each row is a number that it carries from step to step: one colour above zero, the other below. Click to go there.",
+  hint: "Each row is a number that it carries along: one colour above zero, the other below. Click to go to a step.",
   make(root, app) {
     const says = element("p", { class: "says" });
-    const map = element("canvas", { class: "heat", role: "img" }), lines = element("canvas", { class: "lines", role: "img" });
+    const map = element("canvas", { class: "heat", role: "img" });
+    const lines = element("canvas", { class: "lines", role: "img" });
     const legend = element("p", { class: "legend" });
     root.append(element("div", { class: "beside-map" },
       map, element("div", {}, says, lines, legend)));
@@ -46,7 +47,8 @@ export const memory = {
 function inNumbers(track, frame) {
   const norm = normAt(track, frame), lens = lensAt(track, frame);
   const size = norm === null ? "not recorded at this step" : figure(norm);
-  return `Size of the memory: ${size}. It moves the values of actions by ${lens === null ? "–" : figure(lens.gap)} on average.`;
+  const gap = lens === null ? "nothing" : `${figure(lens.gap)} on average`;
+  return `Size of the memory: ${size}. It moves the values of actions by ${gap}.`;
 }
 
 /** A click at a share of a canvas' width right of the names goes to a frame. */

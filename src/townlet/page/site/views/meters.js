@@ -4,11 +4,13 @@ import { element, meterProperty } from "townlet/drawing.js";
 import {
   consequenceInWords, emptyInWords, mostUrgent, pressureInWords, pressures,
 } from "townlet/explain/cascades.js";
-import { percent, sentence } from "townlet/explain/words.js";
+import { full, words } from "townlet/explain/words.js";
 import { madeOnce } from "townlet/views/made.js";
 
 const TREND = 5; // ticks back that an arrow tells of
 const STEADY = 0.005; // less than this is no change
+
+const TRENDS = [["", "steady"], ["▲", "rising"], ["▼", "falling"]];
 
 export const meters = {
   id: "meters",
@@ -36,23 +38,21 @@ export const meters = {
 };
 
 function inWords(world, values, meter, pressure) {
-  if (pressure.empty === 0 && world.meters[meter].lethal) return emptyInWords(world, meter, 0);
-  return [
-    pressureInWords(world, values, meter, pressure), emptyInWords(world, meter, pressure.empty),
-    consequenceInWords(world, meter),
-  ].filter(Boolean).join(" ");
+  const losses = pressure.empty === 0 ? "" : pressureInWords(world, values, meter, pressure);
+  return [losses, emptyInWords(world, meter, pressure.empty), consequenceInWords(world, meter)].filter(Boolean).join(" ");
 }
 
 function makeRows(list, header, select) {
   const { world } = header, pulls = new Set(world.cascades.flatMap((group) => group.pulls.map(({ source }) => source)));
   list.replaceChildren();
   return world.meters.map(({ name, lethal }, meter) => {
-    const row = { fill: element("i", { class: "fill" }), value: element("b"), trend: element("span", { class: "trend" }) };
+    const row = { fill: element("i", { class: "fill" }), value: element("b") };
+    row.trend = element("span", { class: "trend", role: "img" });
     row.fill.style.background = `var(--${meterProperty(meter)})`;
     const mark = element("i", { class: "threshold", hidden: !pulls.has(meter) });
     mark.style.left = `${100 * world.threshold}%`;
     row.root = element("button", { type: "button", class: "meter", title: `What takes from ${name}` },
-      element("span", { class: "name", text: sentence(name) }, ...(lethal ? [element("small", { text: " vital" })] : [])),
+      element("span", { class: "name", text: words(name) }, ...(lethal ? [element("small", { text: " vital" })] : [])),
       element("span", { class: "track" }, row.fill, mark), row.value, row.trend);
     row.pulls = pulls.has(meter) || lethal;
     row.root.addEventListener("click", () => select(meter));
@@ -64,8 +64,8 @@ function makeRows(list, header, select) {
 function drawRow(row, track, frame, meter, { urgent, shown }) {
   const value = track.value("meters", frame, meter), before = track.value("meters", Math.max(0, frame - TREND), meter);
   row.fill.style.width = `${100 * value}%`;
-  row.value.textContent = percent(value);
-  const [arrow, word] = value > before + STEADY ? ["▲", "rising"] : value < before - STEADY ? ["▼", "falling"] : ["", "steady"];
+  row.value.textContent = full(value);
+  const [arrow, word] = TRENDS[Math.abs(value - before) < STEADY ? 0 : value > before ? 1 : 2];
   row.trend.textContent = arrow;
   row.trend.setAttribute("aria-label", word);
   row.root.classList.toggle("low", row.pulls && value < track.header.world.threshold);

@@ -28,15 +28,19 @@ export const population = {
   },
 };
 
-/** Indices of lives, longest first. */
+/** Indices of lives, longest first; one that left another follows that one. */
 export function sorted(tracks) {
-  return tracks.map((_, index) => index).sort((a, b) => tracks[b].frames - tracks[a].frames || a - b);
+  const under = (parent) => tracks.flatMap((track, index) => (track.parent === parent ? [index, ...under(track)] : []));
+  const roots = tracks.flatMap((track, index) => (tracks.includes(track.parent) ? [] : [index]));
+  roots.sort((a, b) => tracks[b].frames - tracks[a].frames || a - b);
+  return roots.flatMap((root) => [root, ...under(tracks[root])]);
 }
 
 function makeRow(app, index) {
-  const track = app.tracks[index], canvas = element("canvas");
-  const root = element("button", { type: "button", class: "row" }, element("span", { class: "name", text: track.label }), canvas,
-    element("span", { class: "end", text: told(track) }));
+  const track = app.tracks[index], canvas = element("canvas"), end = element("span", { class: "end" });
+  const name = element("span", { class: "name", text: track.short ?? track.label, title: track.label });
+  const root = element("button", { type: "button", class: "row" }, name, canvas, end);
+  if (track.parent) root.classList.add("branch");
   root.addEventListener("click", () => app.follow(index));
   let drawn = null;
   return {
@@ -45,6 +49,7 @@ function makeRow(app, index) {
       const followed = app.index === index, key = [canvas.clientWidth, colour("card"), followed, followed && frame, track.frames].join();
       if (key === drawn) return;
       drawn = key;
+      end.textContent = told(track);
       root.setAttribute("aria-current", followed);
       paint(canvas, track, longest, followed ? frame : null);
     },

@@ -11,9 +11,9 @@ export const reward = {
   hint: "What it was paid: all that it learns from. It tries to make the sum of what is still to come large.",
   make(root) {
     const body = element("tbody"), total = makeRow("total");
+    const heads = ["Term", "This step", "So far"].map((text) => element("th", { scope: "col", text }));
     root.append(element("table", { class: "reward" },
-      element("thead", {}, element("tr", {}, ...["Term", "This step", "So far"].map((text) => element("th", { scope: "col", text })))),
-      body, element("tfoot", {}, total.root)));
+      element("thead", {}, element("tr", {}, ...heads)), body, element("tfoot", {}, total.root)));
     const rowsOf = madeOnce((header) => {
       const rows = header.world.terms.map(makeRow);
       body.replaceChildren(...rows.map((row) => row.root));
@@ -32,7 +32,8 @@ export const reward = {
 
 function makeRow(name) {
   const row = { now: element("td"), sum: element("span"), bar: element("i") };
-  row.root = element("tr", {}, element("th", { scope: "row", text: name }), row.now, element("td", {}, row.bar, row.sum));
+  const head = element("th", { scope: "row", text: name });
+  row.root = element("tr", {}, head, row.now, element("td", {}, row.bar, row.sum));
   return row;
 }
 

@@ -3,6 +3,7 @@
 import { SPEEDS } from "townlet/app.js";
 import { button } from "townlet/bar.js";
 import { element } from "townlet/drawing.js";
+import { KINDS } from "townlet/explain/events.js";
 import { dayAndTime } from "townlet/explain/places.js";
 import { icon } from "townlet/icons.js";
 import { eventAt, frameAt, paintLife } from "townlet/views/timeline_life.js";
@@ -30,7 +31,7 @@ function makeControls(app) {
   const play = button("play", "Play (space)");
   const [start, stop] = [button("previous", "The event before (P)"), button("next", "The next event (N)")];
   const [back, on] = [button("back", "A step back (left arrow)"), button("forward", "A step on (right arrow)")];
-  const where = element("output", { class: "where", "aria-live": "off" });
+  const where = element("output", { class: "where", "aria-live": "off" }), time = element("span", { class: "quiet" });
   const speed = element("input", { type: "range", min: 0, max: SPEEDS.length - 1, step: 1, "aria-label": "Speed" });
   const fast = element("span", { class: "fast" }), until = makeUntil(app);
   play.classList.add("main");
@@ -41,13 +42,13 @@ function makeControls(app) {
   on.addEventListener("click", () => { app.pause(); app.seek(app.frame + 1); });
   speed.addEventListener("input", () => app.setSpeed(SPEEDS[speed.valueAsNumber]));
   const root = element("div", { class: "controls" }, element("div", { class: "transport" }, start, back, play, on, stop),
-    where, until.root, element("label", { class: "speed" }, speed, fast));
+    where, time, until.root, element("label", { class: "speed" }, speed, fast));
   let playing = null;
   return {
     root,
     draw({ track, frame }) {
-      const time = dayAndTime(track.header, track.value("tick", frame));
-      where.textContent = `Step ${frame} of ${track.frames - 1}${time === null ? "" : ` · ${time}`}`;
+      where.textContent = `Step ${frame} of ${track.frames - 1}`;
+      time.textContent = dayAndTime(track.header, track.value("tick", frame)) ?? "";
       speed.value = nearest(app.speed);
       speed.setAttribute("aria-valuetext", `${app.speed} steps a second`);
       fast.textContent = `${app.speed}/s`;
@@ -76,7 +77,7 @@ function makeUntil(app) {
       told = app.track;
       const kinds = [...new Set(app.events.map((event) => event.kind))];
       root.replaceChildren(element("option", { text: "Play until …" }),
-        ...kinds.map((kind) => element("option", { value: kind, text: kind })));
+        ...kinds.map((kind) => element("option", { value: kind, text: KINDS[kind] ?? kind })));
       root.hidden = kinds.length === 0;
     },
   };

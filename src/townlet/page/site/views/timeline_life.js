@@ -3,6 +3,7 @@
 import { colour, fitCanvas, meterColour } from "townlet/drawing.js";
 
 const MARKS = 16, EDGE = 8, NEAR = 6; // pixels: height of the marks, margin at both ends, how near a mark is meant
+const MARKED = new Set(["end", "memory", "surprise"]); // kinds of events with a colour of their own
 const pictures = new WeakMap(); // by canvas: the strips, which only change with the life, the size and the theme
 
 /** Paint the life of a moment: returns {last, width}, by which `frameAt` knows where it is. */
@@ -51,7 +52,7 @@ function strips(canvas, track, events, width, height) {
   const drawn = { last: track.frames - 1, width }, count = track.header.world.meters.length;
   const tall = (height - MARKS) / count;
   for (let meter = 0; meter < count; meter++) strip(ctx, track, meter, drawn, MARKS + meter * tall, tall - 1);
-  for (const event of events) mark(ctx, placeOf(event.frame, drawn), colour(event.kind === "death" ? "bad" : "mark"));
+  for (const event of events) mark(ctx, placeOf(event.frame, drawn), colour(MARKED.has(event.kind) ? `mark-${event.kind}` : "mark"));
   pictures.set(canvas, { key, track, frames: track.frames, picture });
   return picture;
 }

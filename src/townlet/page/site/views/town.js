@@ -1,10 +1,13 @@
 // The town: where the agent is, what stands around it, and what of that it sees and has seen.
 
 import { colour, element, fitCanvas, glyphs, words } from "townlet/drawing.js";
-import { darkness, dayAndTime, hourOf, isOpen, tellPlace, tellStep } from "townlet/explain/places.js";
+import { clock, darkness, hourOf, isOpen, tellPlace, tellStep } from "townlet/explain/places.js";
 import { eyesOf, placesAt, remembered, sightsOf, visible } from "townlet/explain/sight.js";
-import { paintAgent, paintTrace } from "townlet/views/town_agent.js";
+import { icon } from "townlet/icons.js";
+import { paintAgent, paintOther, paintTrace } from "townlet/views/town_agent.js";
 import { paintFog, paintGround, paintNight, paintView } from "townlet/views/town_ground.js";
+import { makeTiles } from "townlet/views/tiles.js";
+import { layOut, makeHands } from "townlet/views/town_hands.js";
 import { paintHouse } from "townlet/views/town_house.js";
 
 const BETWEEN = 15; // steps a second up to which the agent is shown on its way from cell to cell
@@ -13,37 +16,58 @@ const BETWEEN = 15; // steps a second up to which the agent is shown on its way 
 export const town = {
   id: "town",
   title: "The town",
-  hint: "What the agent sees now is bright, what it has seen is faint, and dark is where it never looked.",
+  hint: "Bright: in view now. Dashed: seen before. Dark: never seen. Choose a cell for more.",
   make(root, app) {
     const canvas = element("canvas", { class: "map", tabindex: 0, role: "img" });
-    const time = element("p", { class: "time" }), doing = element("p", { class: "doing" });
+    const sky = makeSky(), doing = element("p", { class: "doing" }), hint = element("p", { class: "hint" });
     const facts = element("p", { class: "facts", "aria-live": "polite" });
     const seen = makeSwitch(app);
-    root.append(element("div", { class: "top" }, time, doing, seen.root), element("div", { class: "frame" }, canvas), facts);
-    let chosen = null, last = null; // the cell whose facts are told, [x, y], and what was drawn last
-    const tell = () => {
+    let last = null; // what was drawn last
+    const show = () => {
       if (last === null) return;
-      const [x, y] = chosen ?? last.track.at("position", last.frame);
+      paintTown(canvas, last, hands);
+      hands.draw();
+      const [x, y] = hands.chosen ?? last.track.at("position", last.frame);
       tellCell(facts, last, x, y, app.layers.fog);
     };
-    const choose = (cell) => { chosen = cell; if (last !== null) { paint(canvas, last, chosen); tell(); } };
-    bindChoice(canvas, choose, () => last, () => chosen);
-    app.listen((what) => { if (what === "track" || what === "replay") chosen = null; });
+    const hands = makeHands(canvas, app, () => last, show);
+    const own = element("figure", {}, canvas), frame = element("div", { class: "frame" }, own);
+    const tiles = makeTiles(frame, own, app, paintTown);
+    root.append(element("div", { class: "top" }, sky.root, doing, seen.root), frame,
+      element("div", { class: "below" }, facts, hands.root, hint));
+    app.listen((what) => { if (what === "track" || what === "replay" || what === "game") hands.letGo(); });
     return {
       draw(moment) {
         last = moment;
-        paint(canvas, moment, chosen);
         seen.draw(moment);
-        const tick = moment.track.value("tick", moment.frame);
-        time.textContent = dayAndTime(moment.track.header, tick) ?? `step ${moment.frame} of ${moment.track.frames - 1}`;
-        doing.textContent = tellStep(moment.track, moment.frame);
+        sky.draw(moment);
+        hint.hidden = eyesOf(moment.track.header).all || !app.layers.fog || playing(app);
+        hint.textContent = town.hint;
+        doing.textContent = playing(app) ? `Your move. Steps so far: ${moment.frame}` : tellStep(moment.track, moment.frame);
         const [x, y] = moment.track.at("position", moment.frame);
         canvas.setAttribute("aria-label", `The town. The agent is in column ${x + 1}, row ${y + 1}. ${doing.textContent}.`);
-        tell();
+        tiles.draw(moment);
+        show();
       },
     };
   },
 };
+
+/** The time of the day, with the sun or the moon; nothing in a level without days. */
+function makeSky() {
+  const time = element("span"), sun = icon("sun"), moon = icon("moon");
+  const root = element("p", { class: "time" }, sun, moon, time);
+  return {
+    root,
+    draw({ track, frame }) {
+      const tick = track.value("tick", frame), hour = hourOf(track.header, tick), night = darkness(hour) > 0.5;
+      root.hidden = hour === null;
+      time.textContent = hour === null ? "" : clock(hour);
+      sun.classList.toggle("gone", night);
+      moon.classList.toggle("gone", !night);
+    },
+  };
+}
 
 /** Which of the two towns is shown: as the agent sees it, or as it is. */
 function makeSwitch(app) {
@@ -61,27 +85,41 @@ function makeSwitch(app) {
   };
 }
 
-/** How the grid lies on a canvas: the side of a cell, and where the first begins. */
-function layOut(world, width, height) {
-  const side = Math.floor(Math.min(width / world.width, height / world.height));
-  return { side, left: Math.round((width - side * world.width) / 2), top: Math.round((height - side * world.height) / 2) };
-}
+const NO_HANDS = { chosen: null, held: null };
 
-function paint(canvas, { track, frame, app }, chosen) {
+/** Paint a town on a canvas, `alone` without the life that another left; `hands` have a cell chosen, and may hold. */
+export function paintTown(canvas, { track, frame, app, alone = false }, { chosen, held } = NO_HANDS) {
   const { ctx, width, height } = fitCanvas(canvas), { header } = track, { world } = header;
   const grid = { ...layOut(world, width, height), columns: world.width, rows: world.height };
   const tick = track.value("tick", frame), dark = darkness(hourOf(header, tick));
   const fog = app.layers.fog && !eyesOf(header).all;
   paintGround(ctx, grid);
   paintNight(ctx, grid, dark);
+  if (app.layers.trace) paintTrace(ctx, grid, track, frame);
   for (const house of houses(track, frame, fog)) paintHouse(ctx, grid, header, { ...house, tick, dark });
   if (fog) paintFog(ctx, grid, visible(track, frame), sightsOf(track, frame).seen);
-  if (fog) for (const ghost of ghosts(track, frame)) paintHouse(ctx, grid, header, { ...ghost, tick, dark });
+  const memories = fog && !playing(app) ? ghosts(track, frame) : [];
+  for (const ghost of memories) paintHouse(ctx, grid, header, { ...ghost, tick, dark });
   if (!eyesOf(header).all) paintView(ctx, grid, track.at("position", frame), eyesOf(header).reach);
-  if (app.layers.trace) paintTrace(ctx, grid, track, frame);
+  if (!alone && track.parent && frame >= track.from) paintOther(ctx, grid, track.parent, frame);
   const fraction = app.playing && app.speed <= BETWEEN ? app.fraction : 0;
   paintAgent(ctx, grid, track, frame, window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : fraction);
   if (chosen !== null) outline(ctx, grid, chosen);
+  if (held !== null) paintHeld(ctx, grid, track, held);
+}
+
+/** Whether a person plays: then what is out of sight must be remembered. */
+function playing({ game }) {
+  return game !== null && !game.over;
+}
+
+/** What is carried, where it would be put. */
+function paintHeld(ctx, grid, track, { affordance, x, y }) {
+  const { affordances } = track.header.world, letters = glyphs(affordances.map((row) => row.name));
+  outline(ctx, grid, [x, y]);
+  if (affordance === null) return;
+  const house = { index: affordance, x, y, known: true, open: true, letters: letters[affordance], tick: 0, dark: 0 };
+  paintHouse(ctx, grid, track.header, house);
 }
 
 /** Houses as they stand: under fog those in view, without names where the agent never stood there. */
@@ -108,25 +146,6 @@ function outline(ctx, { side, left, top }, [x, y]) {
   ctx.strokeStyle = colour("accent");
   ctx.lineWidth = 3;
   ctx.strokeRect(left + x * side + 1.5, top + y * side + 1.5, side - 3, side - 3);
-}
-
-/** A click, or arrow keys while the town has the focus, choose a cell; Escape lets it go. */
-function bindChoice(canvas, choose, moment, chosen) {
-  canvas.addEventListener("click", (event) => {
-    if (moment() === null) return;
-    const { world } = moment().track.header, { side, left, top } = layOut(world, canvas.clientWidth, canvas.clientHeight);
-    const [x, y] = [Math.floor((event.offsetX - left) / side), Math.floor((event.offsetY - top) / side)];
-    const inside = x >= 0 && y >= 0 && x < world.width && y < world.height;
-    choose(inside && !(chosen()?.[0] === x && chosen()?.[1] === y) ? [x, y] : null);
-  });
-  canvas.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (moment() === null || (by === undefined && event.key !== "Escape")) return;
-    event.preventDefault();
-    if (by === undefined) return choose(null);
-    const { track, frame } = moment(), { width, height } = track.header.world, [x, y] = chosen() ?? track.at("position", frame);
-    choose([Math.max(0, Math.min(width - 1, x + by[0])), Math.max(0, Math.min(height - 1, y + by[1]))]);
-  });
 }
 
 /** Tell what lies in a cell, as far as the agent knows it where the town is shown as it sees it. */

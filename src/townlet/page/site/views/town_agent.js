@@ -8,16 +8,17 @@ const TRACE = 14; // steps back that are shown
 /** The way of the last steps, fainter the longer ago. */
 export function paintTrace(ctx, grid, track, frame) {
   ctx.save();
-  ctx.strokeStyle = colour("agent");
   ctx.lineCap = "round";
-  ctx.lineWidth = Math.max(2, grid.side * 0.07);
-  for (let back = Math.min(TRACE, frame); back > 0; back--) {
-    const [from, to] = [centre(grid, track, frame - back), centre(grid, track, frame - back + 1)];
-    ctx.globalAlpha = 0.5 * (1 - (back - 1) / TRACE);
-    ctx.beginPath();
-    ctx.moveTo(...from);
-    ctx.lineTo(...to);
-    ctx.stroke();
+  for (const [ink, width, alpha] of [["agent-edge", 0.12, 0.35], ["agent", 0.06, 0.75]]) {
+    ctx.strokeStyle = colour(ink);
+    ctx.lineWidth = Math.max(2, grid.side * width);
+    for (let back = Math.min(TRACE, frame); back > 0; back--) {
+      ctx.globalAlpha = alpha * (1 - (back - 1) / TRACE);
+      ctx.beginPath();
+      ctx.moveTo(...centre(grid, track, frame - back));
+      ctx.lineTo(...centre(grid, track, frame - back + 1));
+      ctx.stroke();
+    }
   }
   ctx.restore();
 }
@@ -25,9 +26,9 @@ export function paintTrace(ctx, grid, track, frame) {
 /** The agent at a frame, or on its way to the next by `fraction`; a ring tells how far an interaction is. */
 export function paintAgent(ctx, grid, track, frame, fraction) {
   const next = Math.min(frame + 1, track.frames - 1), [here, there] = [centre(grid, track, frame), centre(grid, track, next)];
-  const aside = placeUnder(track, frame) < 0 ? 0 : grid.side * 0.24; // so that the letters of a house can be read
-  const [x, y] = here.map((from, axis) => from + (there[axis] - from) * fraction + aside * (1 - fraction));
-  const dead = frame === track.frames - 1 && track.life.ended === "death", size = grid.side * (aside ? 0.2 : 0.25);
+  const aside = placeUnder(track, frame) < 0 ? [0, 0] : [0.3 * grid.side, -0.2 * grid.side]; // a house stays readable
+  const [x, y] = here.map((from, axis) => from + (there[axis] - from) * fraction + aside[axis] * (1 - fraction));
+  const dead = frame === track.frames - 1 && track.life.ended === "death", size = grid.side * (aside[0] ? 0.19 : 0.25);
   ctx.save();
   ctx.shadowColor = "rgba(0, 0, 0, 0.35)";
   ctx.shadowBlur = size * 0.4;
@@ -43,6 +44,24 @@ export function paintAgent(ctx, grid, track, frame, fraction) {
   const action = track.header.world.actions[track.value("action", frame)];
   eyes(ctx, x, y, size, dead, action ?? { dx: 0, dy: 0 });
   ring(ctx, x, y, size * 1.3, progressOf(track, frame, fraction));
+  ctx.restore();
+}
+
+/** Where another life of the same start was at a frame, pale; nothing where it had ended. */
+export function paintOther(ctx, grid, track, frame) {
+  if (frame >= track.frames) return;
+  const [x, y] = centre(grid, track, frame), size = grid.side * 0.2;
+  ctx.save();
+  ctx.setLineDash([size * 0.4, size * 0.25]);
+  ctx.lineWidth = Math.max(2, size * 0.22);
+  ctx.strokeStyle = colour("agent");
+  ctx.fillStyle = colour("agent-edge");
+  ctx.beginPath();
+  ctx.arc(x - size, y - size * 0.6, size * 0.8, 0, 2 * Math.PI); // aside, so that it is seen behind the agent
+  ctx.globalAlpha = 0.85;
+  ctx.fill();
+  ctx.globalAlpha = 1;
+  ctx.stroke();
   ctx.restore();
 }
 

@@ -48,9 +48,11 @@ export function paintFog(ctx, { side, left, top, columns, rows }, view, seen) {
 export function paintView(ctx, { side, left, top, columns, rows }, [x, y], reach) {
   const [from, to] = [Math.max(0, x - reach), Math.min(columns, x + reach + 1)];
   const [above, below] = [Math.max(0, y - reach), Math.min(rows, y + reach + 1)];
-  ctx.strokeStyle = colour("view");
-  ctx.lineWidth = 2.5;
   ctx.beginPath();
   ctx.roundRect(left + from * side + 1, top + above * side + 1, (to - from) * side - 2, (below - above) * side - 2, 9);
-  ctx.stroke();
+  for (const [ink, width] of [["agent-edge", 4.5], ["view", 2.5]]) { // seen on light ground and on dark
+    ctx.strokeStyle = colour(ink);
+    ctx.lineWidth = width;
+    ctx.stroke();
+  }
 }

@@ -15,7 +15,7 @@ export function paintHouse(ctx, grid, header, house) {
   const [x, y] = [grid.left + house.x * side, grid.top + house.y * side];
   const ink = house.known ? placeColour(affordance) : colour("unknown");
   ctx.save();
-  ctx.globalAlpha = memory ? 0.85 : house.open ? 1 : 0.55;
+  ctx.globalAlpha = memory ? 0.75 : house.open ? 1 : 0.55;
   shape(ctx, x, y, side, ink, memory, house);
   label(ctx, x + side / 2, y + side * 0.6, side * (house.letters.length > 1 ? 0.24 : 0.28), house.letters, memory);
   if (side >= NAMED) under(ctx, x, y, side, memory ? ago(house) : caption(header, affordance, house), memory || house.dark > 0.5);
@@ -27,7 +27,7 @@ function shape(ctx, x, y, side, ink, memory, { open, dark }) {
   const at = (across, down) => [x + side * across, y + side * down];
   ctx.lineJoin = "round";
   ctx.lineWidth = Math.max(1.5, side * 0.035);
-  ctx.strokeStyle = ink;
+  ctx.strokeStyle = memory ? colour("ghost") : ink;
   ctx.setLineDash(memory ? [side * 0.07, side * 0.06] : []);
   ctx.beginPath();
   ctx.roundRect(...at(0.2, 0.4), side * 0.6, side * 0.4, side * 0.05);
@@ -39,7 +39,7 @@ function shape(ctx, x, y, side, ink, memory, { open, dark }) {
   ctx.lineTo(...at(0.5, 0.13));
   ctx.lineTo(...at(0.88, 0.42));
   ctx.closePath();
-  ctx.fillStyle = memory ? "transparent" : ink;
+  ctx.fillStyle = ink;
   ctx.fill();
   ctx.stroke();
   ctx.setLineDash([]);

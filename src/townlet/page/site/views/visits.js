@@ -14,8 +14,9 @@ export const visits = {
   make(root, app) {
     let latest = null;
     const again = () => { if (latest !== null) draw(latest); };
-    const what = choice(element, "What is shown", [["visits", "Visits"], ["novelty", "Novelty"], ["first", "First visit"]], again);
-    const whose = choice(element, "Whose lives", [["one", "This life"], ["all", "All lives"]], again);
+    const kinds = [["visits", "Visits"], ["novelty", "Novelty"], ["first", "First visit"]];
+    const what = choice("What is shown", kinds, again);
+    const whose = choice("Whose lives", [["one", "This life"], ["all", "All lives"]], again);
     const canvas = element("canvas", { class: "visits", role: "img" }), legend = element("p", { class: "legend" });
     root.append(element("div", { class: "beside-map" },
       element("div", { class: "choices" }, what.root, whose.root, legend), canvas));
@@ -43,7 +44,8 @@ const MAPS = {
   },
   novelty(tracks, frame) {
     const shares = Array.from(visitsOf(tracks, frame), noveltyOf), least = Math.min(...shares);
-    return { shares, legend: `1 / √visits: strong is new. From ${least.toFixed(2)} to ${Math.max(...shares).toFixed(2)}.` };
+    const most = Math.max(...shares);
+    return { shares, legend: `1 / √visits: strong is new. From ${least.toFixed(2)} to ${most.toFixed(2)}.` };
   },
   first([track], frame) {
     const first = firstVisits(track, frame);

@@ -41,8 +41,13 @@ export function whyNotPlayed(track, world) {
   if (world.known !== null) return world.known;
   const { firstDifference } = checkWorld(track, world);
   if (firstDifference === null) return null;
-  const { frame, column, recorded, here } = firstDifference;
-  return `This page's rules part from the recording at frame ${frame}: ${column} is ${recorded} there, ${here} here.`;
+  return `This page's rules part from the recording ${whereIn(firstDifference)}.`;
+}
+
+/** Where a first difference lies, as the end of a sentence. */
+export function whereIn({ frame, column, recorded, here }) {
+  const short = (value) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
+  return `at frame ${frame}: ${column} is ${short(recorded)} there, ${short(here)} here`;
 }
 
 function differsInStep(track, world, step, done) {

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from support.rooms import room, train_briefly, write_level
-from townlet.commands import cli, play
+from townlet.commands import cli
+from townlet.commands.lives import play
 from townlet.config import load_task
 from townlet.evaluate import evaluation_seed
 

@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from townlet.commands import replay as command
+from townlet.commands.lives import replay as command
 from townlet.page.html import to_html
 from townlet.page.replay import Replay, read
 from townlet.run.run_directory import write_atomically

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from townlet.commands import replay
+from townlet.commands.lives import replay
 from townlet.config import ConfigError
 from townlet.environment.types import WorldError
 from townlet.page.encoding import KINDS, FilmError, write_film

@@ -4,7 +4,6 @@ import argparse
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +13,12 @@ from rich.progress import Progress
 from townlet.config import ConfigError, GymTask, Level, Task, load_task
 from townlet.environment.types import WorldError
 from townlet.evaluate import evaluation_seed, find_checkpoint, find_run, load_world, trained_network
-from townlet.page.header import Origin
 from townlet.page.html import to_html
-from townlet.page.recorder import Noted, Wanted, record, versions
+from townlet.page.recorder import Wanted
 from townlet.page.replay import Replay, ReplayError, unpack
-from townlet.population.evaluation import Evaluator
-from townlet.run.meta import id_in, read_meta
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
-from townlet.run.saving.replays import REPLAYS, SUFFIX
+from townlet.run.saving.replays import REPLAYS, SUFFIX, origin_of, record_greedy
 from townlet.screen.command_line import (
     DONE,
     FAILED,
@@ -73,6 +69,14 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--html", type=named_path, metavar="FILE", help="write a page that plays it, one file for any browser"
     )
+    parser.add_argument(
+        "--beside",
+        type=named,
+        action="append",
+        default=[],
+        metavar="CHECKPOINT",
+        help="in the page, the lives of another checkpoint on the same maps, side by side; may be repeated",
+    )
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     return parser
@@ -90,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None:
             write_atomically(path, packed)
         if options.html is not None:
-            write_atomically(options.html, to_html(packed, title_of(unpack(packed))).encode())
+            beside = [record_beside(options, wanted, name) for name in options.beside]
+            write_atomically(options.html, to_html(packed, title_of(unpack(packed)), beside).encode())
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
@@ -117,6 +122,8 @@ class Found(NamedTuple):
 
 def find(options: Namespace) -> Found:
     """Return what is to be recorded. Raises ConfigError, RunError and CheckpointError."""
+    if options.beside and options.html is None:
+        raise ConfigError(["--beside: expected --html beside it, for it is in the page that lives are compared"])
     run, checkpoint = _find_run(options)
     learned = _level(load_task(run / "config.yaml"))
     world = _level(load_world(learned, options.level or run / "config.yaml", dict(options.set)))
@@ -165,25 +172,17 @@ def record_run(options: Namespace, wanted: Found) -> bytes:
     run, learned, world, found, _ = wanted
     seed = evaluation_seed(learned) if options.seed is None else options.seed
     network = trained_network(learned, found, options.device)
-    origin = Origin(
-        run=run.name,
-        run_id=id_in(read_meta(run)),
-        checkpoint=found.path.name,
-        learned=learned.id,
-        env_steps=found.step,
-        seed=seed,
-        level_seed=world.training.seed,
-        versions=versions(),
-    )
     kept = Wanted(range(options.agents), options.steps, options.weights, options.memory_every)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        shown = progress.add_task(f"playing {options.agents} lives", total=None)
-        noted = Noted()
-        with closing(Evaluator(world, options.agents, seed, options.device)) as evaluator:
-            evaluator.evaluate(network, note=noted)
-        progress.update(shown, description="recording them")
-        return record(world, network, noted, kept, origin)
+        progress.add_task(f"playing and recording {options.agents} lives", total=None)
+        return record_greedy(world, network, kept, origin_of(run, learned, world, found, seed), options.device)
+
+
+def record_beside(options: Namespace, wanted: Found, name: str) -> bytes:
+    """Record the same lives by another checkpoint, without its weights. Raises as `find` and `record_run` do."""
+    other = find_checkpoint(wanted.run, wanted.learned, name)
+    return record_run(Namespace(**vars(options) | {"weights": False}), wanted._replace(checkpoint=other))
 
 
 def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoint) -> str:

@@ -1,5 +1,6 @@
 """`townlet replay`: what is recorded, where it lies, and what is said of it."""
 
+import base64
 import re
 import shutil
 import subprocess
@@ -11,10 +12,11 @@ from support.rooms import ROOM, room, train_briefly, write_level
 from townlet import evaluate
 from townlet.commands import cli
 from townlet.config import load_task
-from townlet.page.replay import read
+from townlet.page.html import to_html
+from townlet.page.replay import read, unpack
 from townlet.seeding import stream_seed
 
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "replays.md").read_text()
+DOCUMENT = (Path(__file__).parents[4] / "docs" / "replays.md").read_text()
 MAPS = {"kind": "random", "training_maps": 1, "evaluation_maps": 2}
 
 
@@ -116,6 +118,35 @@ def test_the_network_of_a_replay_is_the_one_that_learned_wherever_it_plays(run, 
 def test_a_checkpoint_is_named_by_its_own_folder(run, capsys):
     _, one, path = recorded(capsys, run, reference=str(run / "checkpoints" / "step_000000016"))
     assert one.header.origin.env_steps == 16 and path == str(run / "replays" / "step_000000016_16x500.replay")
+
+
+def test_a_page_of_the_recording_is_one_file_and_the_replay_lies_beside_it_where_asked_for(run, capsys, tmp_path):
+    page, own = tmp_path / "out.html", tmp_path / "own.replay"
+    runs = ["--runs-dir", str(run.parents[1]), "--agents", "2"]
+    before = sorted(run.rglob("*"))
+    assert cli.main(["replay", "run", *runs, "--html", str(page)]) == 0
+    assert re.fullmatch(rf"{page}: \d+ KB, 2 lives in level room .*\n", capsys.readouterr().out)
+    assert sorted(run.rglob("*")) == before
+    assert cli.main(["replay", "run", *runs, "--html", str(page), "--out", str(own)]) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == [str(own), str(page)]
+    assert page.read_text() == to_html(own.read_bytes(), "Townlet: level room, run")
+    nowhere = tmp_path / "no" / "out.html"
+    assert failed(capsys, run, "run", "--html", str(nowhere))[1].startswith(f"townlet replay: cannot write {nowhere}")
+
+
+def test_lives_of_other_checkpoints_lie_in_the_page_beside_those_it_shows(run, capsys, tmp_path):
+    page, runs = tmp_path / "out.html", ["--runs-dir", str(run.parents[1]), "--agents", "2"]
+    assert cli.main(["replay", "run", *runs, "--html", str(page), "--beside", "step_000000016"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+    found = re.findall(r'<script type="application/octet-stream" (.*?)>(.*?)</script>', page.read_text())
+    assert [attribute for attribute, _ in found] == ['id="replay"', 'class="beside"']
+    shown, other = (unpack(base64.b64decode(packed)) for _, packed in found)
+    assert (shown.header.origin.env_steps, other.header.origin.env_steps) == (32, 16)
+    assert [life.places for life in shown.lives] == [life.places for life in other.lives]
+    assert (shown["position"][:, :, 0] == other["position"][:, :, 0]).all() and other.weights is None
+    assert failed(capsys, run, "run", "--html", str(page), "--beside", "step_000000099")[0] == 1
+    said = "--beside: expected --html beside it, for it is in the page that lives are compared"
+    assert failed(capsys, run, "run", "--beside", "step_000000016") == (2, said)
 
 
 def test_what_cannot_be_recorded_is_one_line(run, capsys, tmp_path):
