@@ -9,7 +9,7 @@ from townlet.level import file as level_file
 from townlet.level.checks import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
 from townlet.level.file import ConfigError
-from townlet.level.memories import CounterMemory, DeltaMemory, Memory
+from townlet.level.memories import CounterMemory, DeltaMemory, GroundMemory, Memory
 from townlet.level.parts import (
     Adversarial,
     Affordance,
@@ -60,6 +60,7 @@ __all__ = [
     "FeedForward",
     "Fresh",
     "Grid",
+    "GroundMemory",
     "GymTask",
     "JointEncoder",
     "Layout",

@@ -170,7 +170,7 @@ STEP_PATH = {
     "agent.memory.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
     "agent.memory.beside": ("Memories.read", "Written.forward"),
     "agent.memory.sightings": (
-        "LastSightings.shown", "LastSightings.write", "LastSightings.read", "PlacesInView.forward",
+        "LastSightings.shown", "LastSightings.write", "LastSightings.read", "PlacesInView.forward", "directions",
     ),
     "agent.memory.frontier": (
         "Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest",
@@ -183,12 +183,13 @@ STEP_PATH = {
     "agent.memory.records": ("Record.forward", "Records.forward"),
     "agent.memory.shares": ("shares_left",),
     "agent.memory.delta": (
-        "Window.found", "Window.held", "Window.after", "DeltaRule.forward", "Delta.value_of", "Delta.read",
+        "Window.found", "Window.held", "Window.after", "DeltaRule.forward", "DeltaRule.key_of", "Delta.value_of",
+        "Delta.read",
     ),
+    "agent.memory.ground": ("Ground._cell", "Ground.key_of", "Ground.shown_by", "Ground.value_of", "Ground.read"),
     "agent.memory.phases": ("DeltaPhases.value_of", "DeltaPhases.read"),
     "agent.memory.lru": ("LinearRecurrentUnit.forward", "LinearRecurrentUnit.unroll", "scan", "as_complex"),
     "agent.memory.traces": ("TracedUnits.forward", "TracedUnits._owed", "TracedUnits._carry_on"),
-    "agent.memory.directions": ("directions",),
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
     "agent.learner": (

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from townlet.agent.memory.directions import DIRECTIONS
+from townlet.agent.memory.sightings import DIRECTIONS
 from townlet.agent.networks import QNetwork
 from townlet.config import Level
 from townlet.environment.layout import ObservationLayout

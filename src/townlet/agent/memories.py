@@ -7,6 +7,7 @@ from townlet.agent.memory.beside import Beside
 from townlet.agent.memory.counter import Counter, OutcomeCounter, PartCounter
 from townlet.agent.memory.delta import Delta
 from townlet.agent.memory.frontier import PLACE, Frontier
+from townlet.agent.memory.ground import Ground
 from townlet.agent.memory.lru import LinearRecurrentUnit
 from townlet.agent.memory.phases import DeltaPhases
 from townlet.agent.memory.sightings import make_sightings
@@ -37,6 +38,8 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_acti
     check_memory(config, layout, num_actions, where)
     if config.kind == "delta":
         return _make_delta(config, layout, inputs)
+    if config.kind == "ground":
+        return Ground(inputs, layout, config.values, config.whole)
     if config.kind == "lru":
         units = TracedUnits if config.traces else LinearRecurrentUnit
         return units(inputs, config.units, config.span)
@@ -50,12 +53,12 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_acti
 def _make_delta(config: DeltaMemory, layout: ObservationLayout, inputs: int) -> Beside:
     at = layout.slices[config.at] if config.at else None
     if not config.phases:
-        return Delta(inputs, config.keys, config.values, config.keep, at)
+        return Delta(inputs, config.keys, config.values, config.keep, at, config.whole)
     place, coordinates = layout.slices.get(PLACE), None
     if place is not None and layout.width(PLACE) != 2:  # not x and y: a number for each cell of a map, or no place
         coordinates = _cells(*layout.grid) if layout.grid is not None else None
         place = place if coordinates is not None else None
-    return DeltaPhases(inputs, config.keys, config.values, config.keep, at, place, coordinates)
+    return DeltaPhases(inputs, config.keys, config.values, config.keep, at, place, coordinates, config.whole)
 
 
 def _cells(columns: int, rows: int) -> Tensor:

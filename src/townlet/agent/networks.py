@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from townlet.agent.memories import make_beside
 from townlet.agent.memory.beside import Memories
 from townlet.agent.memory.cells import make_cell
-from townlet.agent.memory.directions import DIRECTIONS, directions
 from townlet.agent.memory.records import Records
+from townlet.agent.memory.sightings import DIRECTIONS, directions
 from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
 from townlet.environment.layout import ObservationLayout
 from townlet.sequences import Hidden

@@ -3,6 +3,8 @@
 from townlet.config import ConfigError, CounterMemory, DeltaMemory, Level, Memory, Recurrent
 from townlet.environment.layout import ObservationLayout, lay_out
 
+PLACE = "position"  # the part of an observation that says where the agent is
+
 
 def check_network(level: Level) -> None:
     """See that the network of a level can be made. Raises ConfigError where a memory does not fit what is observed."""
@@ -16,6 +18,8 @@ def check_memory(config: Memory, layout: ObservationLayout, num_actions: int, wh
     """See that one memory can be made. Raises ConfigError, which says `where`, if it does not fit what is observed."""
     if config.kind == "delta":
         _check_delta(config, layout, where)
+    if config.kind == "ground" and (layout.grid is None or PLACE not in layout.slices or layout.width(PLACE) != 2):
+        raise ConfigError([f"{where}.kind: expected no ground, since it takes a normalised position, got 'ground'"])
     if config.kind == "counter":
         _check_counter(config, layout.obs_dim, num_actions, where)
 

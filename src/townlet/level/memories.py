@@ -33,6 +33,7 @@ class DeltaMemory(Part):
 
     `phases`: the values are angles, and read relative to today's, as places are: see `agent.memory.phases`.
     `at`: a part of the observation; there is a key for each of its numbers at first, and keys stay apart.
+    `whole`: what was held at a key is written over whole, and not by a learned share.
     """
 
     kind: Literal["delta"]
@@ -41,6 +42,18 @@ class DeltaMemory(Part):
     keep: Share
     phases: bool = False
     at: Name | None = None
+    whole: bool = False
+
+
+class GroundMemory(Part):
+    """What was seen where: `values` learned numbers at each cell of the map, see `agent.memory.ground`.
+
+    It takes a normalised position. `whole`: as for `delta`.
+    """
+
+    kind: Literal["ground"]
+    values: Width
+    whole: bool = False
 
 
 class CounterMemory(Part):
@@ -69,4 +82,6 @@ class LinearRecurrentMemory(Part):
     traces: bool = False
 
 
-Memory = Annotated[SpectralMemory | DeltaMemory | CounterMemory | LinearRecurrentMemory, Field(discriminator="kind")]
+Memory = Annotated[
+    SpectralMemory | DeltaMemory | GroundMemory | CounterMemory | LinearRecurrentMemory, Field(discriminator="kind")
+]

@@ -17,14 +17,15 @@ KINDS = [
     SPECTRAL | {"turn": "learned", "banks": 2},
     {"kind": "delta", "keys": 3, "values": 2, "keep": 0.9},
     {"kind": "delta", "keys": 3, "values": 2, "keep": 0.9, "phases": True},
+    {"kind": "ground", "values": 2},
     {"kind": "lru", "units": 3, "span": 8},
     {"kind": "lru", "units": 3, "span": 8, "traces": True},
     {"kind": "counter", "most": 3},
     {"kind": "counter", "most": 1, "of": "outcomes"},
 ]
 LEARNED = {
-    "learned.0.steer.weight", "learned.1.address.weight", "learned.2.address.weight", "learned.3.drive.weight",
-    "learned.3.nu", "learned.4.nu",
+    "learned.0.steer.weight", "learned.1.address.weight", "learned.2.address.weight", "learned.3.address.weight",
+    "learned.4.drive.weight", "learned.4.nu", "learned.5.nu",
 }  # fmt: skip
 MODES = pytest.mark.parametrize("mode", ["fresh", "replay"])
 

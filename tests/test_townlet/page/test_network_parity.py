@@ -44,6 +44,7 @@ def beside(*memories: Mapping[str, Any], **others: Any) -> dict[str, Any]:
 
 
 DELTA = {"kind": "delta", "keys": 6, "values": 3, "keep": 0.98}
+GROUND = {"kind": "ground", "values": 3}
 SPECTRAL = {"kind": "spectral", "lags": 6, "keep": 1.0}
 COUNTER = {"kind": "counter", "most": 3}
 LRU = {"kind": "lru", "units": 5, "span": 40}
@@ -71,6 +72,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "delta, shares": ("2", beside(DELTA | {"at": "meters", "keys": 9})),
     "delta, phases of a place": ("2", beside(DELTA | {"phases": True, "keep": 1.0})),
     "delta, phases of a cell": ("2", beside(DELTA | {"phases": True, "at": "meters", "keys": 9}, **ONE_HOT)),
+    "delta, whole": ("2", beside(DELTA | {"phases": True, "whole": True})),
+    "ground": ("2", beside(GROUND)),
+    "ground, whole, in a wide town": ("2", beside(GROUND | {"whole": True}, grid={"width": 9, "height": 4})),
     "LRU": ("2", beside(LRU)),
     "LRU, traces": ("2", beside(LRU | {"traces": True})),
     "counter": ("2", beside(COUNTER)),

@@ -7,7 +7,7 @@ import torch
 
 from townlet.agent.networks import make_network
 from townlet.config import load_level
-from townlet.environment.observation import lay_out
+from townlet.environment.layout import lay_out
 from townlet.level.file import shipped_levels
 from townlet.policy.graphs import GraphError, OneStep, check, names_of, write_onnx, write_program
 

@@ -29,8 +29,8 @@ class Window(NamedTuple):
 
     def held(self) -> Tensor:
         """Return all that is held after each step, [batch, time, keys, values]."""
-        added = torch.einsum("bts,bsk,bsv->btkv", self.since, self.key, self.written)
-        return self.first.unsqueeze(-1) * self.before.unsqueeze(1) + added
+        added = self.since @ (self.key.unsqueeze(-1) * self.written.unsqueeze(-2)).flatten(2)
+        return self.first.unsqueeze(-1) * self.before.unsqueeze(1) + added.unflatten(-1, self.before.shape[1:])
 
     def after(self) -> Tensor:
         """Return what is held after the last step, [batch, keys, values]."""
@@ -55,15 +55,30 @@ class DeltaRule(Beside):
     Keys that share their directions write over each other a little at every step, so that nothing lasts. Where `at`
     names a part of what is observed, keys are shares that add up to 1, a softmax of a learned linear function of x,
     before they get the length 1; the first begin as one for each number of that part, and others hold none of it.
+    Where `whole`, b is 1 and not learned: what is held at a key is as it came last, after one visit as after many.
+    `keyed` says whether keys are learned; a kind that makes its own has a `key_of`.
     """
 
-    def __init__(self, inputs: int, keys: int, values: int, shown: int, keep: float, at: slice | None = None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        keys: int,
+        values: int,
+        shown: int,
+        keep: float,
+        at: slice | None = None,
+        whole: bool = False,
+        keyed: bool = True,
+    ) -> None:
         super().__init__()
-        self.keys, self.size, self.keep, self.shown, self.shares = keys, keys * values, keep, shown, at is not None
-        self.address = nn.Linear(inputs, keys + shown + 1)  # key, what `value_of` and `read` take, strength
+        self.keys, self.size, self.keep, self.shown = keys, keys * values, keep, shown
+        self.shares, self.whole = at is not None, whole
+        self.parts_of_address = (keys * keyed, shown, 1 - whole)  # key, what `value_of` and `read` take, strength
+        self.address = nn.Linear(inputs, sum(self.parts_of_address))
         with torch.no_grad():
-            self.address.weight[-1] = 0.0
-            self.address.bias[-1] = OPEN
+            if not whole:
+                self.address.weight[-1] = 0.0
+                self.address.bias[-1] = OPEN
             if at is not None:
                 self.address.weight[:keys] = 0.0
                 self.address.bias[:keys] = 0.0
@@ -77,9 +92,9 @@ class DeltaRule(Beside):
     def forward(self, features: Tensor, hidden: Hidden, reset: Tensor | None) -> tuple[Tensor, Hidden]:
         """Write and read at each step of a window, see `Beside`."""
         batch, time, _ = features.shape
-        key, shown, strength = self.address(features).split((self.keys, self.shown, 1), dim=-1)
-        key, shown = key.softmax(dim=-1) if self.shares else key, self.shown_by(features, shown)
-        key, strength = functional.normalize(key, dim=-1), torch.sigmoid(strength)
+        key, shown, strength = self.address(features).split(self.parts_of_address, dim=-1)
+        key, shown = self.key_of(features, key), self.shown_by(features, shown)
+        strength = torch.ones_like(key[..., :1]) if self.whole else torch.sigmoid(strength)
         before = hidden[0][0].view(batch, self.keys, -1)  # [batch, keys, values]
         left = shares_left(features.new_full((batch, time), self.keep).log(), reset)
         first, since = left[..., :1], left[..., 1:]
@@ -90,6 +105,10 @@ class DeltaRule(Beside):
         written = wanted if time == 1 else solve(met, wanted, upper=False, unitriangular=True)
         window = Window(before, key, written, first, since)
         return self.read(window, shown), (window.after().flatten(1).unsqueeze(0),)
+
+    def key_of(self, features: Tensor, learned: Tensor) -> Tensor:
+        """Return where each step writes, [batch, time, keys], of length 1, by a learned function of x."""
+        return functional.normalize(learned.softmax(dim=-1) if self.shares else learned, dim=-1)
 
     def shown_by(self, features: Tensor, learned: Tensor) -> Tensor:
         """Return what `value_of` and `read` take, of a learned function of x, [batch, time, shown]."""
@@ -107,8 +126,10 @@ class DeltaRule(Beside):
 class Delta(DeltaRule):
     """Values that are learned linear functions of x, read by a query as the keys are made: S' q."""
 
-    def __init__(self, inputs: int, keys: int, values: int, keep: float, at: slice | None = None) -> None:
-        super().__init__(inputs, keys, values, values + keys, keep, at)
+    def __init__(
+        self, inputs: int, keys: int, values: int, keep: float, at: slice | None = None, whole: bool = False
+    ) -> None:
+        super().__init__(inputs, keys, values, values + keys, keep, at, whole)
         self.width = values
 
     def value_of(self, shown: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from townlet.agent.memory.beside import Written
-from townlet.agent.memory.directions import DIRECTIONS, directions
+from townlet.agent.memory.sightings import DIRECTIONS, directions
 from townlet.environment.layout import ObservationLayout
 
 WINDOW, PLACE = "window", "position"  # parts of an observation: which cells around hold a place; where the agent is

@@ -33,8 +33,9 @@ class DeltaPhases(DeltaRule):
         at: slice | None = None,
         place: slice | None = None,
         coordinates: Tensor | None = None,
+        whole: bool = False,
     ) -> None:
-        super().__init__(inputs, keys, 2 * phases, 0 if place else phases, keep, at)
+        super().__init__(inputs, keys, 2 * phases, 0 if place else phases, keep, at, whole)
         self.width, self.place = 3 * keys * phases, place
         if place is not None:
             known = torch.eye(place.stop - place.start) if coordinates is None else coordinates

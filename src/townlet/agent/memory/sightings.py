@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from townlet.agent.memory.beside import Beside, Written
-from townlet.agent.memory.directions import DIRECTIONS, directions
 from townlet.environment.layout import ObservationLayout
 from townlet.sequences import Hidden
 
 # Parts of an observation: what is there, its last value for nothing; where that is; and how far all places are.
 KIND, PLACE, OFFSETS = "underfoot", "position", "offsets"
+DIRECTIONS = 3  # numbers for a place
 
 
 class LastSightings(Written):
@@ -70,3 +70,12 @@ class PlacesInView(Beside):
 def make_sightings(layout: ObservationLayout) -> Beside:
     """Make what reads the places of a level: all where they are observed, else those that were underfoot."""
     return PlacesInView(layout) if OFFSETS in layout.slices else LastSightings(layout)
+
+
+def directions(right: Tensor, below: Tensor) -> Tensor:
+    """Map how far places lie to the right and below, [..., places] each, to [..., 3 * places].
+
+    First the signs of the one, then of the other, then the sums of both distances. A policy needs the way to a place
+    more than the distance, and a network is slow to learn a sign from a small number.
+    """
+    return torch.cat([right.sign(), below.sign(), right.abs() + below.abs()], dim=-1)

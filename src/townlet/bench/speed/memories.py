@@ -34,6 +34,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {  # what each changes in the network
     "spectral, 16 lags, learned turn": {"memory": [SPECTRAL | {"turn": "learned"}]},
     "delta, 16 keys of 16": {"memory": [DELTA]},
     "delta, 16 keys of 8 phases": {"memory": [DELTA | {"values": 8, "phases": True}]},
+    "ground, 2 values": {"memory": [{"kind": "ground", "values": 2}]},
     "counter, 4 levels": {"memory": [{"kind": "counter", "most": 4}]},
     "lru, 32 units": {"memory": [LRU]},
     "lru, 32 units, traces": {"memory": [LRU | {"traces": True}]},

@@ -39,7 +39,7 @@ def make_parser() -> Parser:
     parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--life", type=whole, default=0, help="which of the lives, from 0 on (default: 0)")
     parser.add_argument("--first", type=whole, default=0, help="the first step that is shown (default: 0)")
-    parser.add_argument("--last", type=whole, help="the last step that is shown, where the life has so many (default: its end)")
+    parser.add_argument("--last", type=whole, help="the last step that is shown (default: the end of the life)")
     parser.add_argument("--fps", type=positive, default=8, help="steps a second (default: 8)")
     parser.add_argument(
         "--out", type=named_path, metavar="FILE", help=f"a name in {' or '.join(KINDS)} (default: in the run's replays)"

@@ -118,6 +118,26 @@ def test_keys_at_a_part_are_shares_before_they_get_their_length_by_hand():
     assert held.flatten().tolist() == pytest.approx([9.4868, 3.1623], abs=1e-3)
 
 
+def test_what_is_written_whole_is_held_as_it_came_whatever_is_observed_by_hand():
+    """Without a learned strength: 7, then 5 in its place, where a strength of a half would leave 4.25 of them."""
+    memory = Delta(3, 1, 1, 1.0, whole=True)
+    with torch.no_grad():
+        memory.address.weight.zero_()
+        memory.address.weight[0, 0] = memory.address.weight[1, 1] = 1.0
+        memory.address.bias.zero_()
+    assert len(memory.address.weight) == 1 + 1 + 1  # key, value and query, and no strength
+    features = torch.tensor([[[1.0, 7.0, 9.0], [2.0, 5.0, -9.0]]])
+    for end, expected in ((1, 7.0), (2, 5.0)):
+        _, (held,) = memory(features[:, :end], memory.initial_hidden(1, features), None)
+        assert held.flatten().tolist() == [expected]
+
+
+def test_a_window_that_is_written_whole_equals_single_steps():
+    torch.manual_seed(0)
+    memory = Delta(5, 3, 4, 0.9, whole=True).double()
+    check_single_steps(memory, *a_window(memory))
+
+
 @pytest.mark.parametrize(
     "memory, said",
     [

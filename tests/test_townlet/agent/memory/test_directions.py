@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from townlet.agent.memory.directions import directions
+from townlet.agent.memory.sightings import directions
 from townlet.agent.networks import make_network
 from townlet.config import load_level
 from townlet.environment.layout import ObservationLayout

@@ -6,11 +6,15 @@ import { NetworkError, shareOf } from "townlet/network/weights.js";
 const LEAST = 1e-12; // length below which PyTorch's `normalize` leaves a row as it is divided by that
 const SLOWEST = 1.5, STEEP = 12; // as in Python: radians of the first phase over the map, and how steep a way is
 
-/** A matrix S [keys, values] that is written by the delta rule: S <- keep S, u = b (v - S' k), S <- S + k u'. */
-class DeltaRule {
+/**
+ * A matrix S [keys, values] that is written by the delta rule: S <- keep S, u = b (v - S' k), S <- S + k u'.
+ *
+ * Where a level says `whole`, b is 1. `keyed` says whether keys are learned; else a kind has a `pointAt` of its own.
+ */
+export class DeltaRule {
   learned = true;
 
-  constructor(weights, name, layout, inputs, config, values, shown) {
+  constructor(weights, name, layout, inputs, config, values, shown, keyed = true) {
     const { keys } = config;
     if (!Number.isInteger(keys) || !Number.isInteger(values)) {
       throw new NetworkError(`a memory of ${keys} keys and ${values} values`);
@@ -20,9 +24,11 @@ class DeltaRule {
     this.keep = shareOf(config, "keep");
     this.shares = (config.at ?? null) !== null; // whether keys are shares that add up to 1
     if (this.shares) layout.part(config.at);
-    // A key, then what is shown, then the strength.
-    this.address = Linear.of(weights, `${name}.address`, inputs.width, keys + shown + 1);
+    this.whole = Boolean(config.whole);
+    // A key, then what is shown, then the strength; each where it is learned.
+    this.address = Linear.of(weights, `${name}.address`, inputs.width, keys * keyed + shown + !this.whole);
     this.row = new Float32Array(this.address.after);
+    this.key = keyed ? this.row.subarray(0, keys) : new Float32Array(keys);
     this.value = new Float32Array(values);
     this.found = new Float32Array(values);
     this.sizes = [keys * values];
@@ -30,22 +36,27 @@ class DeltaRule {
 
   step(row, [before], [held], into, to) {
     this.address.run(row, 0, this.row, 0);
-    if (this.shares) softmax(this.row, this.keys);
-    normalise(this.row, 0, this.keys);
+    this.pointAt(row);
     this.show(row);
-    this.#write(before, held, sigmoid(this.row[this.row.length - 1]));
+    this.#write(before, held, this.whole ? 1 : sigmoid(this.row[this.row.length - 1]));
     this.read(held, into, to);
   }
 
+  /** The key of this step, of length 1. */
+  pointAt() {
+    if (this.shares) softmax(this.key, this.keys);
+    normalise(this.key, 0, this.keys);
+  }
+
   #write(before, held, strength) {
-    const { keys, values, keep, row, value, found } = this;
+    const { keys, values, keep, key: pointed, value, found } = this;
     found.fill(0);
     for (let key = 0, at = 0; key < keys; key++) {
-      for (let index = 0; index < values; index++, at++) found[index] += row[key] * keep * before[at];
+      for (let index = 0; index < values; index++, at++) found[index] += pointed[key] * keep * before[at];
     }
     for (let key = 0, at = 0; key < keys; key++) {
       for (let index = 0; index < values; index++, at++) {
-        held[at] = keep * before[at] + row[key] * strength * (value[index] - found[index]);
+        held[at] = keep * before[at] + pointed[key] * strength * (value[index] - found[index]);
       }
     }
   }

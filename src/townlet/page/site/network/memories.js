@@ -6,6 +6,7 @@
 import { Counter, OutcomeCounter, PartCounter } from "townlet/network/counter.js";
 import { Delta, DeltaPhases } from "townlet/network/delta.js";
 import { Frontier } from "townlet/network/frontier.js";
+import { Ground } from "townlet/network/ground.js";
 import { LinearRecurrentUnits } from "townlet/network/lru.js";
 import { makeSightings } from "townlet/network/sightings.js";
 import { Spectral, SteeredSpectral } from "townlet/network/spectral.js";
@@ -13,7 +14,8 @@ import { NetworkError, nothingBeside } from "townlet/network/weights.js";
 
 const KEYS = { // of each kind of memory in a level
   spectral: ["kind", "lags", "keep", "turn", "banks", "squash", "widest"],
-  delta: ["kind", "keys", "values", "keep", "phases", "at"],
+  delta: ["kind", "keys", "values", "keep", "phases", "at", "whole"],
+  ground: ["kind", "values", "whole"],
   counter: ["kind", "most", "of", "reach"],
   lru: ["kind", "units", "span", "traces"],
 };
@@ -32,13 +34,15 @@ export function makeMemories(weights, config, layout, inputs) {
 }
 
 function isLearned(config) {
-  return config.kind === "delta" || config.kind === "lru" || (config.kind === "spectral" && config.turn === "learned");
+  const { kind, turn } = config;
+  return ["delta", "ground", "lru"].includes(kind) || (kind === "spectral" && turn === "learned");
 }
 
 function makeMemory(weights, name, config, layout, inputs) {
   if (!Object.hasOwn(KEYS, config.kind)) throw new NetworkError(`a memory of the kind ${config.kind}`);
   nothingBeside(config, KEYS[config.kind]);
   if (config.kind === "delta") return new (config.phases ? DeltaPhases : Delta)(weights, name, layout, inputs, config);
+  if (config.kind === "ground") return new Ground(weights, name, layout, inputs, config);
   if (config.kind === "lru") return new LinearRecurrentUnits(weights, name, inputs, config);
   if (config.kind === "counter") return makeCounter(config, layout, inputs);
   if (config.turn === "learned") return new SteeredSpectral(weights, name, layout, inputs, config);
