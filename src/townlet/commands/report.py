@@ -27,8 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, sqlite3.Error) as error:
+    except RunError as error:
         print(f"townlet report: {error}", file=sys.stderr)
+        return FAILED
+    except sqlite3.Error as error:
+        print(f"townlet report: {run / 'metrics.sqlite'}: expected a run's metrics, got {error}", file=sys.stderr)
         return FAILED
     except OSError as error:
         return cannot_write("townlet report", error)

@@ -70,6 +70,7 @@ class PullRow(Part):
 class PullGroup(Part):
     """Pulls that apply together, each on the meters as the group before left them."""
 
+    name: Annotated[Text | None, Field(exclude=True, description="of earlier versions; not written any more")] = None
     pulls: tuple[PullRow, ...]
 
 

@@ -18,7 +18,7 @@ from townlet.config import Level, resolved_config
 from townlet.environment.gym.adaptors import TownletEnv
 from townlet.environment.make import make_env
 from townlet.evaluate import evaluation_seed
-from townlet.policy.card import Figures, card
+from townlet.policy.card import ABOUT, Figures, card
 from townlet.policy.loading import Source
 from townlet.policy.policy import Policy
 from townlet.population.evaluation import RandomPolicy, evaluate, play
@@ -116,12 +116,25 @@ def _moment(policy: Policy, level: Path) -> Any:
     return drawn
 
 
+def _other_than_an_export(folder: Path) -> str:
+    """What an export that takes a folder's place would destroy, in words; "" for an empty one or an earlier export.
+
+    A folder that an earlier export lies in may be more: a clone of a hub's repository, or one with notes or replays.
+    """
+    if not folder.is_dir():
+        return "something else"
+    names = sorted(entry.name for entry in folder.iterdir())
+    if names and not is_exported(folder):
+        return "something else"
+    return next((f"{name} in it too" for name in names if name not in {*ABOUT, POLICY_NAME, CARD}), "")
+
+
 @contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
     """A new folder to write into, which takes the place of an export before it once all is written."""
     folder = folder.absolute()
-    if folder.exists() and not is_exported(folder) and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder}: expected nothing there yet, or an earlier export, got something else")
+    if folder.exists() and (other := _other_than_an_export(folder)):
+        raise RunError(f"{folder}: expected nothing there yet, or an earlier export, got {other}")
     new, former = (folder.with_name(f".{folder.name}.{name}") for name in ("new", "former"))
     for left in (new, former):
         shutil.rmtree(left, ignore_errors=True)

@@ -44,6 +44,7 @@ class Recorder:
 
         Returns None where there was nothing to do.
         """
+        newest = None
         try:
             newest = next(iter(checkpoints_in(self.run / "checkpoints")), None)
             if newest is None or newest.name == self._tried:
@@ -51,7 +52,7 @@ class Recorder:
             self._tried = newest.name
             self._record(newest)
         except CheckpointError as error:
-            if not newest or not newest.exists():  # the run has removed it meanwhile: there are newer ones
+            if newest and not newest.exists():  # the run has removed it meanwhile: there are newer ones
                 self._tried = None
                 return None
             return f"The newest agent cannot be read: {error}"
@@ -87,12 +88,16 @@ def be_modest() -> None:
         os.nice(19)
 
 
-def end_with_parent() -> None:
-    """End this process when the one that started it is gone: its end of the standard input is closed then."""
+def end_with_parent(stop: Callable[[], float] = lambda: 0.0) -> None:
+    """End this process when the one that started it is gone: its end of the standard input is closed then.
+
+    `stop` asks it to end by itself, and returns how many seconds it has for that.
+    """
 
     def wait() -> None:
         while os.read(0, 1024):
             pass
+        time.sleep(stop())
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -9,10 +9,10 @@ import zlib
 import numpy as np
 import pytest
 
-from support.learning import network_of
+from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import closed, opened, recording, tampered
 from support.rooms import room
-from townlet.config import Level
+from townlet.config import Level, load_level
 from townlet.page import replay
 from townlet.page.format import COLUMNS, columns_of
 from townlet.page.header import FORMAT
@@ -246,6 +246,14 @@ def column(name, key, value):
 )  # fmt: skip
 def test_a_header_whose_parts_do_not_fit_is_refused(change, said, packed):
     assert refusal(tampered(packed, change)).startswith(said)
+
+
+def test_a_file_of_an_earlier_version_whose_pulls_had_names_is_read():
+    level = load_level("2", {**FEW_MAPS, **SMALL_NETWORK, "max_steps": 4})
+    packed = recording(level, network_of(level), agents=1)
+    assert all("name" not in group for group in opened(packed)[0]["world"]["cascades"])
+    earlier = tampered(packed, put("hunger hurts", "world", "cascades", 0, "name"))
+    assert (unpack(earlier)["q"] == unpack(packed)["q"]).all()
 
 
 MADE_UP = [None, True, -1, 0, 2**31, 2**64, 10**400, 1e308, float("nan"), "", [], {}, [[]], [1] * 9, {"a": 1}]

@@ -263,6 +263,17 @@ def test_nothing_else_is_written_over(run, exported, tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize("name", [".git/HEAD", "notes.txt", "replays/one.replay"])
+def test_what_lies_beside_an_earlier_export_is_not_lost(run, exported, tmp_path, capsys, name):
+    folder = shutil.copytree(exported, tmp_path / "agent")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("mine")
+    said = refusal(capsys, "export", run, "--out", folder, "--episodes", "2", code=1)
+    expected = "expected nothing there yet, or an earlier export"
+    assert said == f"townlet export: {folder}: {expected}, got {name.partition('/')[0]} in it too"
+    assert (folder / name).read_text() == "mine"
+
+
 # --- what earlier versions wrote ---------------------------------------------------------------------------------
 
 

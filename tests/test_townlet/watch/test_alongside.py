@@ -23,6 +23,9 @@ def listed(run, beginning):
 def test_a_training_that_is_watched_learns_the_same_bit_for_bit(tmp_path, monkeypatch):
     plain = train_briefly(tmp_path, room(), "plain", "--checkpoint-every", "8")
     started, pages = [], []
+    monkeypatch.setattr(alongside, "SECONDS_TO_END", PATIENCE)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     start = alongside._start
     monkeypatch.setattr(alongside, "_start", lambda *given: started.append(start(*given)) or started[0])
 
@@ -39,7 +42,8 @@ def test_a_training_that_is_watched_learns_the_same_bit_for_bit(tmp_path, monkey
     assert pages and b"data-live" in pages[0]
     one, other = saved(plain, 32).model, saved(run, 32).model
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-    assert started[0].poll() is not None and (run / "watch.log").read_text() == ""
+    assert started[0].poll() == 0 and (run / "watch.log").read_text() == ""
+    assert not list((tmp_path / "temporary").glob("townlet-*"))
 
 
 def started_as(program):

@@ -7,6 +7,7 @@ import pytest
 from support.rooms import room, train_briefly
 from townlet.commands import cli
 from townlet.page.replay import read
+from townlet.run.saving.checkpoint import CheckpointError
 from townlet.watch import recorder as recording
 from townlet.watch.recorder import Recorder, keep_recording, pause_after
 
@@ -61,6 +62,15 @@ def test_a_run_without_a_checkpoint_is_nothing_to_do_and_a_damaged_one_is_told_o
     assert newest.record_newest().startswith("The newest agent cannot be read: ") and newest.record_newest() is None
     shutil.rmtree(run / "checkpoints")
     assert Recorder(run, tmp_path, 1).record_newest() is None
+
+
+def test_a_folder_of_checkpoints_that_cannot_be_read_is_told(run, tmp_path, monkeypatch):
+    def refuse(folder):
+        raise CheckpointError(f"{folder.name}: expected a readable folder, got Permission denied")
+
+    monkeypatch.setattr(recording, "checkpoints_in", refuse)
+    said = "The newest agent cannot be read: checkpoints: expected a readable folder, got Permission denied"
+    assert Recorder(run, tmp_path, 1).record_newest() == said
 
 
 def test_the_state_of_a_checkpoint_which_may_be_large_is_not_read(run, tmp_path):

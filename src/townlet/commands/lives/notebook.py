@@ -4,6 +4,7 @@ import html
 from pathlib import Path
 
 from townlet.commands.lives import replay as command
+from townlet.config import ConfigError
 from townlet.page.html import to_html
 from townlet.page.replay import Replay, read
 from townlet.run.run_directory import write_atomically
@@ -53,8 +54,11 @@ def show(
         return Shown(what, height)
     if Path(what).suffix == SUFFIX:
         return Shown(read(what), height)
+    for name, count in (("agents", agents), ("steps", steps)):
+        if count < 1:  # which a command would end its process for
+            raise ConfigError([f"{name}: expected at least 1, got {count}"])
     flags = ["--agents", str(agents), "--steps", str(steps), "--runs-dir", str(runs_dir)]
-    options = command.make_parser().parse_args([str(what), *flags])
+    options = command.make_parser().parse_args([*flags, "--", str(what)])
     wanted = command.find(options)
     if not wanted.path.is_file():
         packed = command.record_run(options, wanted)

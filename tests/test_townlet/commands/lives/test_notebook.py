@@ -9,6 +9,7 @@ import pytest
 
 import townlet
 from support.rooms import room, train_briefly
+from townlet.config import ConfigError
 from townlet.page.html import to_html
 from townlet.page.replay import ReplayError, read
 from townlet.run.run_directory import RunError
@@ -52,6 +53,10 @@ def test_what_cannot_be_shown_is_told(run, tmp_path):
         townlet.show("nobody", runs_dir=run.parents[1])
     with pytest.raises(ReplayError, match=r"expected a file, got nothing there$"):
         townlet.show(tmp_path / "no.replay")
+    with pytest.raises(ConfigError, match=r"^agents: expected at least 1, got 0$"):
+        townlet.show(run, agents=0)
+    with pytest.raises(RunError, match=r"^no run '-x'"):
+        townlet.show("-x", runs_dir=run.parents[1])
     with pytest.raises(AttributeError, match=r"^module 'townlet' has no attribute 'shwo'$"):
         townlet.shwo  # noqa: B018
 
