@@ -46,11 +46,11 @@ def opened(sheet, packed, tmp_path):
     return open_page
 
 
-def follows(page, label):
+def follows(page, label, after=": "):
     """Wait until the life of a label is followed, told in the bar as `LABEL: how it went`."""
     page.wait_for_function(
-        "label => document.querySelector('.lives select').selectedOptions[0]?.textContent.startsWith(`${label}: `)",
-        arg=label,
+        "start => document.querySelector('.lives select').selectedOptions[0]?.textContent.startsWith(start)",
+        arg=label + after,
     )
 
 
@@ -154,7 +154,7 @@ def test_a_house_is_dragged_to_another_cell_and_not_onto_another(opened, lived):
     drag(page, lived, first, second)
     page.get_by_role("alert").wait_for()
     assert page.get_by_role("alert").inner_text() == (
-        f"Another place stands on cell {second[0]}, {second[1]} already; choose a free one."
+        f"Another place stands on column {second[0] + 1}, row {second[1] + 1} already; choose a free one."
     )
     free = free_cell(lived, 4)
     drag(page, lived, first, free)
@@ -208,6 +208,9 @@ def test_a_person_plays_to_the_end_and_is_told_who_lived_longer(opened, lived):
     page.get_by_role("heading", name="You play").wait_for()
     for part in ("#lens", "#story", ".timeline", ".tabs", ".switch"):
         assert page.locator(part).is_hidden(), part
+    page.keyboard.press(".")
+    follows(page, "you, from the start of agent 0: 1 step so far", "")
+    assert page.get_by_label("Whose life").is_disabled()  # the life that is played is the one that is shown
     over = page.get_by_role("button", name="Look at both lives")
     for _ in range(SHORT["max_steps"]):
         page.keyboard.press(".")  # waits

@@ -22,6 +22,12 @@ export function writeAddress(app, tab) {
   return `#${said}`;
 }
 
+/** A link to what an app shows, with the tab that is open: of this very moment, also while it plays. */
+export function linkTo(app, tab) {
+  const { href } = window.location;
+  return app.track === null ? href : new URL(writeAddress(app, tab), href).href;
+}
+
 /** Let an app show what an address asks for, as far as this replay has it. */
 export function goTo(app, asked) {
   const index = app.tracks.findIndex((track) => track.kind === "recorded" && track.life.agent === asked.agent);

@@ -87,11 +87,12 @@ export class App {
     this.#tell("tracks");
   }
 
-  /** Let go of a life that the page lives; the one that it left is followed again. */
+  /** Let go of a life that the page lives; the one that it left is followed again, or what is left of those before. */
   remove(index) {
-    const gone = this.tracks[index];
+    let { parent } = this.tracks[index];
     this.tracks = this.tracks.toSpliced(index, 1);
-    if (this.index === index) this.index = Math.max(0, this.tracks.indexOf(gone.parent));
+    while (parent && !this.tracks.includes(parent)) parent = parent.parent;
+    if (this.index === index) this.index = Math.max(0, this.tracks.indexOf(parent));
     else if (this.index > index) this.index -= 1;
     this.#move(Math.min(this.frame, this.last));
     this.#tell("tracks");

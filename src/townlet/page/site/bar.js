@@ -9,8 +9,8 @@ import { makeHelp } from "townlet/keys.js";
 
 const COPIED = 1600; // ms that a button says so
 
-/** The bar: {root, draw(moment), help}. `open(bytes)` shows a replay. */
-export function makeBar(app, open) {
+/** The bar: {root, draw(moment), help, proof}. `open(bytes)` shows a replay; `link()` leads to what is shown. */
+export function makeBar(app, open, link) {
   const level = element("p", { class: "level" }), about = element("p", { class: "about" });
   const chosen = element("select", { "aria-label": "Whose life" });
   const [before, after] = [button("back", "The life before (K)"), button("forward", "The next life (J)")];
@@ -31,7 +31,7 @@ export function makeBar(app, open) {
   before.addEventListener("click", () => app.follow(app.index - 1));
   after.addEventListener("click", () => app.follow(app.index + 1));
   chosen.addEventListener("change", () => app.follow(chosen.selectedIndex));
-  copy.addEventListener("click", () => copyLink(copy));
+  copy.addEventListener("click", () => copyLink(copy, link()));
   theme.addEventListener("click", changeTheme);
   file.addEventListener("click", () => chooseFile(open));
   keys.addEventListener("click", help.toggle);
@@ -47,9 +47,12 @@ export function makeBar(app, open) {
     help,
     proof,
     draw() {
+      const playing = app.game !== null; // the life that a person plays is the one that is shown
+      tellLife(chosen.options[app.index], app.track); // it may have grown
       chosen.selectedIndex = app.index;
-      before.disabled = app.index === 0;
-      after.disabled = app.index === app.tracks.length - 1;
+      chosen.disabled = playing;
+      before.disabled = playing || app.index === 0;
+      after.disabled = playing || app.index === app.tracks.length - 1;
     },
   };
 }
@@ -79,23 +82,30 @@ function tellLevel(header, level, about) {
 }
 
 function fillLives(app, chosen, lives) {
-  chosen.replaceChildren(...app.tracks.map((track) => element("option", { text: `${track.label}: ${told(track)}` })));
+  const options = app.tracks.map(() => element("option"));
+  options.forEach((option, index) => tellLife(option, app.tracks[index]));
+  chosen.replaceChildren(...options);
   chosen.selectedIndex = app.index;
   lives.hidden = app.tracks.length < 2;
 }
 
+function tellLife(option, track) {
+  const text = `${track.label}: ${told(track)}`;
+  if (option.textContent !== text) option.textContent = text;
+}
+
 /** A life in a few words. */
 export function told({ header, life, kind }) {
-  const steps = `${life.length} steps`;
+  const steps = `${life.length} ${life.length === 1 ? "step" : "steps"}`;
   if (life.ended === "death") return `died of ${words(header.world.meters[life.cause].name).toLowerCase()}, ${steps}`;
   return life.ended === "limit" ? `lived to the end, ${steps}` : `${steps} ${kind === "lived" ? "so far" : "recorded"}`;
 }
 
-async function copyLink(copy) {
+async function copyLink(copy, link) {
   const before = copy.title;
   let said = "Copied";
   try {
-    await navigator.clipboard.writeText(window.location.href);
+    await navigator.clipboard.writeText(link);
   } catch (error) {
     said = `Not copied: ${error.message}`;
   }

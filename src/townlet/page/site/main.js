@@ -26,8 +26,9 @@ async function open(bytes, others = []) {
     app.show(replay);
     if (others.length > 0) app.setBeside(await Promise.all(others.map(async (other) => readReplay(await other))));
   } catch (error) {
-    if (!(error instanceof ReplayError)) throw error;
-    page.warn(error.message);
+    const known = error instanceof ReplayError;
+    page.warn(known ? error.message : "This cannot be shown: it is no whole replay, or no file at all.");
+    if (!known) throw error; // for the console
   }
 }
 

@@ -1,6 +1,6 @@
 // The page around the views: its bar, its cards and tabs, and when they are drawn.
 
-import { bindAddress } from "townlet/address.js";
+import { bindAddress, linkTo } from "townlet/address.js";
 import { makeBar } from "townlet/bar.js";
 import { element, forgetColours } from "townlet/drawing.js";
 import { bindFiles, makeEmpty } from "townlet/files.js";
@@ -16,7 +16,7 @@ export function makePage(root, app, open, live = null) {
   const notice = element("p", { class: "notice", hidden: true });
   const stage = element("main", { class: "stage", hidden: true });
   const tabs = makeTabs(live === null ? TABS : [...TABS, live.view], app);
-  const bar = makeBar(app, open);
+  const bar = makeBar(app, open, () => linkTo(app, tabs.chosen()));
   const empty = live?.waiting ?? makeEmpty(open);
   root.append(bar.root, ...(live === null ? [] : [live.root]), notice, empty, stage);
   const beside = BESIDE.map((view) => makeCard(view, app, "beside"));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { goTo, readAddress, writeAddress } from "townlet/address.js";
+import { goTo, linkTo, readAddress, writeAddress } from "townlet/address.js";
 import { App, SPEEDS } from "townlet/app.js";
 import { KEYS, meaningOf } from "townlet/keys.js";
 
@@ -112,6 +112,16 @@ test("an address says who, when, which tab and which town, and leads there again
   goTo(other, readAddress(address));
   assert.deepEqual([other.track.life.agent, other.frame, other.layers.fog], [7, 3, false]);
   assert.equal(writeAddress(shown().app, null), "#agent=4&step=0");
+});
+
+test("a link leads to the very moment that is shown, also while it plays", () => {
+  const { app } = shown();
+  globalThis.window = { location: { href: "file:///town.html#agent=4&step=0" } };
+  assert.equal(linkTo(new App(), "reward"), "file:///town.html#agent=4&step=0"); // as it came: nothing is shown yet
+  app.play();
+  app.advance(0.25); // 2 steps
+  assert.equal(linkTo(app, "reward"), "file:///town.html#agent=4&step=2&tab=reward");
+  delete globalThis.window;
 });
 
 test("what an address says wrongly, or asks for in vain, changes nothing", () => {

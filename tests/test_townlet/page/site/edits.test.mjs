@@ -55,10 +55,10 @@ test("a meter and the clock are set to what they can be", () => {
 });
 
 test("what no world holds is refused in a sentence", () => {
-  refused(() => putAgent(town, at(), 4, 0), /^Cell 4, 0 lies outside the map, which has 4 columns and 3 rows\.$/);
-  refused(() => putPlace(town, at(), 0, 0, -1), /outside the map/);
-  refused(() => putPlace(town, at(), 0, 0.5, 1), /outside the map/);
-  refused(() => putPlace(town, at(), 0, 2, 1), /^Another place stands on cell 2, 1 already; choose a free one\.$/);
+  refused(() => putAgent(town, at(), 4, 0), /^There is no column 5, row 1 on this map, which has 4 columns and 3 rows\.$/);
+  refused(() => putPlace(town, at(), 0, 0, -1), /^There is no column .* on this map/);
+  refused(() => putPlace(town, at(), 0, 0.5, 1), /^There is no column .* on this map/);
+  refused(() => putPlace(town, at(), 0, 2, 1), /^Another place stands on column 3, row 2 already; choose a free one\.$/);
   refused(() => putPlace(town, at(), 2, 3, 2), /no place of index 2/);
   refused(() => setMeter(town, at(), 4, 0.5), /no meter of index 4/);
   for (const share of [-0.1, 1.1, NaN]) refused(() => setMeter(town, at(), BREAD, share), /between 0 and 1/);

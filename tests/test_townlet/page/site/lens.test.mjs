@@ -30,6 +30,7 @@ test("the lens is told in a sentence", () => {
   assert.equal(said(decided({ action: [[3]] })),
     "Memory decided: without it USE, worth 1.000 less. It did REST all the same.");
   assert.equal(lensInWords(world, lensAt(decided(), 1)), "The life has ended: there is nothing left to choose.");
+  assert.match(lensInWords(world, lensAt(decided(), 1), true), /^What it chooses here is not known/);
 });
 
 test("of values that are stored as equal the chosen one is the best", () => {

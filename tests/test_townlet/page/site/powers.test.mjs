@@ -53,11 +53,25 @@ test("a change of a recorded life makes a fork, and one of a fork is made in it"
   assert.deepEqual(labels(app).slice(2), ["fork of agent 3 at step 0: clock set to 06:00"]); // before it left the other
 });
 
+test("after a fork of a fork whose own origin was let go of, the life before both is followed", () => {
+  const app = shown();
+  app.tracks = [recorded(), ...app.tracks];
+  app.follow(1);
+  app.seek(1);
+  liveOn(app);
+  app.track.liveUntil(2);
+  liveOn(app);
+  app.remove(2);
+  assert.equal(app.index, 2);
+  letGo(app);
+  assert.deepEqual([app.index, app.tracks.length], [1, 2]);
+});
+
 test("what cannot be changed is said in a sentence, until another moment is shown", () => {
   const app = shown();
   app.seek(1);
   change(app, "place", 1, 0, 0);
-  assert.equal(app.notice, "Another place stands on cell 0, 0 already; choose a free one.");
+  assert.equal(app.notice, "Another place stands on column 1, row 1 already; choose a free one.");
   assert.equal(app.tracks.length, 1);
   app.seek(2);
   assert.equal(app.notice, null);
@@ -108,7 +122,7 @@ test("a link to a life that cannot be is told, and the recorded one is shown", (
   const app = shown();
   goTo(app, readAddress("#agent=3&step=2&fork=1-place-1-9-9"));
   assert.deepEqual([app.index, app.frame, app.tracks.length], [0, 2, 1]);
-  assert.equal(app.notice, "Cell 9, 9 lies outside the map, which has 4 columns and 3 rows.");
+  assert.equal(app.notice, "There is no column 10, row 10 on this map, which has 4 columns and 3 rows.");
   goTo(app, readAddress("#agent=3&step=2&fork=77-forget"));
   assert.equal(app.notice, "This life has no step 77: its last is 4.");
 });

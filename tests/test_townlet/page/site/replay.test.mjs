@@ -53,6 +53,10 @@ test("a file that cannot be read is told in one sentence", async () => {
     [deflateSync(Buffer.from([255, 255, 255, 255])), /no header/],
     [deflateSync(file({ format: "townlet-replay/2" })), /reads townlet-replay\/1.*another version/],
     [deflateSync(file({ weights: [{ name: "head", shape: [2], offset: 8 }] })), /damaged: head lies beyond/],
+    [deflateSync(file({ weights: [{ name: "head", shape: [1], offset: 6 }] })), /damaged: its header/],
+    [deflateSync(file({ columns: [{ name: "tick", type: "float8", shape: [1, 1, 3], offset: 0 }] })), /damaged: its header/],
+    [deflateSync(file({ columns: undefined })), /damaged: its header/],
+    [deflateSync(file({ lives: [] })), /holds no lives/],
   ];
   for (const [bytes, said] of cases) await assert.rejects(read(bytes), (error) => error instanceof ReplayError && said.test(error.message));
 });

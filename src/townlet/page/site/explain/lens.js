@@ -33,8 +33,9 @@ export function lensAt(track, step) {
   return { ...seen, decided: best !== bestBlank, cost: q[best] - q[bestBlank], gap };
 }
 
-/** What the lens shows, in a sentence. */
-export function lensInWords(world, lens) {
+/** What the lens shows, in a sentence; `open` where the life goes on after what is known of it. */
+export function lensInWords(world, lens, open = false) {
+  if (lens === null && open) return "What it chooses here is not known: no step was taken from here yet.";
   if (lens === null) return "The life has ended: there is nothing left to choose.";
   const name = (action) => actionName(world, action);
   const strayed = lens.chosen === lens.best ? "" : ` It did ${name(lens.chosen)} all the same.`;

@@ -51,8 +51,9 @@ export function ticks(count) {
   return `${count} tick${count === 1 ? "" : "s"}`;
 }
 
-/** "1 step away", "4 steps away". */
+/** "underfoot", "1 step away", "4 steps away". */
 export function stepsAway(count) {
+  if (count === 0) return "underfoot";
   return `${count} step${count === 1 ? "" : "s"} away`;
 }
 

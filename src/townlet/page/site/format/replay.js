@@ -22,7 +22,16 @@ export async function readReplay(bytes) {
   if (bytes.byteLength === 0) throw new ReplayError("This file is empty; expected a replay of Townlet.");
   if (bytes.byteLength > MOST_FILE) throw new ReplayError("This file is too large; expected a replay of at most 64 MB.");
   const inflated = await inflate(bytes);
-  const header = headerOf(inflated);
+  try {
+    return replayOf(inflated, headerOf(inflated));
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new ReplayError("This replay is damaged: its header lacks what a replay has."); // or has it in another form
+  }
+}
+
+function replayOf(inflated, header) {
+  if (!(header.lives.length > 0)) throw new ReplayError("This replay holds no lives.");
   const start = LENGTH + new DataView(inflated).getUint32(0, true);
   const parts = header.columns.map(({ type, ...row }) => ({ ...row, bytes: TYPES[type].BYTES_PER_ELEMENT }));
   for (const row of header.weights ?? []) parts.push({ ...row, bytes: 4 });

@@ -3,7 +3,7 @@
 
 import { clock, hourOf } from "townlet/explain/places.js";
 import { meterName, percent, placeName } from "townlet/explain/words.js";
-import { EditError, putAgent, putPlace, removePlace, setHour, setMeter } from "townlet/world/edits.js";
+import { cellName, EditError, putAgent, putPlace, removePlace, setHour, setMeter } from "townlet/world/edits.js";
 
 const MOST = 99; // changes that an address may name
 
@@ -23,7 +23,7 @@ const KINDS = {
   place: {
     takes: 3,
     make: ({ world }, { state }, affordance, x, y) => ({ state: putPlace(world, state, affordance, x, y) }),
-    tell: ({ world }, affordance, x, y) => `${placeName(world, affordance)} moved to ${cell(x, y)}`,
+    tell: ({ world }, affordance, x, y) => `${placeName(world, affordance)} moved to ${cellName(x, y)}`,
   },
   remove: {
     takes: 1,
@@ -46,7 +46,7 @@ const KINDS = {
   agent: {
     takes: 2,
     make: ({ world }, { state }, x, y) => ({ state: putAgent(world, state, x, y) }),
-    tell: (_, x, y) => `agent put on ${cell(x, y)}`,
+    tell: (_, x, y) => `agent put on ${cellName(x, y)}`,
   },
 };
 
@@ -81,8 +81,4 @@ function forgotten(network, memory, part = null) {
   if (network === null || network.parts.length === 0) throw new EditError("This network has no memory to forget.");
   if (part !== null && !(part in network.parts)) throw new EditError(`Its memory has no part of number ${part}.`);
   return network.forget(memory, part);
-}
-
-function cell(x, y) {
-  return `column ${x + 1}, row ${y + 1}`;
 }

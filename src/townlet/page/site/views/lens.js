@@ -19,7 +19,7 @@ export const lens = {
     return {
       draw({ track, frame }) {
         const seen = lensAt(track, frame), rows = rowsOf(track.header);
-        says.textContent = lensInWords(track.header.world, seen);
+        says.textContent = lensInWords(track.header.world, seen, track.life.ended === "cut");
         says.classList.toggle("decided", seen?.decided === true);
         table.classList.toggle("over", seen === null);
         const widest = Math.max(spreadOf(track), seen === null ? 0 : spreadAt(track, frame));

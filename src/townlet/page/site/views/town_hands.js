@@ -29,7 +29,7 @@ export function makeHands(canvas, app, moment, again) {
   };
   const set = (changes) => { Object.assign(hands, changes); again(); };
   move.addEventListener("click", () => { take(hands, app, moment(), set); canvas.focus(); });
-  remove.addEventListener("click", () => { removeAt(hands.chosen, app, moment()); again(); });
+  remove.addEventListener("click", () => { removeAt(hands.chosen, app, moment()); again(); canvas.focus(); });
   bindPointer(canvas, hands, app, moment, set);
   bindKeys(canvas, hands, app, moment, set);
   return hands;

@@ -16,7 +16,7 @@ export const whatif = {
   hint: "From this step on the page lives another life beside this one, by the same rules and the same network.",
   make(root, app) {
     const leaving = makeLeaving(app), setting = makeSetting(app);
-    const playing = makePlaying(app), telling = makeTelling(app);
+    const playing = makePlaying(app), telling = makeTelling(app, leaving.focus);
     const parts = [leaving, setting, playing, telling];
     root.append(element("div", { class: "whatif" }, element("div", { class: "half" }, leaving.root, setting.root),
       element("div", { class: "half" }, playing.root, telling.root)));
@@ -37,6 +37,7 @@ function makeLeaving(app) {
   const root = element("div", { class: "acts" }, on, forgets, part);
   return {
     root,
+    focus: () => on.focus(),
     draw({ track, frame }) {
       root.hidden = app.alive?.thinks !== true && track.kind === "recorded";
       on.hidden = app.alive?.thinks !== true;
@@ -103,10 +104,11 @@ function makePlaying(app) {
   };
 }
 
-/** What was changed in the life that is followed, what came of it, and what the page computes. */
-function makeTelling(app) {
+/** What was changed in the life, what came of it, and what the page computes; `next()` takes the focus after it. */
+function makeTelling(app, next) {
   const changes = element("ol", { class: "changes" }), came = element("p");
-  const gone = act("Let go of this life", "Del", () => letGo(app)), badge = element("p", { class: "told" });
+  const gone = act("Let go of this life", "Del", () => { letGo(app); next(); });
+  const badge = element("p", { class: "told" });
   const changesOf = madeOfLife((track) => changes.replaceChildren(...track.changes.map(({ frame, what }) => {
     const jump = element("button", { type: "button", class: "jump", text: `Step ${frame}: ${what}` });
     jump.addEventListener("click", () => { app.pause(); app.seek(frame); });

@@ -16,7 +16,7 @@ export function putPlace(world, state, affordance, x, y) {
   if (!onGrid(world.tables, x, y)) throw outside(world, x, y);
   const taken = state.places.findIndex((place) => place !== null && place[0] === x && place[1] === y);
   if (taken === affordance) return state;
-  if (taken >= 0) throw new EditError(`Another place stands on cell ${x}, ${y} already; choose a free one.`);
+  if (taken >= 0) throw new EditError(`Another place stands on ${cellName(x, y)} already; choose a free one.`);
   return withPlace(world, state, affordance, [x, y]);
 }
 
@@ -52,6 +52,11 @@ export function setHour(world, state, hour) {
   return setTick(world, state, tick >= maxSteps && tick >= dayTicks ? tick - dayTicks : tick);
 }
 
+/** A cell as a person counts, from 1. */
+export function cellName(x, y) {
+  return `column ${x + 1}, row ${y + 1}`;
+}
+
 function withPlace(world, state, affordance, to) {
   if (!(affordance in state.places)) throw new EditError(`There is no place of index ${affordance} in this world.`);
   const under = (place) => place !== null && place[0] === state.x && place[1] === state.y;
@@ -60,5 +65,5 @@ function withPlace(world, state, affordance, to) {
 }
 
 function outside({ tables: { width, height } }, x, y) {
-  return new EditError(`Cell ${x}, ${y} lies outside the map, which has ${width} columns and ${height} rows.`);
+  return new EditError(`There is no ${cellName(x, y)} on this map, which has ${width} columns and ${height} rows.`);
 }
