@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from support.browser import NARROW
+from support.browser import NARROW, wait_until
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import recording, tampered
 from townlet.config import load_level
@@ -48,17 +48,13 @@ def opened(sheet, packed, tmp_path):
 
 def follows(page, label, after=": "):
     """Wait until the life of a label is followed, told in the bar as `LABEL: how it went`."""
-    page.wait_for_function(
-        "start => document.querySelector('.lives select').selectedOptions[0]?.textContent.startsWith(start)",
-        arg=label + after,
-    )
+    told = "document.querySelector('.lives select').selectedOptions[0]?.textContent"
+    wait_until(page, f"start => {told}.startsWith(start)", label + after)
 
 
 def ended(page):
     """Wait until the page has nothing left to live; returns the number of the last step."""
-    page.wait_for_function(
-        "() => !document.querySelector('.lives select').selectedOptions[0].textContent.endsWith('so far')"
-    )
+    wait_until(page, "() => !document.querySelector('.lives select').selectedOptions[0].textContent.endsWith('so far')")
     return int(page.locator(".life").get_attribute("aria-valuemax"))
 
 
@@ -280,11 +276,11 @@ def test_others_that_began_alike_live_beside_it(sheet, packed, lived, tmp_path):
     page.keyboard.press("t")
     told = page.locator(".tiled figcaption")
     told.nth(2).wait_for()
-    page.wait_for_function("() => !document.querySelector('.tiled').textContent.includes('being lived')")
+    wait_until(page, "() => !document.querySelector('.tiled').textContent.includes('being lived')")
     own, other, untrained = told.all_inner_texts()
     length = lived.lives[0].length
     assert own.startswith("agent 0, before any learning: ") and own.endswith(f"{length} steps")
     assert other.startswith("after 2,000 steps of learning: ") and other.endswith(f"{length} steps")
     assert untrained.startswith("a network that has learned nothing: fresh weights, drawn by this page: ")
     page.keyboard.press("t")
-    assert told.count() == 0
+    told.first.wait_for(state="detached")

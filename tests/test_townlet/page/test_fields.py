@@ -4,6 +4,7 @@ nobody writes."""
 import pytest
 
 from page.test_world_parity import EVERYTHING
+from support.browser import wait_until
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import CPU, origin_of, play
 from townlet.config import load_level
@@ -60,7 +61,7 @@ def look_at_everything(page):
     page.get_by_role("button", name="Close").locator("visible=true").click()
     for key in ("End", "ArrowLeft", "Home", "n", "f", "j"):
         page.keyboard.press(key)
-    page.wait_for_function("document.querySelector('button.proof').title !== 'What this page computes itself'")
+    wait_until(page, "() => document.querySelector('button.proof').title !== 'What this page computes itself'")
 
 
 def test_every_field_that_is_written_is_read_and_none_that_is_not(sheet, tmp_path):

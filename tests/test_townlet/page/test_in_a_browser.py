@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from support.browser import NARROW
+from support.browser import NARROW, wait_until
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import CPU, origin_of, play, tampered
 from townlet.commands.lives.notebook import Shown
@@ -58,22 +58,11 @@ def opened(sheet, file):
 
 def shows(page, **wanted):
     """See that the page comes to show a `step`, by its timeline, and an `agent`, by the bar on top."""
-    try:
-        page.wait_for_function(
-            f"wanted => Object.entries(wanted).every(([name, at]) => ({SHOWN})[name] === at)", arg=wanted
-        )
-    except page_timeout() as error:
-        raise AssertionError(f"expected {wanted}, got {page.evaluate(SHOWN)}") from error
+    wait_until(page, f"wanted => Object.entries(wanted).every(([name, at]) => ({SHOWN})[name] === at)", wanted)
 
 
 SHOWN = """({ step: Number(document.querySelector(".life").getAttribute("aria-valuenow")),
              agent: document.querySelector(".lives select").selectedIndex })"""
-
-
-def page_timeout():
-    from playwright.sync_api import TimeoutError
-
-    return TimeoutError
 
 
 def drop(page, content, name="one.replay"):
@@ -254,7 +243,7 @@ def test_a_file_that_is_no_replay_is_told_in_a_sentence_and_what_was_there_stays
         (newer, "This page reads townlet-replay/1, and the file is townlet-replay/9: of another version."),
     ):  # fmt: skip
         drop(page, content)
-        page.wait_for_function("said => document.querySelector('[role=alert]')?.textContent === said", arg=said)
+        wait_until(page, "said => document.querySelector('[role=alert]')?.textContent === said", said)
         assert alert.is_visible() and page.locator("canvas.map").is_visible()
     drop(page, packed)
     alert.wait_for(state="hidden")

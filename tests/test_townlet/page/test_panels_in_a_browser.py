@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.browser import NARROW
+from support.browser import NARROW, wait_until
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import CPU, origin_of, play
 from townlet.config import load_level
@@ -38,7 +38,7 @@ def at_step(page, address, step):
 
 
 def shows(page, step):
-    page.wait_for_function(f"document.querySelector('.life').getAttribute('aria-valuenow') === '{step}'")
+    wait_until(page, "step => document.querySelector('.life').getAttribute('aria-valuenow') === step", str(step))
 
 
 def numbers(page, selector):

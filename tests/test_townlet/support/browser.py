@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,18 @@ def sheet(browser: Any) -> Iterator[Callable[..., Any]]:
     for window in windows:
         window.close()
     assert wrong == []
+
+
+def wait_until(page: Any, holds: str, given: Any = None) -> None:
+    """Wait until a function of the page, as text, gives true. Raises AssertionError after a minute.
+
+    It is asked from outside again and again: to wait within, Playwright would make code of a text, which the page's
+    Content-Security-Policy forbids.
+    """
+    deadline = time.monotonic() + 60
+    while not page.evaluate(holds, given):
+        assert time.monotonic() < deadline, f"expected {holds} of {given}"
+        page.wait_for_timeout(20)
 
 
 def origin(address: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.browser import wait_until
 from support.rooms import room, train_briefly
 from support.watching import PATIENCE, watching
 
@@ -50,13 +51,13 @@ def test_who_chose_an_agent_stays_with_it_and_others_are_led_to_the_newest(run, 
         for page in (stays, follows):
             page.wait_for_selector("#town:visible")
             page.keyboard.press("End")
-        stays.wait_for_function("() => document.querySelector('.live select').options.length === 1")
+        wait_until(stays, "() => document.querySelector('.live select').options.length === 1")
         shutil.copy(aside, run / "replays" / "step_000000024.replay")  # a link would be refused
-        follows.wait_for_function("() => document.querySelector('.about').textContent.includes('after 32 steps')")
+        wait_until(follows, "() => document.querySelector('.about').textContent.includes('after 32 steps')")
         stays.select_option(NEWEST, "replays/step_000000016.replay")
-        stays.wait_for_function("() => document.querySelector('.about').textContent.includes('after 16 steps')")
+        wait_until(stays, "() => document.querySelector('.about').textContent.includes('after 16 steps')")
         shutil.move(aside, later)
-        stays.wait_for_function("() => document.querySelector('.live select').options.length === 3")
+        wait_until(stays, "() => document.querySelector('.live select').options.length === 3")
         assert "after 16 steps" in stays.inner_text(".about")
 
 
@@ -65,7 +66,7 @@ def test_a_run_without_an_agent_shows_its_curves_and_says_what_it_waits_for(run,
         shutil.rmtree(run / name)
     with watching(run) as up:
         page = sheet(up.address)
-        page.wait_for_function("() => document.querySelector('.empty').textContent.includes('survival')")
+        wait_until(page, "() => document.querySelector('.empty').textContent.includes('survival')")
         assert "Agents are shown once the first is saved, after about 1 steps." in page.inner_text(".empty")
 
 
@@ -81,5 +82,5 @@ def test_a_page_whose_server_is_gone_says_so_and_is_told_again_when_it_is_back(t
     assert page.locator("#town").is_visible()
     with watching(trained, port=up.port):
         page.wait_for_selector(".live [role=alert]", state="hidden")
-        page.wait_for_function("() => document.querySelector('.live .stands').textContent.startsWith('run: ')")
+        wait_until(page, "() => document.querySelector('.live .stands').textContent.startsWith('run: ')")
     page.context.close()

@@ -118,7 +118,7 @@ def test_broken_results_are_one_line_and_exit_code_1(bench, tmp_path):
     assert said.err.startswith("townlet bench memory: ") and said.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(("words", "got"), [([], "nothing"), (["memry"], "'memry'")])
+@pytest.mark.parametrize(("words", "got"), [([], "nothing"), (["memry"], "'memry'; did you mean 'memory'?")])
 def test_a_wrong_word_is_one_line(words, got, capsys):
     assert command.main(words) == 2
     said = capsys.readouterr()

@@ -34,8 +34,8 @@ export function makeMemories(weights, config, layout, inputs) {
 }
 
 function isLearned(config) {
-  const { kind, turn } = config;
-  return ["delta", "ground", "lru"].includes(kind) || (kind === "spectral" && turn === "learned");
+  const { kind } = config;
+  return ["delta", "ground", "lru"].includes(kind) || (kind === "spectral" && config.turn === "learned");
 }
 
 function makeMemory(weights, name, config, layout, inputs) {
