@@ -62,6 +62,7 @@ function tellProof(proof, alive) {
   proof.hidden = alive === null || (alive.plays && !alive.checked.done);
   if (proof.hidden) return;
   proof.classList.toggle("done", alive.thinks);
+  proof.classList.toggle("wrong", alive.parts);
   proof.replaceChildren(icon(alive.thinks ? "proof" : "doubt"));
   proof.title = alive.told;
   proof.setAttribute("aria-label", alive.told);

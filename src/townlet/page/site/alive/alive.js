@@ -28,6 +28,11 @@ export class Alive {
     this.#checks = this.#check(replay);
   }
 
+  /** Whether the page's own numbers part from the recording. */
+  get parts() {
+    return this.#wrong !== null;
+  }
+
   /** Whether a person can play here. */
   get plays() {
     return this.#known && this.#wrong === null;

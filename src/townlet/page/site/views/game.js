@@ -1,13 +1,14 @@
 // The game: what a person must know to play, buttons for fingers, and at the end who lived longer, and why.
 
 import { element, words } from "townlet/drawing.js";
+import { eyesOf } from "townlet/explain/sight.js";
 import { verdict } from "townlet/explain/verdict.js";
 import { act, begin, controls, leave } from "townlet/game.js";
 import { madeOnce } from "townlet/views/made.js";
 
 const SIGNS = { up: "↑", left: "←", down: "↓", right: "→" };
-const TOLD = "You are the agent: what is out of sight you must remember, as it must. The pale figure is how it lived " +
-  "here. Arrows or WASD go, space uses what stands underfoot";
+const FOG = "You are the agent: what is out of sight you must remember, as it must. ", ALL = "You are the agent. ";
+const TOLD = "The pale figure is how it lived here. Arrows or WASD go, space uses what stands underfoot";
 
 export const game = {
   id: "game",
@@ -31,7 +32,7 @@ export const game = {
         const { you, ghost, over } = app.game, allowed = track.value("allowed", frame);
         buttonsOf(track.header).forEach(([action, button]) => { button.disabled = ((allowed >> action) & 1) === 0; });
         const waits = controls(track.header.world).wait === undefined ? "" : ", a full stop waits";
-        says.textContent = `${TOLD}${waits}, Esc leaves.`;
+        says.textContent = `${eyesOf(track.header).all ? ALL : FOG}${TOLD}${waits}, Esc leaves.`;
         warns.textContent = app.game.told;
         warns.hidden = app.game.told === "";
         says.hidden = pad.hidden = out.hidden = over;
