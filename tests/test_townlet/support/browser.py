@@ -1,4 +1,4 @@
-"""A browser without a window: one process for all tests of a session, a sheet of its own for each test."""
+"""A browser without a window: one process for all tests of a file, a sheet of its own for each test."""
 
 import re
 import shutil
@@ -17,9 +17,12 @@ QUIET = (
 WIDE, NARROW = (1280, 800), (390, 844)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, Playwright's own or the machine's; skips where neither is there."""
+    """Chromium, Playwright's own or the machine's; skips where neither is there.
+
+    For a file alone, since Playwright keeps a loop of asyncio in this thread, where others could then run none.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `dev`)")
     with playwright.sync_playwright() as driver:
         try:

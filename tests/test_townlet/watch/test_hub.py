@@ -1,7 +1,6 @@
 """What each listener is told: all that is new to it, once."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -62,8 +61,7 @@ def test_listeners_are_woken_by_news_alone(hub):
         hub.close()
         assert second.is_set()
 
-    with ThreadPoolExecutor(1) as elsewhere:  # a browser of other tests keeps a loop of its own in this thread
-        elsewhere.submit(asyncio.run, turns()).result()
+    asyncio.run(turns())
 
 
 def test_recordings_are_told_by_name_and_step_and_what_keeps_the_recorder_from_more(hub):
