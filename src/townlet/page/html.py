@@ -55,14 +55,15 @@ def _address(module: bytes) -> str:
 
 def _policy(style: str, imports: str) -> str:
     """What the page may do: run its own two scripts, by their hashes, and the modules that these name."""
-    scripts = " ".join(_hash(script) for script in (imports, _MAIN))
+    scripts = " ".join(hash_source(script) for script in (imports, _MAIN))
     return (
-        f"default-src 'none'; script-src {scripts} data:; style-src {_hash(style)}; img-src data:; "
+        f"default-src 'none'; script-src {scripts} data:; style-src {hash_source(style)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _hash(text: str) -> str:
+def hash_source(text: str) -> str:
+    """Return what a Content-Security-Policy lets a script or a style in by, where it stands in the page."""
     return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
 
 

@@ -1,12 +1,10 @@
 """What the server has to give: the page's own files, each known by name before anybody asks, and who may run in it."""
 
-import base64
-import hashlib
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-from townlet.page.html import SITE
+from townlet.page.html import SITE, hash_source
 from townlet.watch.guard import POLICY
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
@@ -39,6 +37,5 @@ def policy_of(page: bytes) -> str:
     """Return the Content-Security-Policy of a page: what is written in it, and what this server sends, may run."""
     hashes: dict[str, list[str]] = {"script": [], "style": []}
     for kind, text in _INLINE.findall(page.decode()):
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        hashes[kind] += [f"'sha256-{digest}'"] if text else []
+        hashes[kind] += [hash_source(text)] if text else []
     return POLICY.format(scripts=" ".join(hashes["script"]), styles=" ".join(hashes["style"]))

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 
 from townlet.agent.memory.delta import DeltaRule, Window
+from townlet.agent.memory.frontier import PLACE, WINDOW
 from townlet.environment.layout import ObservationLayout
-
-WINDOW, PLACE = "window", "position"  # parts of an observation: what lies around, cell by cell; where the agent is
 
 
 class Ground(DeltaRule):

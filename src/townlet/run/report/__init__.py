@@ -1,4 +1,4 @@
 """A run, or several beside each other, as one page of HTML that opens from the disk.
 
-May import: config, run.meta, run.metrics, run.run_directory, run.side_effects.
+May import: config, page.html, run.meta, run.metrics, run.run_directory, run.side_effects.
 """

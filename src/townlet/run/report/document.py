@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 from collections.abc import Sequence
@@ -13,6 +11,7 @@ from string import Template
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
+from townlet.page.html import hash_source
 from townlet.run.report import markup
 from townlet.run.report.chart import Chart
 from townlet.run.report.markup import element, folded, short, table
@@ -82,12 +81,8 @@ def _numbers(chart: Chart) -> Element:
 def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
     """Nothing from anywhere, and no script or style but those that the page was written with."""
     allowed = {"script-src": scripts, "style-src": styles}
-    rules = [" ".join([kind, *map(_digest, texts)]) for kind, texts in allowed.items()]
+    rules = [" ".join([kind, *map(hash_source, texts)]) for kind, texts in allowed.items()]
     return "; ".join(["default-src 'none'", *rules, "img-src data:", "base-uri 'none'", "form-action 'none'"])
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache
