@@ -39,6 +39,19 @@ class Plan:
     evaluate_every: int
     goal: float | None = None  # greedy score at which the run ends before that; None: never
 
+    def reached(self, task: Task, score: float | None) -> str | None:
+        """Say that a score reached the goal; None where it did not."""
+        if self.goal is None or score is None or not score >= self.goal:
+            return None
+        return f"greedy {task.score.word} {score:.1f} reached the goal of {self.goal:g}"
+
+
+class Ending(NamedTuple):
+    """Why a run ended before its steps were used up."""
+
+    by: str  # goal, patience or callback
+    why: str  # for people
+
 
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
     """Pace a run by its task and what is asked for; it ends before that where it reaches the goal."""
