@@ -8,6 +8,7 @@ import torch
 from townlet.config import GymTask, Level, Task, Tell
 from townlet.environment.types import Environment
 from townlet.environment.vectorized_env import VectorizedEnv, repays_compiling
+from townlet.shares.share import ALONE, Share
 
 if TYPE_CHECKING:  # Gymnasium is imported by those who make an environment of it: the town begins without it
     from townlet.environment.gym.world import GymEnvironment
@@ -22,15 +23,16 @@ def make_env(
     seed: int | None = None,
     compile: bool | Literal["auto"] = "auto",
     maps: Literal["training", "evaluation"] = "training",
+    share: Share = ALONE,
 ) -> Environment:
-    """Make the environment of a task for `num_agents` agents at once.
+    """Make the environment of a task for `num_agents` agents at once, those of one `share` of a population.
 
     `seed` is the task's own where it is None; `maps` tells training's episodes from evaluation's, which never meet;
     `compile` fuses the town's step, as `VectorizedEnv` says. Raises ConfigError where Gymnasium has no such
     environment, or it is none that agents here can act in.
     """
     if isinstance(task, Level):
-        return VectorizedEnv(task, num_agents, device, seed, compile, maps)
+        return VectorizedEnv(task, num_agents, device, seed, compile, maps, share)
     assert isinstance(task, GymTask)
     return _make_gym_env(task, num_agents, device, task.training.seed if seed is None else seed, maps)
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from townlet.config import ConfigError
 from townlet.environment.types import WorldError
+from townlet.population.crew import WorkerEndedError
 from townlet.screen.command_line import memory_asked_for
 
 
@@ -42,7 +43,7 @@ class SideEffects:
 
 def reason_of(error: BaseException) -> str:
     """Say in one line what was raised: what says by itself what was expected as it is, most others by name too."""
-    if isinstance(error, WorldError | ConfigError):
+    if isinstance(error, WorldError | ConfigError | WorkerEndedError):
         return str(error)
     if asked := memory_asked_for(error):
         return f"not enough memory: {asked}"

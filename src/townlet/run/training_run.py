@@ -12,7 +12,9 @@ from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles_for, make_env
 from townlet.environment.types import Environment, WorldError
+from townlet.population.crew import WorkerEndedError
 from townlet.population.evaluation import EvaluationStoppedError
+from townlet.population.shared import populate
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.curves import draw_run
 from townlet.run.examiner import Examiner
@@ -28,6 +30,7 @@ from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, Snapshot
 from townlet.screen.what_next import stopped_and_saved
+from townlet.shares.share import Share
 
 SECONDS_BETWEEN_REPORTS = 1.0
 REPORTS_IN_A_RUN = 400  # records of the metrics, evenly over the steps of a run
@@ -52,10 +55,9 @@ class TrainingRun:
         self.training = False  # whether `train` is at it
         with ExitStack() as where_it_fails:
             where_it_fails.callback(close_log, self.log)
-            env = self._make_env()
-            where_it_fails.callback(self._close, "the environment", env)
             with self._logs_what_is_at_fault():
-                self.population = VectorizedPopulation(task, env)
+                self.population = populate(task, device, self._make_env)
+            where_it_fails.callback(self._close, "the environment", self.population)
             self.examiner = Examiner(task, plan, self.population, device)
             where_it_fails.pop_all()
         self.elapsed_before, self.started = 0.0, time.monotonic()
@@ -73,11 +75,11 @@ class TrainingRun:
         """Whether the newest evaluation reached the plan's goal."""
         return self.plan.goal is not None and self.score is not None and self.score >= self.plan.goal
 
-    def _make_env(self) -> Environment:
+    def _make_env(self, share: Share) -> Environment:
         num_agents = self.task.training.num_agents
         if compiles_for(self.task, self.task.training.total_steps // num_agents):
             self.tell("compiling the world; that takes some seconds")
-        env = make_env(self.task, num_agents, self.device)
+        env = make_env(self.task, num_agents // share.size, self.device, share=share)
         if env.compile_failure:
             self.tell(f"the world runs uncompiled, several times slower: {env.compile_failure}", "yellow")
         return env
@@ -90,10 +92,10 @@ class TrainingRun:
 
     @contextmanager
     def _logs_what_is_at_fault(self) -> Iterator[None]:
-        """Let an environment that cannot be reset end the run before a step. Raises TrainingFailedError."""
+        """Let a world that cannot be reset, or a worker, end the run before a step. Raises TrainingFailedError."""
         try:
             yield
-        except WorldError as error:
+        except (WorldError, WorkerEndedError) as error:
             self.log.error("the training ends by an error before its first step", exc_info=error)
             raise TrainingFailedError(f"before the first step: {error}; more in {self.run.log_path}") from error
 
@@ -138,11 +140,11 @@ class TrainingRun:
 
     def close(self) -> None:
         """Close the environments and the log."""
-        self._close("the environment", self.population.env)
+        self._close("the environment", self.population)
         self._close("the environment of the evaluations", self.examiner)
         close_log(self.log)
 
-    def _close(self, name: str, held: Environment | Examiner) -> None:
+    def _close(self, name: str, held: Environment | Examiner | VectorizedPopulation) -> None:
         with self.aside.attempt(f"close {name}"):
             held.close()
 
@@ -252,7 +254,7 @@ class TrainingRun:
         step, report = self.population.env_steps, None
         if not self.examiner.prepared:
             self._save_or_go_on(None)  # then a signal may end the process while a world is compiled
-        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError):
+        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError), self.population.paused():
             report = self.examiner.examine(lambda: self.stop.wanted)
         if report is None:
             return None
