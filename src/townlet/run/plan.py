@@ -67,11 +67,12 @@ def passes(step: int, every: int, stride: int) -> bool:
 
 def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None = None) -> str:
     """Tell the plan of a run to a person."""
-    training = task.training
+    training, apart = task.training, task.training.workers > 1 and device.type == "cpu"
     lines = {
         "level": f"{task.id} {task.name}: {task.description}",
         "run": f"goes on with {resumed}" if resumed else "a new one",
-        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
+        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}"
+        + (f", in {training.workers} processes" if apart else ""),
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
         "network": task.network.kind,

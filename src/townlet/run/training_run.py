@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any, NoReturn
 
 import torch
@@ -15,6 +16,7 @@ from townlet.config import Task
 from townlet.environment.make import make_training_env
 from townlet.environment.types import Environment, WorldError
 from townlet.population.evaluation import EvaluationStoppedError
+from townlet.population.shared import populate
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.board import Board
 from townlet.run.curves import draw_run
@@ -64,10 +66,9 @@ class TrainingRun:
         self.training = False  # whether `train` is at it
         with ExitStack() as where_it_fails:
             where_it_fails.callback(close_log, self.log)
-            env = make_training_env(task, device, self.tell)
-            where_it_fails.callback(self._close, "the environment", env)
             with self.logs_what_is_at_fault():
-                self.population = VectorizedPopulation(task, env)
+                self.population = populate(task, device, partial(make_training_env, task, device, self.tell))
+            where_it_fails.callback(self._close, "the environment", self.population)
             self.examiner = Examiner(task, plan, self.population, device)
             where_it_fails.pop_all()
         self.elapsed_before, self.started = 0.0, time.monotonic()
@@ -96,7 +97,7 @@ class TrainingRun:
 
     @contextmanager
     def logs_what_is_at_fault(self) -> Iterator[None]:
-        """Let an environment that cannot be reset end the run before a step. Raises TrainingFailedError."""
+        """Let a world that cannot be reset, or a worker, end the run before a step. Raises TrainingFailedError."""
         try:
             yield
         except WorldError as error:
@@ -110,11 +111,11 @@ class TrainingRun:
 
     def close(self) -> None:
         """Close the environments and the log."""
-        self._close("the environment", self.population.env)
+        self._close("the environment", self.population)
         self._close("the environment of the evaluations", self.examiner)
         close_log(self.log)
 
-    def _close(self, name: str, held: Environment | Examiner) -> None:
+    def _close(self, name: str, held: Environment | Examiner | VectorizedPopulation) -> None:
         with self.aside.attempt(f"close {name}"):
             held.close()
 
@@ -250,7 +251,7 @@ class TrainingRun:
         step, report = self.population.env_steps, None
         if not self.examiner.prepared:
             self._save_or_go_on(None)  # then a signal may end the process while a world is compiled
-        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError):
+        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError), self.population.paused():
             report = self.examiner.examine(lambda: self.stop.wanted)
         if report is None:
             return None
