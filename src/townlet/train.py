@@ -1,33 +1,35 @@
-"""`python -m townlet.train`: train a population in a level."""
+"""`python -m townlet.train`: train a population in a level.
+
+A plan is made and told without PyTorch, which takes long to import: what needs it is imported where it is used.
+"""
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from townlet.agent.optimizers import TrainingDivergedError
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.requirements import check_network
 from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
-from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.run.ladder import Ladder, find_ladder, load_levels
 from townlet.run.meta import read_meta
 from townlet.run.plan import Pacing, Wishes, describe, make_plan
 from townlet.run.run_directory import CONFIG_NAME, RunDirectory, RunError, resolve_run
-from townlet.run.saving import checkpoint
 from townlet.run.saving.changes import refuse_changes
-from townlet.run.saving.taught import load_taught
-from townlet.run.training import climb, describe_climb, train_in, write_about
-from townlet.run.training_run import TrainingFailedError, TrainingRun
+from townlet.run.saving.manifest import CheckpointError
+from townlet.run.side_effects import TrainingFailedError
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, aside, tells_of_memory
 from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals
 from townlet.screen.train_flags import read_flags
 from townlet.screen.what_next import say_what_next
 from townlet.watch.alongside import watched
+
+if TYPE_CHECKING:
+    from townlet.run.saving.checkpoint import Checkpoint
+    from townlet.run.training_run import TrainingRun
 
 MASTERY = 0.9  # of the limit
 
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError) as error:
+    except (RunError, CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError) as error:
         print(f"townlet train: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -51,26 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace, stop: StopRequest) -> int:
-    ladder = find_ladder(options.resume, options.runs_dir) if options.resume else None
+    ladder = _find_ladder(options) if options.resume else None
     if options.curriculum or ladder:
         return _climb(options, ladder, stop)
     resumed = resolve_run(options.resume, options.runs_dir, aside) if options.resume else None
     kept = (read_meta(resumed) or {}) if resumed else {}
     task, wishes = _load(options, resumed), _wishes(options, kept)
-    check_env(task, print)
-    if isinstance(task, Level):
-        check_network(task)
+    _check(task)
     plan = make_plan(task, wishes)
     teacher = _teacher(options, resumed, kept)
-    tell = partial(print, file=sys.stderr)
-    taught = load_taught(teacher, options.runs_dir, task, tell) if teacher else None
+    taught = _load_taught(teacher, options, task) if teacher else None
     if options.dry_run:
         print(describe(task, plan, options.device, resumed))
         return DONE
+    from townlet.run.training import train_in
+
     run = RunDirectory.open(resumed) if resumed else _new_run(task, options, wishes, taught and taught.path)
     beside = ExitStack()
 
-    def begin(training: TrainingRun) -> None:
+    def begin(training: "TrainingRun") -> None:
         if options.watch:
             beside.enter_context(watched(run.path, training.tell))
         if resumed and training.resume():
@@ -87,8 +88,17 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     return FAILED if training.aside.missing else DONE
 
 
+def _find_ladder(options: argparse.Namespace) -> Path | None:
+    from townlet.run.ladder import find_ladder
+
+    return find_ladder(options.resume, options.runs_dir)
+
+
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
     """Train in the levels of a ladder: a new one, or that at `path`."""
+    from townlet.run.ladder import Ladder, load_levels
+    from townlet.run.training import climb, describe_climb
+
     if options.watch:
         raise ConfigError(["--watch shows one run, got a ladder of several: townlet watch latest shows its newest"])
     wishes, mastery = _wishes(options, {}), options.mastery or MASTERY
@@ -123,12 +133,30 @@ def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
     return load_task(options.level or "2", asked, print)
 
 
+def _check(task: Task) -> None:
+    """See that a task's world and network can be made. Raises ConfigError and WorldError."""
+    if isinstance(task, Level):
+        check_network(task)
+        return
+    from townlet.environment.make import check_env
+
+    check_env(task, print)
+
+
 def _teacher(options: argparse.Namespace, resumed: Path | None, kept: Mapping[str, Any]) -> Path | None:
     """The checkpoint that a run begins with the weights of: asked for, or of a run that saved none of its own yet."""
     if resumed is None:
         return options.load
-    begun = checkpoint.checkpoints_in(resumed / "checkpoints")
+    from townlet.run.saving.checkpoint import checkpoints_in
+
+    begun = checkpoints_in(resumed / "checkpoints")
     return Path(kept["load"]) if isinstance(kept.get("load"), str) and not begun else None
+
+
+def _load_taught(teacher: Path, options: argparse.Namespace, task: Task) -> "Checkpoint":
+    from townlet.run.saving.taught import load_taught
+
+    return load_taught(teacher, options.runs_dir, task, aside)
 
 
 def _overrides(options: argparse.Namespace, of_ladder: bool = False) -> dict[str, Any]:
@@ -148,6 +176,8 @@ def _wishes(options: argparse.Namespace, kept: Mapping[str, Any]) -> Wishes:
 
 
 def _new_run(task: Task, options: argparse.Namespace, wishes: Wishes, taught: Path | None) -> RunDirectory:
+    from townlet.run.training import write_about
+
     run = RunDirectory.create(options.runs_dir, f"{task.id}_{task.name}", task.training.seed, options.run_name)
     write_about(run, task, wishes, load=taught and str(taught.resolve()))
     return run

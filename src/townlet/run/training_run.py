@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import torch
 
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.networks import count_parameters
-from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import Task, resolved_config
 from townlet.environment.make import compiles_for, make_env
 from townlet.environment.types import Environment, WorldError
@@ -23,7 +23,7 @@ from townlet.run.plan import Plan, header, passes
 from townlet.run.report.keeper import Keeper
 from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint, exported, saved
-from townlet.run.side_effects import SideEffects, reason_of
+from townlet.run.side_effects import SideEffects, TrainingFailedError, reason_of
 from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, Snapshot
@@ -31,10 +31,6 @@ from townlet.screen.what_next import stopped_and_saved
 
 SECONDS_BETWEEN_REPORTS = 1.0
 REPORTS_IN_A_RUN = 400  # records of the metrics, evenly over the steps of a run
-
-
-class TrainingFailedError(Exception):
-    """An error ended a training; one line: where, what was raised, and what was saved."""
 
 
 class TrainingRun:
@@ -167,7 +163,7 @@ class TrainingRun:
         self.training = True
         try:
             parameters = count_parameters(self.population.network)
-            self.reporter.start(header(self.task, self.plan, self.device, parameters, self.run.path))
+            self.reporter.start(header(self.task, self.plan, str(self.device), parameters, self.run.path))
             self._live()
         finally:
             self.training = self.stop.unsaved = False
