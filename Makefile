@@ -11,10 +11,10 @@ KEPT := PYTHONDONTWRITEBYTECODE= # tests start many processes, and each would co
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants torture map bench-gpu lint clean
+.PHONY: help train test mutants torture map completions bench-gpu lint clean
 
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds flags
 	$(BIN)/python -m townlet.train --level 2 $(ARGS)
@@ -33,6 +33,9 @@ torture: $(VENV)/.installed-dev ## install, then kill, starve and damage trainin
 
 map: $(VENV)/.installed-dev ## install, then draw the rooms of the source into docs/architecture
 	$(BIN)/python tests/house_map.py
+
+completions: $(VENV)/.installed-dev ## install, then write what completes a command line in a shell, from the parsers
+	$(BIN)/python tests/completions.py
 
 bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
 	$(BIN)/python -m townlet.bench gpu $(ARGS)

@@ -19,7 +19,9 @@ print(*sorted(sys.modules))
 """
 WORDS = ["--help", "--version", "trian", "bench", "bench env?"]
 TAKE_LONG = {"torch", "matplotlib", "gymnasium", "numpy", "sqlite3", "safetensors"}
-OF_THESE = {"", ".cli", ".levels", ".levels.command", ".levels.table", ".levels.validate"}
+OF_THESE = {
+    "", ".cli", ".completion", ".completion.command", ".levels", ".levels.command", ".levels.table", ".levels.validate",
+}  # fmt: skip
 
 
 def imported_by(folder: Path, *lines: str) -> set[str]:
@@ -37,8 +39,8 @@ def test_help_the_version_and_wrong_words_import_hardly_anything(tmp_path: Path)
     assert {name for name in imported if name.startswith("townlet.bench.")} == {"townlet.bench.__main__"}
 
 
-def test_levels_are_listed_and_checked_without_what_takes_long(tmp_path: Path) -> None:
-    imported = imported_by(tmp_path, "levels", "validate 0 2")
+def test_levels_are_listed_checked_and_completed_without_what_takes_long(tmp_path: Path) -> None:
+    imported = imported_by(tmp_path, "levels", "validate 0 2", "completion bash")
     assert imported & TAKE_LONG == set()
     commands = {name.removeprefix("townlet.commands") for name in imported if name.startswith("townlet.commands")}
     assert commands == OF_THESE and not {"townlet.train", "townlet.evaluate"} & imported
