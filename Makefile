@@ -11,7 +11,7 @@ KEPT := PYTHONDONTWRITEBYTECODE= # tests start many processes, and each would co
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants torture map completions bench-gpu lint clean
+.PHONY: help train test mutants torture map completions bench-gpu release lint clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ completions: $(VENV)/.installed-dev ## install, then write what completes a comm
 
 bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
 	$(BIN)/python -m townlet.bench gpu $(ARGS)
+
+release: $(VENV)/.installed-dev ## install, then build wheel and sdist into dist, look into both, and train from the wheel
+	$(BIN)/python tests/release.py
 
 lint: $(VENV)/.installed-dev ## check style and types
 	$(BIN)/ruff check .
