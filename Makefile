@@ -38,7 +38,7 @@ completions: $(VENV)/.installed-dev ## install, then write what completes a comm
 	$(BIN)/python tests/completions.py
 
 bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
-	$(BIN)/python -m townlet.bench gpu $(ARGS)
+	$(BIN)/python -m townlet.bench gpu --out docs/results $(ARGS)
 
 release: $(VENV)/.installed-dev ## install, then build wheel and sdist into dist, look into both, and train from the wheel
 	$(BIN)/python tests/release.py

@@ -194,6 +194,18 @@ def test_the_table_holds_every_flag_of_a_command_and_no_other(name, command, wor
     assert set(SEEN[name]) == {option for option in options if option.startswith("--")} - {"--help"}
 
 
+@pytest.mark.parametrize(("name", "command", "words"), [*commands()], ids=lambda value: value if str(value) else "")
+def test_a_flag_with_a_letter_too_much_is_told_with_the_one_that_was_meant(name, command, words, capsys):
+    """Also where what a command cannot be without is not there yet."""
+    parser = parser_of(command, words)
+    for flag in SEEN[name]:
+        wrong = f"{flag[:-1]}z{flag[-1]}"
+        with pytest.raises(SystemExit) as stopped:
+            parser.parse_args([f"{wrong}=1"])
+        assert stopped.value.code == 2
+        assert f"unrecognized arguments: {wrong}=1; did you mean '{flag}'?" in capsys.readouterr().err
+
+
 # --- the tests ---------------------------------------------------------------------------------------------------
 
 

@@ -35,7 +35,7 @@ _shtab_townlet_commands() {
 _shtab_townlet_bench_commands() {
   local _commands=(
     env:'the world'"'"'s step, beside a C kernel, NumPy and Gymnasium'
-    gpu:'env, learner and train on a CUDA device, into docs/results'
+    gpu:'env, learner and train on a CUDA device'
     learner:'updates of networks, beside a matrix product'
     memories:'what each kind of memory costs, to act with and to learn from'
     memory:'public tasks of memory, beside a control and a peer'
@@ -82,7 +82,7 @@ _shtab_townlet_bench_env_defaults_added=0
 
 _shtab_townlet_bench_gpu_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--out[folder (default\: docs\/results)]:out:_files"
+  "--out[folder (default\: runs\/bench)]:out:_files"
 )
 
 # guard to ensure default positional specs are added only once per session
