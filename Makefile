@@ -11,10 +11,10 @@ KEPT := PYTHONDONTWRITEBYTECODE= # tests start many processes, and each would co
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants torture map bench-gpu lint clean
+.PHONY: help train test mutants torture map completions bench-gpu release lint clean
 
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds flags
 	$(BIN)/python -m townlet.train --level 2 $(ARGS)
@@ -34,8 +34,14 @@ torture: $(VENV)/.installed-dev ## install, then kill, starve and damage trainin
 map: $(VENV)/.installed-dev ## install, then draw the rooms of the source into docs/architecture
 	$(BIN)/python tests/house_map.py
 
+completions: $(VENV)/.installed-dev ## install, then write what completes a command line in a shell, from the parsers
+	$(BIN)/python tests/completions.py
+
 bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
-	$(BIN)/python -m townlet.bench gpu $(ARGS)
+	$(BIN)/python -m townlet.bench gpu --out docs/results $(ARGS)
+
+release: $(VENV)/.installed-dev ## install, then build wheel and sdist into dist, look into both, and train from the wheel
+	$(BIN)/python tests/release.py
 
 lint: $(VENV)/.installed-dev ## check style and types
 	$(BIN)/ruff check .

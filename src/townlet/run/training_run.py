@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import torch
 
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.networks import count_parameters
-from townlet.agent.optimizers import TrainingDivergedError
 from townlet.callbacks.callback import Callback, Moment
 from townlet.callbacks.listeners import CallbackError, Listeners
 from townlet.config import Task
@@ -28,7 +28,7 @@ from townlet.run.plan import Ending, Plan, header, passes
 from townlet.run.report.keeper import Keeper
 from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint, saved
-from townlet.run.side_effects import SideEffects, reason_of
+from townlet.run.side_effects import SideEffects, TrainingFailedError, reason_of
 from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, Snapshot
@@ -36,10 +36,6 @@ from townlet.screen.what_next import stopped_and_saved
 
 SECONDS_BETWEEN_REPORTS = 1.0
 REPORTS_IN_A_RUN = 400  # records of the metrics, evenly over the steps of a run
-
-
-class TrainingFailedError(Exception):
-    """An error ended a training; one line: where, what was raised, and what was saved."""
 
 
 class TrainingRun:
@@ -142,7 +138,7 @@ class TrainingRun:
             self.training = True
             try:
                 parameters = count_parameters(self.population.network)
-                self.reporter.start(header(self.task, self.plan, self.device, parameters, self.run.path))
+                self.reporter.start(header(self.task, self.plan, str(self.device), parameters, self.run.path))
                 self._live()
             finally:
                 self.training = self.stop.unsaved = False

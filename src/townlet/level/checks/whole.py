@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from townlet.level.checks.training import training_problems
 from townlet.level.errors import Key, Problem
 from townlet.level.parts import Adversarial, FeedForward, Milestone, Recurrent, Replay, Reward, SpatialEncoder
 from townlet.level.suggestion import suggestion
 from townlet.level.task import GymTask, Level, Task
-from townlet.level.training_checks import training_problems
 
 ANY = "*"  # in a pattern of keys: each key of a mapping, each item of a list
 BY_METER = [  # keys of the terms of a reward that name meters
