@@ -11,7 +11,7 @@ KEPT := PYTHONDONTWRITEBYTECODE= # tests start many processes, and each would co
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants torture map bench-gpu lint clean
+.PHONY: help train test mutants torture map bench-gpu docs lint clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ map: $(VENV)/.installed-dev ## install, then draw the rooms of the source into d
 bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
 	$(BIN)/python -m townlet.bench gpu $(ARGS)
 
+docs: $(VENV)/.installed-docs ## install, then build docs/ as a site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+
 lint: $(VENV)/.installed-dev ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -58,3 +61,8 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Townlet, PyTorch and the development tools into $(VENV); the first time takes some minutes."
 	$(INSTALL) -e '.[dev,tensorboard]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Townlet, PyTorch and what builds the site into $(VENV); the first time takes some minutes."
+	$(INSTALL) -e '.[docs]'
+	@touch $@
