@@ -81,13 +81,13 @@ def run(*words: str) -> None:
             assert ".DEFAULT_GOAL := help" in (ROOT / "Makefile").read_text()
         case ["make", target, *_]:
             assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), words
-        case ["python", "-m", "townlet.train", "--help"]:
+        case ["townlet", "train", "--help"]:
             with pytest.raises(SystemExit) as stopped:
                 train.main(["--help"])
             assert stopped.value.code == 0
         case ["python", "-m", "townlet.train", *flags] | ["townlet", "train", *flags]:
             assert train.main([*flags, "--dry-run"]) == 0, words
-        case ["python", "-m", "townlet.evaluate", *flags]:
+        case ["python", "-m", "townlet.evaluate", *flags] | ["townlet", "evaluate", *flags]:
             assert evaluate.main([*flags, "--episodes", "4"]) == 0, words
         case ["python", "-m", "townlet.bench", word, *flags]:
             assert bench.main([word, *flags, *TINY[word]]) == 0, words
