@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from townlet import evaluate, train
+from townlet import train
 from townlet.bench import __main__ as bench
 from townlet.bench.speed import env, learner
 from townlet.commands import cli, watch
@@ -33,6 +33,14 @@ WITH_COMMANDS = [
     if "\n```sh\n" in text and PROGRAMS.get(path) not in ("test_your_own_world.py", "policy/test_guide.py")
 ]
 SMALL = ["--num-agents", "8", "--total-steps", "64", "--set", "evaluation.episodes=4", "--set", "max_steps=20"]
+BRIEF = {  # what makes a word of `townlet` take a moment
+    "train": ["--dry-run"],
+    "evaluate": ["--episodes", "4", "--set", "max_steps=20"],
+    "export": ["--episodes", "4"],
+    "replay": ["--agents", "4", "--steps", "20"],
+    "video": ["--last", "3"],
+    "check-env": ["--steps", "100"],
+}
 QUICK = ["--seconds", "0.001", "--repeats", "1"]
 TINY = {  # what makes a benchmark take a moment
     "env": [*QUICK, "--agents", "4", "--contestants", "eager,numpy,gymnasium"],
@@ -85,22 +93,16 @@ def run(*words: str) -> None:
             with pytest.raises(SystemExit) as stopped:
                 train.main(["--help"])
             assert stopped.value.code == 0
-        case ["python", "-m", "townlet.train", *flags] | ["townlet", "train", *flags]:
-            assert train.main([*flags, "--dry-run"]) == 0, words
-        case ["python", "-m", "townlet.evaluate", *flags] | ["townlet", "evaluate", *flags]:
-            assert evaluate.main([*flags, "--episodes", "4"]) == 0, words
+        case ["python", "-m", "townlet.train" | "townlet.evaluate" as module, *flags]:
+            run(*module.split("."), *flags)
         case ["python", "-m", "townlet.bench", word, *flags]:
             assert bench.main([word, *flags, *TINY[word]]) == 0, words
         case ["townlet", "watch", reference, *flags]:  # which would go on until somebody ends it
             assert resolve_run(reference, watch.make_parser().parse_args([reference, *flags]).runs_dir), words
         case ["townlet", "play", *rest]:  # which would wait for keys
             assert play.make_game(play.make_parser().parse_args(rest)).network is not None, words
-        case ["townlet", "replay", *flags]:
-            assert cli.main(["replay", *flags, "--agents", "4", "--steps", "20"]) == 0, words
-        case ["townlet", "export", *flags]:
-            assert cli.main(["export", *flags, "--episodes", "4"]) == 0, words
-        case ["townlet", *rest]:
-            assert cli.main(rest) == 0, words
+        case ["townlet", word, *flags]:
+            assert cli.main([word, *flags, *BRIEF.get(word, [])]) == 0, words
         case ["git", "clone", *_] | ["python", "-m", "venv", *_] | ["pip", "install", *_]:
             return  # what `make` does, with the same words
         case _:
