@@ -39,6 +39,7 @@ bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into do
 
 docs: $(VENV)/.installed-docs ## install, then build docs/ as a site into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+	@echo "The site is build/site/index.html; its search needs a server: $(BIN)/python -m http.server -d build/site"
 
 lint: $(VENV)/.installed-dev ## check style and types
 	$(BIN)/ruff check .
