@@ -17,6 +17,7 @@ from townlet.environment.rules import Tick, cause_of_death, look_underfoot, tick
 from townlet.environment.tables import Tables, make_tables
 from townlet.environment.types import Difficulty, EnvState, Observation, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
+from townlet.shares.share import ALONE, Share
 
 STEPS_THAT_REPAY_COMPILING = 7_000  # compiling takes 2 to 9 s and saves about 1.3 ms a step on a CPU
 
@@ -44,9 +45,9 @@ class VectorizedEnv:
 
     `maps` is "training" or "evaluation": tables that share no map. `seed` decides which map and which cell each episode
     of each agent begins with, by a hash of (seed, agent, episode), so agent 7 lives the same life beside any number of
-    others. `compile` fuses the step; "auto" does so where the level's run is long enough to repay it, and does without
-    where that fails, mostly for want of a C++ compiler: `compile_failure` then says why. On a CUDA device both also
-    `capture` the step, where that succeeds.
+    others; of a population in several processes it holds the agents of one `share`. `compile` fuses the step; "auto"
+    does so where the level's run is long enough to repay it, and does without where that fails, mostly for want of a
+    C++ compiler: `compile_failure` then says why. On a CUDA device both also `capture` the step, where that succeeds.
     """
 
     resumes = True
@@ -59,12 +60,14 @@ class VectorizedEnv:
         seed: int | None = None,
         compile: bool | Literal["auto"] = "auto",
         maps: Literal["training", "evaluation"] = "training",
+        share: Share = ALONE,
     ) -> None:
         if num_agents < 1:
             raise ValueError(f"num_agents: expected at least 1, got {num_agents}")
         if maps not in ("training", "evaluation"):
             raise ValueError(f"maps: expected training or evaluation, got {maps!r}")
         self.level, self.num_agents, self.device, self.maps = level, num_agents, torch.device(device), maps
+        self.share = share
         self.observation_layout = lay_out(level)
         self.obs_dim, self.num_actions = self.observation_layout.obs_dim, len(level.actions)
         lethal = [level.meters[name].lethal for name in level.present_meters]
@@ -75,7 +78,8 @@ class VectorizedEnv:
         self._state = self._first_episodes()
         self.compile_failure: str | None = None
         self._advance: Callable[..., Advanced] = advance
-        if compile is True or (compile == "auto" and repays_compiling(level.training.total_steps // num_agents)):
+        steps = level.training.total_steps // (num_agents * share.size)
+        if compile is True or (compile == "auto" and repays_compiling(steps)):
             self._advance = self._compile(may_fail=compile == "auto")
         self._step: Callable[..., Advanced] = partial(self._advance, level, self.tables)
         if compile is not False and self.device.type == "cuda":
@@ -133,7 +137,8 @@ class VectorizedEnv:
         return self._key, self._state, self._counts, still, difficulty
 
     def _agent_keys(self, seed: int) -> Tensor:
-        agent = torch.arange(self.num_agents, dtype=torch.int32, device=self.device)
+        first = self.share.rank * self.num_agents
+        agent = torch.arange(first, first + self.num_agents, dtype=torch.int32, device=self.device)
         return mix(agent ^ stream_seed(seed, f"world/{self.maps}"))
 
     def _no_counts(self) -> Counts:
@@ -188,12 +193,9 @@ class VectorizedEnv:
         return cause_of_death(self.level, list(final.unbind(dim=1)))  # a row a meter
 
     def read_metrics(self) -> dict[str, float]:
-        """Means of the meters now; uses of affordances and deaths by meter since the last call."""
-        means, uses, deaths = (
-            self._state.meters.mean(dim=1).tolist(),
-            self._counts.uses.tolist(),
-            self._counts.deaths.tolist(),
-        )
+        """Means of the meters now; uses of affordances and deaths by meter since the last call; of all shares."""
+        means = (self.share.sum(self._state.meters.mean(dim=1)) / self.share.size).tolist()
+        uses, deaths = (self.share.sum(counts).tolist() for counts in self._counts)
         self._counts, level = self._no_counts(), self.level
         metrics = {f"meters/{name}_mean": value for name, value in zip(level.present_meters, means, strict=True)}
         for name, value in zip(level.affordances, uses, strict=True):

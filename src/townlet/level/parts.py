@@ -252,6 +252,7 @@ class Training(Part):
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     num_agents: Annotated[int, Field(ge=1, le=2**20)]
+    workers: Annotated[int, Field(ge=1, le=64)] = 1  # processes on the CPU, each with as many of the agents
     total_steps: Positive  # environment steps, all agents together
     seq_len: Annotated[int, Field(ge=1, le=512)]
     mode: Annotated[Fresh | Replay, Field(discriminator="kind")]

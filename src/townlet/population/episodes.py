@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from townlet.environment.types import StepResult
+from townlet.shares.share import ALONE, Share
 
 
 class EpisodeTracker:
     """Returns and lengths of episodes, gathered on the device and read once an interval."""
 
-    def __init__(self, num_agents: int, device: torch.device) -> None:
+    def __init__(self, num_agents: int, device: torch.device, share: Share = ALONE) -> None:
+        self.share = share
         self.returns = torch.zeros(num_agents, device=device)  # of the running episodes
         self.lengths = torch.zeros(num_agents, device=device)
         self.sums = torch.zeros(4, dtype=torch.float64, device=device)  # of ended ones: count, return, length, survived
@@ -27,8 +29,8 @@ class EpisodeTracker:
         self.lengths.masked_fill_(ended, 0.0)
 
     def read(self) -> dict[str, float]:
-        """Means over the episodes that ended since the last call; nothing if there were none."""
-        count, returns, lengths, survived = self.sums.tolist()
+        """Means over the episodes of all shares that ended since the last call; nothing if there were none."""
+        count, returns, lengths, survived = self.share.sum(self.sums).tolist()
         self.sums.zero_()
         if not count:
             return {}

@@ -51,7 +51,7 @@ class FreshLearning:
         self.curiosity, self.pick, self.from_zero = curiosity, pick, training.initial_state == "zero"
         self.with_successors = curiosity.weight is not None  # curiosity alone asks for what each step led to
         self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
-        self.stream = generator(training.seed, "replay", env.device)
+        self.stream = generator(training.seed, learner.share.stream("replay"), env.device)
         self.past = RecentPast(min(env.num_agents, DRIFT_AGENTS), DRIFT_STEPS, env.num_actions)
         self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
 

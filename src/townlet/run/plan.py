@@ -39,6 +39,19 @@ class Plan:
     evaluate_every: int
     goal: float | None = None  # greedy score at which the run ends before that; None: never
 
+    def reached(self, task: Task, score: float | None) -> str | None:
+        """Say that a score reached the goal; None where it did not."""
+        if self.goal is None or score is None or not score >= self.goal:
+            return None
+        return f"greedy {task.score.word} {score:.1f} reached the goal of {self.goal:g}"
+
+
+class Ending(NamedTuple):
+    """Why a run ended before its steps were used up."""
+
+    by: str  # goal, patience or callback
+    why: str  # for people
+
 
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
     """Pace a run by its task and what is asked for; it ends before that where it reaches the goal."""
@@ -54,11 +67,12 @@ def passes(step: int, every: int, stride: int) -> bool:
 
 def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None = None) -> str:
     """Tell the plan of a run to a person."""
-    training = task.training
+    training, apart = task.training, task.training.workers > 1 and device.type == "cpu"
     lines = {
         "level": f"{task.id} {task.name}: {task.description}",
         "run": f"goes on with {resumed}" if resumed else "a new one",
-        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
+        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}"
+        + (f", in {training.workers} processes" if apart else ""),
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
         "network": task.network.kind,
