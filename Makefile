@@ -11,7 +11,7 @@ KEPT := PYTHONDONTWRITEBYTECODE= # tests start many processes, and each would co
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants torture map completions bench-gpu release lint clean
+.PHONY: help train test mutants torture map completions bench-gpu release docs lint clean
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into do
 release: $(VENV)/.installed-dev ## install, then build wheel and sdist into dist, look into both, and train from the wheel
 	$(BIN)/python tests/release.py
 
+docs: $(VENV)/.installed-docs ## install, then build docs/ as a site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+	@echo "The site is build/site/index.html; its search needs a server: $(BIN)/python -m http.server -d build/site"
+
 lint: $(VENV)/.installed-dev ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -64,3 +68,8 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Townlet, PyTorch and the development tools into $(VENV); the first time takes some minutes."
 	$(INSTALL) -e '.[dev,tensorboard]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Townlet, PyTorch and what builds the site into $(VENV); the first time takes some minutes."
+	$(INSTALL) -e '.[docs]'
+	@touch $@
