@@ -4,7 +4,7 @@
 // action, completed, rewards}. Frames are shared by lives that have them in common, and change no more once they are left.
 // `mind` is what lives: {world, network}, the network null where the page does not know it.
 
-import { greedy } from "townlet/network/network.js";
+import { greedy } from "townlet/network/greedy.js";
 import { applied, inWords } from "townlet/track/changes.js";
 import { OF_FRAMES } from "townlet/track/recorded.js";
 import { EditError } from "townlet/world/edits.js";
