@@ -5,7 +5,7 @@
 // `mind` is what lives: {world, network}, the network null where the page does not know it.
 
 import { greedy } from "townlet/network/greedy.js";
-import { applied, inWords } from "townlet/track/changes.js";
+import { applied, followed, inWords } from "townlet/track/changes.js";
 import { OF_FRAMES } from "townlet/track/recorded.js";
 import { EditError } from "townlet/world/edits.js";
 import { startOf } from "townlet/world/parity.js";
@@ -126,7 +126,7 @@ export function fork(mind, track, frame, changes = [], by = "policy") {
   const now = changes.reduce((at, change) => applied(mind, at, change), { state, memory });
   lived[frame] = frameOf(mind.world, now.state, now.memory, previous);
   const before = track.kind === "lived" ? track.made.filter((change) => change.frame <= frame) : [];
-  const all = [...before, ...changes], label = named(track, frame, all, by);
+  const all = followed(before, changes), label = named(track, frame, all, by);
   return new LivedTrack(mind, lived, { parent: track, from: frame, changes: all, by, label });
 }
 
