@@ -142,9 +142,9 @@ export function changed(mind, track, frame, changes) {
 function named(parent, frame, changes, by) {
   const of = parent.kind === "lived" ? `agent ${parent.life.agent}'s fork` : parent.label;
   if (by === "person") return `you, ${frame === 0 ? "from the start" : `from step ${frame}`} of ${of}`;
-  const told = changes.length === 0 ? "" : `: ${inWords(parent.header, changes[0])}`;
+  if (changes.length === 0) return `fork of ${of} at step ${frame}`;
   const more = changes.length > 1 ? `, and ${changes.length - 1} more` : "";
-  return `fork of ${of} at step ${frame}${told}${more}`;
+  return `fork of ${of} at step ${frame} (${inWords(parent.header, changes[0])}${more})`;
 }
 
 /** Live one step more of a recorded life, so that it can be left at a frame; returns whether one was left to live. */
