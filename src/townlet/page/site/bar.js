@@ -6,6 +6,7 @@ import { chooseFile } from "townlet/files.js";
 import { learned } from "townlet/explain/words.js";
 import { icon } from "townlet/icons.js";
 import { makeHelp } from "townlet/keys.js";
+import { changeTheme } from "townlet/theme.js";
 
 const COPIED = 1600; // ms that a button says so
 
@@ -118,10 +119,4 @@ async function copyLink(copy, link) {
     copy.title = before;
     copy.setAttribute("aria-label", before);
   }, COPIED);
-}
-
-function changeTheme() {
-  const root = document.documentElement, dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
-  const now = root.dataset.theme ?? (dark ? "dark" : "light");
-  root.dataset.theme = now === "dark" ? "light" : "dark";
 }

@@ -6,6 +6,7 @@ import { element, forgetColours } from "townlet/drawing.js";
 import { bindFiles, makeEmpty } from "townlet/files.js";
 import { bindKeys } from "townlet/keys.js";
 import { makeTabs } from "townlet/tabs.js";
+import { bindTheme } from "townlet/theme.js";
 import { BESIDE, GAME, TABS, TIMELINE, TOWN } from "townlet/views/index.js";
 
 /**
@@ -39,7 +40,7 @@ export function makePage(root, app, open, live = null) {
   bar.proof.addEventListener("click", () => tabs.choose("whatif", true));
   tabs.listen(drawn.ask);
   new ResizeObserver(drawn.ask).observe(stage);
-  bindTheme(drawn.ask);
+  bindTheme(() => { forgetColours(); drawn.ask(); });
   bindKeys(app, bar);
   bindFiles(open);
   bindAddress(app, tabs);
@@ -87,10 +88,4 @@ function drawer(app, town, others) {
     asked ||= app.playing;
   }
   return { ask };
-}
-
-function bindTheme(ask) {
-  const again = () => { forgetColours(); ask(); };
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
-  new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }
