@@ -142,6 +142,16 @@ def test_all_that_matters_is_in_sight_at_once(opened):
             assert box["x"] >= 0 and box["x"] + box["width"] <= size["width"], part
 
 
+def test_what_is_no_list_is_in_sight_as_a_whole_below_the_panels(opened):
+    page = opened()
+    for tab in ("memory", "reward", "visits"):
+        page.locator(f"#tab-{tab}").click()
+        high, shown = page.evaluate(
+            "id => ['scrollHeight', 'clientHeight'].map((of) => document.getElementById(id)[of])", tab
+        )
+        assert high <= shown, tab
+
+
 def test_light_and_dark_can_be_chosen_against_the_machines_own(opened):
     page = opened(color_scheme="dark")
     paper = "getComputedStyle(document.documentElement).backgroundColor"
