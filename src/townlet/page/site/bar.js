@@ -97,10 +97,10 @@ function tellLife(option, track) {
 }
 
 /** A life in a few words. */
-export function told({ header, life, kind }) {
+export function told({ header, life, kind, by }) {
   const steps = `${life.length} ${life.length === 1 ? "step" : "steps"}`;
   if (life.ended === "death") return `died of ${words(header.world.meters[life.cause].name).toLowerCase()}, ${steps}`;
-  return life.ended === "limit" ? `lived to the end, ${steps}` : `${steps} ${kind === "lived" ? "so far" : "recorded"}`;
+  return life.ended === "limit" ? `lived to the end, ${steps}` : `${steps} ${kind === "lived" && by !== "planner" ? "so far" : "recorded"}`;
 }
 
 async function copyLink(copy, link) {

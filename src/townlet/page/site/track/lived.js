@@ -34,7 +34,7 @@ export class LivedTrack {
   #end = null; // {ended, cause}
   #paid; // sum of all rewards
 
-  /** It leaves `parent` at frame `from`; `lived` are its frames up to that one, `by` who acts: "policy" or "person". */
+  /** It leaves `parent` at frame `from`; `lived` are its frames up to that one, `by` who acts: "policy", "person" or "planner". */
   constructor(mind, lived, { parent, from, changes, by, label }) {
     Object.assign(this, { mind, parent, from, by, label });
     this.made = changes; // as data, by frame
@@ -91,7 +91,7 @@ export class LivedTrack {
     return this.#lived[frame].state.places;
   }
 
-  /** Live one step more, by the policy or by an action of a person's. */
+  /** Live one step more, by the policy or by an action of another's. */
   live(action = null) {
     if (this.#end !== null) return;
     const { next, end } = takeStep(this.mind, this.#lived.at(-1), action);
@@ -140,6 +140,7 @@ export function changed(mind, track, frame, changes) {
 }
 
 function named(parent, frame, changes, by) {
+  if (by === "planner") return "a script that knows the whole map";
   const of = parent.kind === "lived" ? `agent ${parent.life.agent}'s fork` : parent.label;
   if (by === "person") return `you, ${frame === 0 ? "from the start" : `from step ${frame}`} of ${of}`;
   if (changes.length === 0) return `fork of ${of} at step ${frame}`;
