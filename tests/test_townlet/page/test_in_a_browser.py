@@ -262,7 +262,7 @@ def test_a_file_that_is_no_replay_is_told_in_a_sentence_and_what_was_there_stays
 def test_a_page_without_a_replay_asks_for_one_and_shows_it(sheet, packed, served):
     page = sheet(f"{served}/index.html")
     assert page.get_by_role("heading", name="Watch small lives in a town").is_visible()
-    assert page.locator("canvas.map").is_hidden()
+    assert page.locator("canvas.map").is_hidden() and page.locator(".proof").is_hidden()
     with page.expect_file_chooser() as chosen:
         page.get_by_role("button", name="Open a replay …").click()
     chosen.value.set_files({"name": "a.replay", "mimeType": "", "buffer": packed})

@@ -24,6 +24,7 @@ export function makeBar(app, open, link) {
   const origin = button("about", "About this replay");
   const proof = button("proof", "What this page computes itself");
   proof.classList.add("proof");
+  proof.hidden = true; // there is nothing yet to compare
   if (window.location.protocol === "about:") copy.hidden = true;
   const root = element("header", { class: "bar" },
     element("h1", { text: "Townlet" }), element("div", { class: "what" }, level, about), lives,
