@@ -158,12 +158,15 @@ def _level(task: Task) -> Level:
     return task
 
 
-def record_run(options: Namespace, wanted: Found) -> bytes:
-    """Play lives and record them; returns the replay's file. Raises WorldError and ReplayError."""
+def record_run(options: Namespace, wanted: Found, planner: bool = True) -> bytes:
+    """Play lives and record them, and the planner's from the same starts where it can plan; returns the replay's file.
+
+    Raises WorldError and ReplayError.
+    """
     run, learned, world, found, _ = wanted
     seed = evaluation_seed(learned) if options.seed is None else options.seed
     network = trained_network(learned, found, options.device)
-    kept = Wanted(range(options.agents), options.steps, options.weights, options.memory_every)
+    kept = Wanted(range(options.agents), options.steps, options.weights, options.memory_every, planner)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         progress.add_task(f"playing and recording {options.agents} lives", total=None)
@@ -173,7 +176,8 @@ def record_run(options: Namespace, wanted: Found) -> bytes:
 def record_beside(options: Namespace, wanted: Found, name: str) -> bytes:
     """Record the same lives by another checkpoint, without its weights. Raises as `find` and `record_run` do."""
     other = find_checkpoint(wanted.run, wanted.learned, name)
-    return record_run(Namespace(**vars(options) | {"weights": False}), wanted._replace(checkpoint=other))
+    without = Namespace(**vars(options) | {"weights": False})
+    return record_run(without, wanted._replace(checkpoint=other), planner=False)
 
 
 def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoint) -> str:

@@ -99,7 +99,7 @@ def _recorded(options: Namespace) -> tuple[Replay, Path]:
     asked = replay.make_parser().parse_args(words)
     wanted = replay.find(asked)
     path = wanted.path.with_name(wanted.checkpoint.path.name + name)
-    return unpack(replay.record_run(asked, wanted)), path
+    return unpack(replay.record_run(asked, wanted, planner=False)), path
 
 
 def _frames(options: Namespace, recorded: Replay) -> tuple[int, int]:
