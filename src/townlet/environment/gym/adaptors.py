@@ -36,17 +36,17 @@ class View(NamedTuple):
     """An observation of all agents in numpy."""
 
     features: Floats  # [num_envs, obs_dim]
-    mask: NDArray[np.int8]  # [num_envs, num_actions], 1 where allowed: int8 is what `sample(mask)` of a space takes
+    mask: Bools  # [num_envs, num_actions]
 
     @classmethod
     def of(cls, observation: Observation) -> "View":
-        """Copy an observation from its device."""
-        return cls(observation.features.cpu().numpy(), observation.action_mask.cpu().numpy().astype(np.int8))
+        """Read an observation, where it lies if that is this machine."""
+        return cls(*(part.cpu().numpy() for part in observation))
 
-    def where(self, who: Bools, other: "View") -> "View":
-        """Take the rows of `who` [num_envs] from this one, the rest from the other."""
-        rows = who[:, None]
-        return View(np.where(rows, self.features, other.features), np.where(rows, self.mask, other.mask))
+    def put(self, rows: NDArray[np.intp], other: "View") -> None:
+        """Write some rows of another one over these."""
+        for mine, theirs in zip(self, other, strict=True):
+            mine[rows] = theirs[rows]
 
 
 class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
@@ -63,6 +63,9 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
     forbidden does nothing. `render` returns for each agent a picture ("rgb_array") or text ("ansi"); with "human" the
     text is printed after each reset and step. With seed s, sub-environment i lives as agent i of a VectorizedEnv with
     that seed; until `reset` is given a seed, one is drawn. The level's pool of maps does not depend on it.
+
+    What is returned is the caller's own. With `compile` it lies in memory that is used again as soon as nobody has any
+    of it, so who lets go of one step's arrays before the next has those without new memory.
     """
 
     def __init__(
@@ -80,9 +83,10 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         if render_mode not in (None, *RENDERING["render_modes"]):  # type: ignore[misc]
             expected = f"one of {', '.join(RENDERING['render_modes'])} or None"  # type: ignore[arg-type]
             raise ValueError(f"render_mode: expected {expected}, got {render_mode!r}")
-        self.world = VectorizedEnv(load_level(level, overrides), num_envs, device, self.np_random_seed, compile, maps)
-        self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
+        level, skips = load_level(level, overrides), self.autoreset_mode is AutoresetMode.NEXT_STEP
+        self.world = VectorizedEnv(level, num_envs, device, self.np_random_seed, compile, maps, skips)
+        self.num_envs = num_envs
         self.metadata = {**RENDERING, "autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
         self.single_observation_space, self.single_action_space = _spaces(self.world.level)
@@ -90,7 +94,9 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         # The world begins a new episode in the step that ends one, and here it may be shown only later.
         self._unseen = np.ones(num_envs, dtype=np.bool_)  # whose episode has begun without having been shown
-        self._begun = self._shown = View.of(self.world.observe())  # what the world shows, and what the caller has seen
+        shown = View.of(self.world.observe())
+        self._last = View(np.zeros_like(shown.features), np.zeros_like(shown.mask))  # what those see: how theirs ended
+        self._allowed = shown.mask  # where the observations returned last are
         self._was_reset = False
         self._pictured = self.world.state  # what `render` shows: where an episode ended, its last moment
 
@@ -103,12 +109,12 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         who = self._reset_mask(options)
         super().reset(seed=seed)
         begins = who & ~self._unseen if seed is None else who
-        self._begun = View.of(self.world.begin(self._tensor(begins), seed))
-        self._shown = self._begun.where(who, self._shown)
+        shown = View.of(self.world.begin(self._tensor(begins), seed))
         self._unseen = self._unseen & ~who
-        self._was_reset = True
+        shown.put(np.flatnonzero(self._unseen), self._last)
+        self._was_reset, self._allowed = True, shown.mask
         self._picture(self.world.state)
-        return self._shown.features.copy(), self._infos(self._shown.mask)
+        return shown.features, self._infos()
 
     def step(self, actions: Ints) -> tuple[Floats, Floats, Bools, Bools, Infos]:
         """Advance all agents by `actions` [num_envs] integers.
@@ -121,27 +127,29 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
             whose = f"sub-environments {np.flatnonzero(unseen).tolist()}" if self._was_reset else "all of them"
             raise ResetNeeded(f"step: expected a reset before, of {whose}")
         drawn = None if self.render_mode is None else self.world.state
-        # NextStep: for whom this step shows the first observation, it is undone, and the next is their first.
-        before = self.world.state if unseen.any() else None
-        result = self.world.step(self._tensor(acts))
-        if before is not None:
-            self.world.take(self._tensor(unseen), before)
-        reward = np.where(unseen, np.float32(0.0), result.reward.cpu().numpy())
-        terminated = result.terminated.cpu().numpy() & ~unseen
-        truncated = result.truncated.cpu().numpy() & ~unseen
-        ended, final = terminated | truncated, View.of(Observation(result.final_features, result.final_action_mask))
-        self._begun = self._begun.where(unseen, View.of(result.observation))
+        # NextStep: who is shown a first observation by this step does not live it.
+        skipped = self._tensor(unseen) if self.autoreset_mode is AutoresetMode.NEXT_STEP else None
+        result = self.world.step(self._tensor(acts), skipped=skipped)
+        ends = (result.reward, result.terminated, result.truncated)
+        reward, terminated, truncated = (part.cpu().numpy() for part in ends)
+        shown, ended = View.of(result.observation), terminated | truncated
+        final = View.of(Observation(result.final_features, result.final_action_mask))
         if drawn is not None:
             self._picture_step(drawn, acts, ended)
+        infos: Infos = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            self._shown, infos = self._begun, self._final_infos(ended, final)
+            infos = self._final_infos(ended, final)
         else:
-            self._shown, self._unseen, infos = final.where(ended, self._begun), ended, {}
-        return self._shown.features.copy(), reward, terminated, truncated, infos | self._infos(self._shown.mask)
+            rows = np.flatnonzero(ended)
+            self._last.put(rows, final)
+            shown.put(rows, final)
+            self._unseen = ended
+        self._allowed = shown.mask
+        return shown.features, reward, terminated, truncated, infos | self._infos()
 
     def action_masks(self) -> Bools:
         """What may be done where the observations returned last are, [num_envs, num_actions] bool."""
-        return self._shown.mask.astype(np.bool_)
+        return self._allowed.copy()
 
     def render(self) -> tuple[Rendered, ...] | None:
         """Show each agent's town as `render_mode` says; None without one. What is printed is not returned."""
@@ -171,8 +179,9 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
             state = EnvState(*(torch.where(last, final, new) for final, new in zip(done, state, strict=True)))
         self._picture(state)
 
-    def _infos(self, mask: NDArray[np.int8]) -> Infos:
-        return {"action_mask": mask.copy(), "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
+    def _infos(self) -> Infos:
+        mask = self._allowed.astype(np.int8)  # what `sample(mask)` of a space takes, 1 where allowed
+        return {"action_mask": mask, "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
 
     def _final_infos(self, ended: Bools, final: View) -> Infos:
         """What Gymnasium's own vector environments put into infos where episodes end; rows of others are empty."""
@@ -181,7 +190,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         last = np.full(self.num_envs, None, dtype=object)
         for index in np.flatnonzero(ended):
             last[index] = final.features[index].copy()
-        final_info = {"action_mask": final.mask * ended[:, None], "_action_mask": ended.copy()}
+        final_info = {"action_mask": (final.mask & ended[:, None]).astype(np.int8), "_action_mask": ended.copy()}
         return {"final_obs": last, "_final_obs": ended.copy(), "final_info": final_info, "_final_info": ended.copy()}
 
     def _tensor(self, values: NDArray[Any]) -> Tensor:
