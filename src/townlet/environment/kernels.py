@@ -79,7 +79,7 @@ def note(function: Callable[..., Any], constants: Sequence[Tensor], inputs: Sequ
         if not isinstance(part, Tensor):
             raise UnknownKernelsError(f"expected kernels of tensors alone, got {type(part).__name__}")
         if (start := part.untyped_storage().data_ptr()) in starts:
-            return Place(starts[start], part.dtype, part.size(), part.stride(), part.storage_offset())
+            return Place(starts[start], part.dtype, part.size(), part.stride(), int(part.storage_offset()))
         if part.data_ptr() not in known:
             raise UnknownKernelsError(f"expected inputs and new memory alone, got another tensor {list(part.shape)}")
         return known[part.data_ptr()]

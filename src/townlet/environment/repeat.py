@@ -95,7 +95,7 @@ class _Form:
         self.handed = sorted(handed)
         others = set(range(len(noted.allocations))) - handed - {place.allocation for place in states}
         scratch = shared_memory(noted, sorted(others))
-        self.memory = [scratch | _memory_of(states, one) for one in reversed(carried)]  # to write to in each turn
+        self.memory = [{**scratch, **_memory_of(states, one)} for one in reversed(carried)]  # to write to in each turn
         self.blocks: list[_Block] = []
 
     def take(self, key: Tensor, actions: Tensor, difficulty: Any, skipped: Any) -> None:
@@ -128,7 +128,7 @@ class _Block:
         self.parts = [placed(memory, place) for place in leaves(noted.outputs.result) if place is not None]
         self.calls = [
             [
-                (kernel, tuple(_argument(one, form.inputs[turn], memory | form.memory[turn]) for one in arguments))
+                (kernel, tuple(_argument(one, form.inputs[turn], {**memory, **form.memory[turn]}) for one in arguments))
                 for kernel, arguments in noted.calls
             ]
             for turn in range(2)

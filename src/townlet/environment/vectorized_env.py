@@ -1,7 +1,7 @@
 """The vectorised town: all agents in one fused step."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
@@ -96,13 +96,8 @@ class VectorizedEnv:
 
     def _repeat(self) -> None:
         """Make the calls of the compiled step's kernels alone from now on, where that is all there is to it."""
-        constants = [
-            part for field in fields(self.tables) if isinstance(part := getattr(self.tables, field.name), Tensor)
-        ]
-        try:
-            self._step = Repeated(self._step, constants, self._trial())
-        except UnknownKernelsError:
-            pass  # as it was: slower, no more
+        with suppress(UnknownKernelsError):  # then it stays as it is: slower, no more
+            self._step = Repeated(self._step, self.tables.tensors(), self._trial())
 
     def capture(self) -> None:
         """Take steps over static buffers from now on, on a CUDA device as one graph: see `Captured`.

@@ -26,6 +26,7 @@ from townlet.environment.vectorized_env import VectorizedEnv
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.integer[Any]]
+Rows = NDArray[np.intp]  # indices of some agents
 Infos = dict[str, Any]
 Rendered = Picture | str
 RENDERING = {"render_modes": ["ansi", "human", "rgb_array"], "render_fps": 8}  # part of the metadata of both
@@ -41,12 +42,15 @@ class View(NamedTuple):
     @classmethod
     def of(cls, observation: Observation) -> "View":
         """Read an observation, where it lies if that is this machine."""
-        return cls(*(part.cpu().numpy() for part in observation))
+        return cls(_array(observation.features), _array(observation.action_mask))
 
-    def put(self, rows: NDArray[np.intp], other: "View") -> None:
-        """Write some rows of another one over these."""
-        for mine, theirs in zip(self, other, strict=True):
-            mine[rows] = theirs[rows]
+    def rows(self, which: "Rows | Bools") -> "View":
+        """Copy some rows."""
+        return View(self.features[which], self.mask[which])
+
+    def put(self, rows: "Rows", other: "View") -> None:
+        """Write another one over some rows."""
+        self.features[rows], self.mask[rows] = other
 
 
 class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
@@ -84,8 +88,8 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
             expected = f"one of {', '.join(RENDERING['render_modes'])} or None"  # type: ignore[arg-type]
             raise ValueError(f"render_mode: expected {expected}, got {render_mode!r}")
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        level, skips = load_level(level, overrides), self.autoreset_mode is AutoresetMode.NEXT_STEP
-        self.world = VectorizedEnv(level, num_envs, device, self.np_random_seed, compile, maps, skips)
+        town, skips = load_level(level, overrides), self.autoreset_mode is AutoresetMode.NEXT_STEP
+        self.world = VectorizedEnv(town, num_envs, device, self.np_random_seed, compile, maps, skips)
         self.num_envs = num_envs
         self.metadata = {**RENDERING, "autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
@@ -94,9 +98,8 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         # The world begins a new episode in the step that ends one, and here it may be shown only later.
         self._unseen = np.ones(num_envs, dtype=np.bool_)  # whose episode has begun without having been shown
-        shown = View.of(self.world.observe())
-        self._last = View(np.zeros_like(shown.features), np.zeros_like(shown.mask))  # what those see: how theirs ended
-        self._allowed = shown.mask  # where the observations returned last are
+        self._allowed = View.of(self.world.observe()).mask  # where the observations returned last are
+        self._ends: tuple[Rows, View] | None = None  # whose episodes the last step ended, and their last observations
         self._was_reset = False
         self._pictured = self.world.state  # what `render` shows: where an episode ended, its last moment
 
@@ -111,7 +114,10 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         begins = who & ~self._unseen if seed is None else who
         shown = View.of(self.world.begin(self._tensor(begins), seed))
         self._unseen = self._unseen & ~who
-        shown.put(np.flatnonzero(self._unseen), self._last)
+        if self._ends is not None:
+            rows, last = self._ends
+            still = self._unseen[rows]
+            shown.put(rows[still], last.rows(still))
         self._was_reset, self._allowed = True, shown.mask
         self._picture(self.world.state)
         return shown.features, self._infos()
@@ -123,15 +129,14 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         "Disabled", where an episode ended and was not reset.
         """
         acts, unseen = self._actions(actions), self._unseen
-        if not self._was_reset or (unseen.any() and self.autoreset_mode is AutoresetMode.DISABLED):
+        if not self._was_reset or (self.autoreset_mode is AutoresetMode.DISABLED and unseen.any()):
             whose = f"sub-environments {np.flatnonzero(unseen).tolist()}" if self._was_reset else "all of them"
             raise ResetNeeded(f"step: expected a reset before, of {whose}")
         drawn = None if self.render_mode is None else self.world.state
         # NextStep: who is shown a first observation by this step does not live it.
         skipped = self._tensor(unseen) if self.autoreset_mode is AutoresetMode.NEXT_STEP else None
         result = self.world.step(self._tensor(acts), skipped=skipped)
-        ends = (result.reward, result.terminated, result.truncated)
-        reward, terminated, truncated = (part.cpu().numpy() for part in ends)
+        reward, terminated, truncated = _array(result.reward), _array(result.terminated), _array(result.truncated)
         shown, ended = View.of(result.observation), terminated | truncated
         final = View.of(Observation(result.final_features, result.final_action_mask))
         if drawn is not None:
@@ -140,10 +145,10 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             infos = self._final_infos(ended, final)
         else:
-            rows = np.flatnonzero(ended)
-            self._last.put(rows, final)
-            shown.put(rows, final)
-            self._unseen = ended
+            self._unseen, self._ends = ended, None
+            if len(rows := np.flatnonzero(ended)):
+                self._ends = rows, final.rows(rows)
+                shown.put(*self._ends)
         self._allowed = shown.mask
         return shown.features, reward, terminated, truncated, infos | self._infos()
 
@@ -194,15 +199,16 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         return {"final_obs": last, "_final_obs": ended.copy(), "final_info": final_info, "_final_info": ended.copy()}
 
     def _tensor(self, values: NDArray[Any]) -> Tensor:
-        return torch.as_tensor(values, device=self.world.device)
+        return torch.from_numpy(values).to(self.world.device)
 
     def _actions(self, actions: Ints) -> NDArray[np.int64]:
         acts, count = np.asarray(actions), self.world.num_actions
-        if acts.shape != (self.num_envs,) or not np.issubdtype(acts.dtype, np.integer):
+        if acts.shape != (self.num_envs,) or acts.dtype.kind not in "iu":
             raise ValueError(f"actions: expected [{self.num_envs}] integers, got {list(acts.shape)} {acts.dtype}")
-        if acts.min() < 0 or acts.max() >= count:
+        indices = acts.astype(np.int64)
+        if indices.view(np.uint64).max() >= count:  # which one below 0 is, too
             raise ValueError(f"actions: expected 0 to {count - 1}, got {acts.min()} to {acts.max()}")
-        return acts.astype(np.int64)
+        return indices
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Bools:
         if unknown := sorted(set(options or {}) - {"reset_mask"}):
@@ -271,6 +277,11 @@ class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
 
     def _info(self) -> Infos:
         return {"action_mask": self.action_masks().astype(np.int8)}
+
+
+def _array(part: Tensor) -> NDArray[Any]:
+    """A tensor's content, where it lies if that is this machine's memory."""
+    return part.numpy() if part.is_cpu else part.cpu().numpy()
 
 
 def _spaces(level: Level) -> tuple[spaces.Box, spaces.Discrete]:
