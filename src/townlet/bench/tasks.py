@@ -95,7 +95,7 @@ class MiniGridMemory(gymnasium.ObservationWrapper[Array, int, dict[str, Any]]):
         super().__init__(OneHotPartialObsWrapper(gymnasium.make(f"MiniGrid-MemoryS{size}-v0", **options).unwrapped))
         parts = self.env.observation_space
         assert isinstance(parts, spaces.Dict) and isinstance(parts["direction"], spaces.Discrete)
-        self._ways = np.eye(parts["direction"].n, dtype=np.float32)
+        self._ways: Array = np.eye(parts["direction"].n, dtype=np.float32)
         width = int(np.prod(parts["image"].shape or ())) + len(self._ways)
         self.observation_space = spaces.Box(0.0, 1.0, (width,), np.float32)
 

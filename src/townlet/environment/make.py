@@ -33,7 +33,7 @@ def make_env(
     environment, or it is none that agents here can act in.
     """
     if isinstance(task, Level):
-        return VectorizedEnv(task, num_agents, device, seed, compile, maps, share)
+        return VectorizedEnv(task, num_agents, device, seed, compile, maps, share=share)
     assert isinstance(task, GymTask)
     return _make_gym_env(task, num_agents, device, task.training.seed if seed is None else seed, maps)
 

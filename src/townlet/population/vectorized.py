@@ -168,7 +168,8 @@ class VectorizedPopulation:
             "learner": self.learner.state_dict(),
             "buffer": self.buffer.state_dict(),
             "env": self.env.state_dict(),
-            "observation": self.observation._asdict(),
+            # Copied, since a file of tensors holds all the memory that they lie in, here that of a whole result.
+            "observation": {name: part.clone() for name, part in self.observation._asdict().items()},
             **self.memory.state_dict(),
             "steps": self.steps,
             "episodes": self.episodes.state_dict(),

@@ -15,7 +15,7 @@ from functools import partial
 
 import torch
 
-from townlet.bench.speed.env_worlds import KernelSteps, NumpySteps, OneByOne, OurSteps
+from townlet.bench.speed.env_worlds import KernelSteps, NumpySteps, OneByOne, OurSteps, VectorSteps
 from townlet.bench.speed.options import BenchError, Tell, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed.report import Lines, Report, Row, by_size
 from townlet.bench.speed.timing import Entry, Pace, measure_in_turn
@@ -31,6 +31,7 @@ from townlet.screen.command_line import Parser, named, some_of
 CONTESTANTS = {
     "compiled": "our step, compiled",
     "eager": "our step, eager",
+    "vector": "Gymnasium, all agents",
     "c": "C kernel",
     "numpy": "NumPy",
     "gymnasium": "Gymnasium, one agent",
@@ -66,7 +67,7 @@ def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     peers = _peers(level, wanted, report.notes)
     for index, agents in enumerate(options.agents):
         tell(f"{agents:,} agents: making the worlds")
-        steps = _ours(level, agents, options.device, wanted, report.notes)
+        steps = _ours(level, agents, options, report.notes)
         steps |= {name: make(agents) for name, make in peers.items()}
         entries = [
             Entry(CONTESTANTS[name], step, agents, torch.device("cpu") if name in peers else options.device)
@@ -88,13 +89,18 @@ def _tell_size(tell: Tell, agents: int, name: str) -> None:
     tell(f"{agents:,} agents: {name}")
 
 
-def _ours(level: Level, agents: int, device: torch.device, wanted: Sequence[str], notes: list[str]) -> dict[str, Step]:
+def _ours(level: Level, agents: int, options: Namespace, notes: list[str]) -> dict[str, Step]:
     torch.compiler.reset()  # each size is compiled anew, and PyTorch compiles one function so many times only
+    made: dict[str, Callable[[], Step]] = {
+        "compiled": lambda: OurSteps(VectorizedEnv(level, agents, options.device, compile=True)),
+        "eager": lambda: OurSteps(VectorizedEnv(level, agents, options.device, compile=False)),
+        "vector": lambda: VectorSteps(options.level, dict(options.set), agents, options.device),
+    }
     steps: dict[str, Step] = {}
-    for name in ("compiled", "eager"):
-        if name in wanted:
+    for name, make in made.items():
+        if name in options.contestants:
             try:
-                steps[name] = OurSteps(VectorizedEnv(level, agents, device, compile=name == "compiled"))
+                steps[name] = make()
             except Exception as error:  # compilers fail in many ways
                 if name == "eager":
                     raise
