@@ -57,7 +57,7 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     resumed = resolve_run(options.resume, options.runs_dir, aside) if options.resume else None
     kept = (read_meta(resumed) or {}) if resumed else {}
     task, wishes = _load(options, resumed), _wishes(options, kept)
-    check_env(task, print)
+    check_env(task, print, options.device)
     if isinstance(task, Level):
         check_network(task)
     plan = make_plan(task, wishes)
