@@ -166,8 +166,10 @@ STEP_PATH = {
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
         "RecurrentSpatialQNetwork.read_beside",
-        "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._inputs",
+        "QHead.forward", "QNetwork._inputs",
     ),
+    "agent.encoders": ("WholeEncoder.forward", "PartwiseEncoder.forward"),
+    "agent.images": ("Scale.forward", "Convolutions.forward", "_picture"),
     "agent.memory.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
     "agent.memory.beside": ("Memories.read", "Written.forward"),
     "agent.memory.sightings": (

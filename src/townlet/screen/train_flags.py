@@ -36,7 +36,13 @@ def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
     parser.add_argument("--level", type=named, help="a level's id, name or file (default: 2)")
-    parser.add_argument("--gym", type=named, metavar="ENV_ID", help="an environment of Gymnasium: id, or module:id")
+    parser.add_argument(
+        "--gym",
+        type=named,
+        metavar="ENV_ID",
+        help="an environment of Gymnasium: an id, module:id or file.py:id, or a class there in the place of the id; "
+        "its keyword arguments are --set gym_options.NAME=VALUE, wrappers --set gym_wrappers=[NAME, ...]",
+    )
     parser.add_argument(
         "--curriculum", type=named_list, metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder"
     )

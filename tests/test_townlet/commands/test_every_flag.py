@@ -34,6 +34,7 @@ LIES = f"{EXPORT}::test_it_lies_with_its_run_unless_another_folder_is_asked_for"
 GRAPHS = f"{EXPORT}::test_the_network_comes_along_as_graphs_where_they_are_asked_for"
 FILM = "commands/lives/test_video.py::test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for"
 SUB_ENVIRONMENTS = f"{CLI}::test_check_env_makes_so_many_sub_environments_as_are_asked_for"
+CHECKED = "environment/gym/test_finding.py::test_check_env_makes_what_is_asked_for_and_names_the_options_that_there_are"
 CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
 RUNS = "commands/test_runs.py::test_runs_are_listed_the_newest_first_with_what_they_came_to"
 SWEEPS = f"{SCALE}::test_sweeps_are_told_what_was_asked_for"
@@ -135,7 +136,7 @@ SEEN: dict[str, dict[str, str]] = {
         "--tables": "page/test_schema.py::test_the_command_prints_it_or_writes_it",
     },
     "completion": {},
-    "check-env": {"--num-envs": SUB_ENVIRONMENTS, "--steps": SUB_ENVIRONMENTS},
+    "check-env": {"--num-envs": SUB_ENVIRONMENTS, "--steps": SUB_ENVIRONMENTS, "--set": CHECKED},
     "bench env": ALL_OF_SPEED | {
         "--level": "bench/speed/test_env.py::test_on_levels_with_more_rules_our_step_alone_is_measured",
         "--agents": "bench/speed/test_env.py::test_contestants_are_measured_at_every_size",

@@ -91,19 +91,19 @@ def prepare(asked: Asked, wishes: Wishes, say: Tell, aside: Callable[[str], None
     kept = (read_meta(resumed) or {}) if resumed else {}
     task = _load(asked, resumed, say)
     wishes = wishes._replace(checkpoint_every=wishes.checkpoint_every or _pace_before(kept))
-    _check(task, say)
+    _check(task, say, wishes.device)
     teacher = _teacher(asked, resumed, kept)
     taught = _load_taught(teacher, asked, task, aside) if teacher else None
     return Prepared(asked, task, make_plan(task, wishes), wishes, resumed, taught)
 
 
-def _check(task: Task, say: Tell) -> None:
+def _check(task: Task, say: Tell, device: str) -> None:
     if isinstance(task, Level):
         check_network(task)
         return
     from townlet.environment.make import check_env
 
-    check_env(task, say)
+    check_env(task, say, device)
 
 
 def _load_taught(teacher: Path, asked: Asked, task: Task, aside: Callable[[str], None]) -> "Checkpoint":
