@@ -71,7 +71,7 @@ def make_parser() -> Parser:
 
 def _title(tasks: Sequence[Task]) -> str:
     first, ids = tasks[0], list(dict.fromkeys(task.id for task in tasks))
-    return f"Level {first.id}, {first.name}" if len(ids) == 1 else f"Levels {', '.join(ids)}"
+    return f"Level {first.id}, {first.title}" if len(ids) == 1 else f"Levels {', '.join(ids)}"
 
 
 def _common_yardsticks(tasks: Sequence[Task]) -> dict[str, float]:

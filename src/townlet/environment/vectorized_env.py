@@ -15,7 +15,7 @@ from townlet.environment.observation import observe
 from townlet.environment.rewards import reward
 from townlet.environment.rules import Tick, cause_of_death, look_underfoot, tick
 from townlet.environment.tables import Tables, make_tables
-from townlet.environment.types import Difficulty, EnvState, Observation, StepResult
+from townlet.environment.types import Difficulty, EnvState, Observation, Standing, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
 
 STEPS_THAT_REPAY_COMPILING = 7_000  # compiling takes 2 to 9 s and saves about 1.3 ms a step on a CPU
@@ -181,6 +181,12 @@ class VectorizedEnv:
         done = self._step(self._key, self._state, self._counts, actions, difficulty)
         self._state, self._counts = done.state, done.counts
         return done.result
+
+    def standing(self) -> Standing:
+        """Return where the agents are now."""
+        underfoot = look_underfoot(self.level, self.tables, self._state)
+        cell = self._state.y * self.level.grid.width + self._state.x
+        return Standing(cell.long(), underfoot.affordance.long())
 
     def cause_of_death(self, final_features: Tensor) -> Tensor:
         """Return the first lethal meter that is empty in [num_agents, obs_dim], by index; num_meters for none."""

@@ -107,7 +107,7 @@ class RunFolder:
         state, said = self._state(step)
         return RunNews(
             name=self.path.resolve().name,
-            level=f"{task.id} {task.name}",
+            level=f"{task.id} {task.title}",
             description=task.description,
             agents=task.training.num_agents,
             seed=task.training.seed,
