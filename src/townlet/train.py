@@ -22,9 +22,10 @@ from townlet.run.saving.changes import refuse_changes
 from townlet.run.saving.taught import load_taught
 from townlet.run.training import climb, describe_climb, train_in, write_about
 from townlet.run.training_run import TrainingFailedError, TrainingRun
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, aside, tells_of_memory
+from townlet.screen.command_line import DONE, FAILED, aside
 from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals
+from townlet.screen.telling import tells_errors
 from townlet.screen.train_flags import read_flags
 from townlet.screen.what_next import say_what_next
 from townlet.watch.alongside import watched
@@ -32,21 +33,17 @@ from townlet.watch.alongside import watched
 MASTERY = 0.9  # of the limit
 
 
-@tells_of_memory("townlet train")
+@tells_errors(
+    "townlet train", RunError, checkpoint.CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError
+)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = read_flags(arguments)
     try:
         with stop_on_signals() as stop:
             return _train(options, stop)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError) as error:
-        print(f"townlet train: {error}", file=sys.stderr)
-        return FAILED
     except KeyboardInterrupt:
-        print("townlet train: stopped at once; the last checkpoint is as it was", file=sys.stderr)
+        aside("townlet train: stopped at once; the last checkpoint is as it was")
         return FAILED
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, ParamSpec, Protocol
 
 from townlet.level.suggestion import suggestion
 from townlet.screen.process import DONE, FAILED, WRONG_USE, end, hearing
@@ -21,6 +21,9 @@ MULTIPLIED = re.compile(
     r"(?P<number>[-+]?[0-9](_?[0-9]){0,99}(\.[0-9]{1,99})?)(e\+?(?P<exponent>[0-9]{1,2})|(?P<letter>[kmgb]))",
     re.IGNORECASE,
 )
+
+
+Given = ParamSpec("Given")  # what a command is called with
 
 
 class Command(Protocol):
@@ -146,19 +149,20 @@ def aside(line: str) -> None:
 
 
 def cannot_write(program: str, error: OSError) -> int:
-    """Say in one line which file could not be written, and why; returns the exit code."""
-    print(f"{program}: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+    """Say in one line which file could not be written, where one is named, and why; returns the exit code."""
+    what = "" if error.filename is None else f"cannot write {error.filename}: "
+    print(f"{program}: {what}{error.strerror or error}", file=sys.stderr)
     return FAILED
 
 
-def tells_of_memory(program: str) -> Callable[[Command], Command]:
+def tells_of_memory(program: str) -> Callable[[Callable[Given, int]], Callable[Given, int]]:
     """Decorate a command: where memory ends it says in one line how much was asked for, and returns the exit code."""
 
-    def decorate(command: Command) -> Command:
+    def decorate(command: Callable[Given, int]) -> Callable[Given, int]:
         @functools.wraps(command)
-        def told(arguments: Sequence[str] | None = None) -> int:
+        def told(*words: Given.args, **named: Given.kwargs) -> int:
             try:
-                return command(arguments)
+                return command(*words, **named)
             except (MemoryError, RuntimeError) as error:
                 asked = memory_asked_for(error)
                 if asked is None:
