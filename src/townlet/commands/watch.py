@@ -1,21 +1,13 @@
 """`townlet watch`: show a run in a browser while it trains, or after that, from a process of its own."""
 
 import argparse
-import sys
-import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from townlet.config import ConfigError
-from townlet.run.run_directory import RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, aside, named, named_path, up_to
-from townlet.screen.process import hearing
-from townlet.watch.guard import is_loopback
-from townlet.watch.recorder import be_modest
-from townlet.watch.server import Server, Wanted, serve
+from townlet.screen.command_line import Parser, named, named_path, up_to
+from townlet.watch.modest import be_modest
 
 MOST_LIVES = 64
-WIDE = "townlet watch: whoever reaches {host} can see this run: there is no password, and nothing is encrypted"
 
 
 def make_parser() -> Parser:
@@ -44,33 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command until it is interrupted; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
     be_modest()
+    from townlet.commands.watching import watch  # which imports what takes seconds of a core: as modestly as the rest
 
-    def opened(server: Server, address: str) -> None:
-        print(address, flush=True)
-        if not is_loopback(options.host):
-            print(WIDE.format(host=options.host), file=sys.stderr)
-        stops.append(server.stop)
-        if options.open:
-            webbrowser.open(address)
-
-    stops: list[Callable[[], None]] = []
-    try:
-        run = resolve_run(options.run, options.runs_dir, aside)
-        with hearing(lambda: _stop(stops)):
-            serve(run, Wanted(options.host, options.port, options.lives), opened)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except RunError as error:
-        print(f"townlet watch: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("townlet watch: stopped", file=sys.stderr)
-    return DONE
-
-
-def _stop(stops: Sequence[Callable[[], None]]) -> None:
-    """Ask the server to end; where there is none yet, or that was asked before, end at once."""
-    if not stops:
-        raise KeyboardInterrupt
-    stops[-1]()
+    return watch(options)

@@ -22,6 +22,7 @@ from townlet.watch.messages import Group, Picture, Point, PointsNews, Recording,
 
 PACE, GAP, ERROR = "time/fps", "memory/ablation_gap", "train/td_error"
 GROUPS = (("causes of death", "deaths/", ""), ("meters", "meters/", "_mean"), ("curriculum", "curriculum/", ""))
+NO_TOWN = "A task of Gymnasium has no town that could be shown: there are its curves alone."
 SECONDS_OF_SILENCE = 60.0  # after which a run whose process cannot be seen counts as stopped
 _REPLAY = re.compile(rf"step_(\d{{1,18}})[\w.=-]*{re.escape(SUFFIX)}", re.ASCII)
 
@@ -60,6 +61,11 @@ class RunFolder:
                 self._stamp = stamp
         replays = replays_in(self.path / REPLAYS) | replays_in(self.recorded)
         return Found(self._news(), points, replays, "" if replays else self._awaited())
+
+    @property
+    def town(self) -> bool:
+        """Whether the run has a town, in which lives can be recorded."""
+        return isinstance(self.task, Level)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -103,7 +109,7 @@ class RunFolder:
 
     def _news(self) -> RunNews:
         task, (recorded, rate, elapsed) = self.task, self._last.get(PACE, (0, None, 0.0))
-        step = max([recorded, *_steps_saved(self.path)])
+        step = max([recorded, *steps_saved(self.path)])
         state, said = self._state(step)
         return RunNews(
             name=self.path.resolve().name,
@@ -132,9 +138,9 @@ class RunFolder:
         return "training", f"The training goes on: {step:,} of {total:,} steps."
 
     def _awaited(self) -> str:
-        if not isinstance(self.task, Level):
-            return "A task of Gymnasium has no town that could be shown."
-        if _steps_saved(self.path):
+        if not self.town:
+            return NO_TOWN
+        if steps_saved(self.path):
             return "Lives of the newest agent are being recorded."
         return (
             f"Agents are shown once the first is saved, after about {first_checkpoint(self.task, self.path):,} steps."
@@ -180,7 +186,8 @@ def recordings(names: Iterable[str]) -> tuple[Recording, ...]:
     return tuple(Recording(path=f"replays/{name}", step=step) for step, name in sorted(found))
 
 
-def _steps_saved(run: Path) -> list[int]:
+def steps_saved(run: Path) -> list[int]:
+    """Return the steps of a run's checkpoints, in order; none where they cannot be listed."""
     with contextlib.suppress(OSError):
         return steps_in(run / "checkpoints")
     return []

@@ -2,13 +2,15 @@
 
 import os
 import signal
+import sys
 import threading
 import urllib.request
 
 import pytest
 
 from support.rooms import room, train_briefly
-from townlet.commands import cli, watch
+from townlet.commands import cli, watch, watching
+from townlet.config import load_gym_task, resolved_config
 from townlet.watch import server
 
 
@@ -20,7 +22,7 @@ def run(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def unchanged(monkeypatch):
     """This process keeps its priority, and opens no browser."""
-    monkeypatch.setattr("os.nice", lambda by: 0)
+    monkeypatch.setattr("os.setpriority", lambda *priority: None)
     monkeypatch.setattr("webbrowser.open", lambda address: pytest.fail(address))
 
 
@@ -42,7 +44,7 @@ def watched(run, monkeypatch, *flags):
             assert answer.status == 200
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(watch, "serve", served)
+    monkeypatch.setattr(watching, "serve", served)
     return cli.main(["watch", "run", "--runs-dir", str(run.parents[1]), *flags]), *found
 
 
@@ -75,6 +77,26 @@ def test_who_listens_to_others_is_warned(run, monkeypatch, capsys):
 def test_so_many_lives_are_recorded_as_are_asked_for(run, monkeypatch):
     for flags, lives in (([], 4), (["--lives", "0"], 0), (["--lives", "9"], 9)):
         assert watched(run, monkeypatch, "--port", "0", "--no-open", *flags)[1][1].lives == lives
+
+
+def test_its_process_lets_all_others_go_first_before_it_imports_what_takes_seconds(run, monkeypatch):
+    before = []
+    monkeypatch.setattr(
+        "os.setpriority", lambda *priority: before.append((priority, "townlet.commands.watching" in sys.modules))
+    )
+    monkeypatch.delitem(sys.modules, "townlet.commands.watching")
+    assert cli.main(["watch", "nobody", "--runs-dir", str(run.parents[1])]) == 1
+    assert before == [((os.PRIO_PROCESS, 0, 19), False)]
+
+
+def test_who_watches_an_environment_of_gymnasium_is_told_that_there_is_no_town(run, tmp_path, monkeypatch, capsys):
+    other = tmp_path / "runs" / "cart" / "run"
+    other.mkdir(parents=True)
+    (other / "config.yaml").write_text(resolved_config(load_gym_task("CartPole-v1")))
+    assert watched(other, monkeypatch, "--port", "0", "--no-open")[0] == 0
+    assert capsys.readouterr().err == (
+        "townlet watch: A task of Gymnasium has no town that could be shown: there are its curves alone.\n"
+    )
 
 
 @pytest.mark.parametrize(
