@@ -15,7 +15,7 @@ AT_THE_TOP = {
     "__main__": ("commands",),
     **dict.fromkeys(GROUND, ()),
     "config": ("level",),
-    "train": (*GROUND, "config", "environment", "agent", "run", "screen", "watch"),
+    "train": (*GROUND, "callbacks", "config", "environment", "agent", "run", "screen", "watch"),
     "evaluate": (*GROUND, "config", "environment", "agent", "population", "run", "screen"),
 }
 

@@ -16,8 +16,7 @@ from townlet.run.metrics import MetricsStore
 from townlet.run.report.comparison import Shown, comparison
 from townlet.run.report.record import read_record
 from townlet.run.run_directory import RunError, resolve_run, write_atomically
-from townlet.screen.command_line import DONE, Parser, aside, labelled, named_path
-from townlet.screen.telling import tells_errors
+from townlet.screen.command_line import DONE, Parser, aside, labelled, named_path, tells_errors
 
 
 @tells_errors("townlet compare", RunError, sqlite3.Error)

@@ -11,9 +11,8 @@ from townlet.policy.graphs import GraphError, write_onnx, write_program
 from townlet.policy.loading import Source, find_policy
 from townlet.run.run_directory import RunError, is_exported
 from townlet.run.saving.checkpoint import CheckpointError
-from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, tells_errors
 from townlet.screen.device import device_named
-from townlet.screen.telling import tells_errors
 
 GRAPHS = {"onnx": write_onnx, "program": write_program}  # by their flags
 EXPORTS = "exports"  # the folder of a run in which they lie where no other is asked for

@@ -18,9 +18,8 @@ from townlet.run.curves import save
 from townlet.run.run_directory import RunError, resolve_run
 from townlet.run.saving import checkpoint
 from townlet.run.saving.saved import fitting
-from townlet.screen.command_line import DONE, Parser, aside, named, named_path, whole
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, tells_errors, whole
 from townlet.screen.device import device_named
-from townlet.screen.telling import tells_errors
 
 LIVES, STEPS = 64, 100  # agents whose states are put into each cell, and the steps that they live before that
 

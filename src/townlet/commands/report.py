@@ -7,8 +7,7 @@ from pathlib import Path
 from townlet.config import load_task
 from townlet.run.report.run_page import write_report
 from townlet.run.run_directory import CONFIG_NAME, REPORT_NAME, RunError, resolve_run
-from townlet.screen.command_line import DONE, Parser, aside, named, named_path
-from townlet.screen.telling import tells_errors
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, tells_errors
 
 
 @tells_errors("townlet report", RunError)

@@ -31,10 +31,10 @@ from townlet.screen.command_line import (
     named_list,
     named_path,
     positive,
+    tells_errors,
 )
 from townlet.screen.device import device_named
 from townlet.screen.process import run_as_process
-from townlet.screen.telling import tells_errors
 
 HOME = "*"  # marks the level that an agent learned in
 

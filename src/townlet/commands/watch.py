@@ -1,13 +1,20 @@
 """`townlet watch`: show a run in a browser while it trains, or after that, from a process of its own."""
 
 import argparse
-from collections.abc import Sequence
+import webbrowser
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from townlet.screen.command_line import Parser, named, named_path, up_to
+from townlet.run.run_directory import RunError, resolve_run
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, tells_errors, up_to
+from townlet.screen.process import hearing
+from townlet.watch.folder import NO_TOWN
+from townlet.watch.guard import is_loopback
 from townlet.watch.modest import be_modest
+from townlet.watch.server import Server, Wanted, serve
 
 MOST_LIVES = 64
+WIDE = "townlet watch: whoever reaches {host} can see this run: there is no password, and nothing is encrypted"
 
 
 def make_parser() -> Parser:
@@ -32,10 +39,34 @@ def make_parser() -> Parser:
     return parser
 
 
+@tells_errors("townlet watch", RunError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command until it is interrupted; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
     be_modest()
-    from townlet.commands.watching import watch  # which imports what takes seconds of a core: as modestly as the rest
+    stops: list[Callable[[], None]] = []
 
-    return watch(options)
+    def opened(server: Server, address: str) -> None:
+        print(address, flush=True)
+        if not server.hub.folder.town:
+            aside(f"townlet watch: {NO_TOWN}")
+        if not is_loopback(options.host):
+            aside(WIDE.format(host=options.host))
+        stops.append(server.stop)
+        if options.open:
+            webbrowser.open(address)
+
+    try:
+        run = resolve_run(options.run, options.runs_dir, aside)
+        with hearing(lambda: _stop(stops)):
+            serve(run, Wanted(options.host, options.port, options.lives), opened)
+    except KeyboardInterrupt:
+        aside("townlet watch: stopped")
+    return DONE
+
+
+def _stop(stops: Sequence[Callable[[], None]]) -> None:
+    """Ask the server to end; where there is none yet, or that was asked before, end at once."""
+    if not stops:
+        raise KeyboardInterrupt
+    stops[-1]()

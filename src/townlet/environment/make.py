@@ -1,5 +1,6 @@
 """Which environment a task has: the one place that knows."""
 
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
@@ -41,6 +42,20 @@ def _make_gym_env(
     from townlet.environment.gym.world import GymEnvironment
 
     return GymEnvironment.from_id(task.gym, num_agents, device, seed, maps, task.max_steps, task.gym_options)
+
+
+def make_training_env(task: Task, device: torch.device, tell: Callable[[str, str], object]) -> Environment:
+    """Make the environment that a task is trained in, with all its agents; errors are those of `make_env`.
+
+    `tell` is told in a line, with its colour, what takes long and what is slow.
+    """
+    num_agents = task.training.num_agents
+    if compiles_for(task, task.training.total_steps // num_agents):
+        tell("compiling the world; that takes some seconds", "")
+    env = make_env(task, num_agents, device)
+    if env.compile_failure:
+        tell(f"the world runs uncompiled, several times slower: {env.compile_failure}", "yellow")
+    return env
 
 
 def check_env(task: Task, tell: Tell | None = None) -> None:

@@ -1,13 +1,16 @@
 """What is asked of a run: how it is paced, in environment steps, and where and how it is shown."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
+from typing import TYPE_CHECKING, NamedTuple
 
 from townlet.config import Task
 from townlet.screen.facts import RunHeader
+
+if TYPE_CHECKING:  # who reads a run does without PyTorch
+    import torch
 
 CHECKPOINTS_IN_A_RUN = 20
 
@@ -39,12 +42,29 @@ class Plan:
     evaluate_every: int
     goal: float | None = None  # greedy score at which the run ends before that; None: never
 
+    def reached(self, task: Task, score: float | None) -> str | None:
+        """Say that a score reached the goal; None where it did not."""
+        if self.goal is None or score is None or not score >= self.goal:
+            return None
+        return f"greedy {task.score.word} {score:.1f} reached the goal of {self.goal:g}"
+
+
+class Ending(NamedTuple):
+    """Why a run ended before its steps were used up."""
+
+    by: str  # goal, patience or callback
+    why: str  # for people
+
 
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
     """Pace a run by its task and what is asked for; it ends before that where it reaches the goal."""
-    total = task.training.total_steps
-    every = wishes.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    return Plan(total, every, task.evaluation.every, goal)
+    every = steps_between_checkpoints(task, wishes.checkpoint_every)
+    return Plan(task.training.total_steps, every, task.evaluation.every, goal)
+
+
+def steps_between_checkpoints(task: Task, asked: int | None) -> int:
+    """Return the environment steps between the checkpoints of a run: as is asked for, or evenly over the run."""
+    return asked or max(1, task.training.total_steps // CHECKPOINTS_IN_A_RUN)
 
 
 def passes(step: int, every: int, stride: int) -> bool:

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, Protocol
 
+from townlet.level.errors import ConfigError
 from townlet.level.suggestion import suggestion
 from townlet.screen.process import DONE, FAILED, WRONG_USE, end, hearing
 
@@ -171,6 +172,34 @@ def tells_of_memory(program: str) -> Callable[[Callable[Given, int]], Callable[G
                 return FAILED
 
         return told
+
+    return decorate
+
+
+def tells_errors(program: str, *failures: type[Exception]) -> Callable[[Callable[Given, int]], Callable[Given, int]]:
+    """Decorate a command: errors that a person can do something about end it with a line, and with code 1.
+
+    These are `failures`, a file that cannot be written, too little memory, and Ctrl-C. A ConfigError is wrong use, code
+    2, and says by itself where. All else is a mistake of ours, and is raised.
+    """
+
+    def decorate(command: Callable[Given, int]) -> Callable[Given, int]:
+        @functools.wraps(command)
+        def told(*words: Given.args, **named: Given.kwargs) -> int:
+            try:
+                return command(*words, **named)
+            except ConfigError as error:
+                print(error, file=sys.stderr)
+                return WRONG_USE
+            except failures as error:
+                aside(f"{program}: {error}")
+            except OSError as error:
+                return cannot_write(program, error)
+            except KeyboardInterrupt:
+                aside(f"{program}: stopped")
+            return FAILED
+
+        return tells_of_memory(program)(told)
 
     return decorate
 

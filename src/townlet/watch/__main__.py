@@ -8,7 +8,7 @@ from townlet.config import ConfigError
 from townlet.run.run_directory import RunError
 from townlet.screen.process import DONE, FAILED
 from townlet.watch.folder import NO_TOWN
-from townlet.watch.recorder import end_with_parent
+from townlet.watch.modest import end_with_parent
 from townlet.watch.server import Server, Wanted, serve
 
 SECONDS_TO_TIDY_UP = 30.0  # at most, to remove the folder of recorded lives; a training kills it sooner

@@ -9,15 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import torch
-
 from townlet.config import ConfigError, Level, Task, load_task
 from townlet.run.meta import read_meta
 from townlet.run.metrics import MetricsStore
-from townlet.run.plan import Wishes, make_plan
+from townlet.run.plan import steps_between_checkpoints
 from townlet.run.run_directory import HOLDER
 from townlet.run.saving.checkpoint_folder import steps_in
-from townlet.run.saving.replays import REPLAYS, SUFFIX
+from townlet.run.saving.replay_folder import REPLAYS, SUFFIX
 from townlet.watch.messages import Group, Picture, Point, PointsNews, Recording, RunNews, Series
 
 PACE, GAP, ERROR = "time/fps", "memory/ablation_gap", "train/td_error"
@@ -167,9 +165,8 @@ def goes_on(run: Path) -> bool:
 def first_checkpoint(task: Task, run: Path) -> int:
     """Return after how many steps a run saves its first checkpoint."""
     every = (read_meta(run) or {}).get("checkpoint_every")
-    wishes = Wishes(torch.device("cpu"), checkpoint_every=every if type(every) is int and every > 0 else None)
-    plan = make_plan(task, wishes)
-    return min(plan.checkpoint_every, plan.evaluate_every, plan.total_steps)
+    paced = steps_between_checkpoints(task, every if type(every) is int and every > 0 else None)
+    return min(paced, task.evaluation.every, task.training.total_steps)
 
 
 def replays_in(folder: Path) -> dict[str, Path]:

@@ -6,7 +6,6 @@ after each recording for as long as that share asks. It ends with the process th
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +20,11 @@ from townlet.page.replay import ReplayError
 from townlet.run.meta import id_in, read_meta
 from townlet.run.run_directory import write_atomically
 from townlet.run.saving.checkpoint import CheckpointError, checkpoints_in, load_weights
-from townlet.run.saving.replays import SUFFIX, origin_of, record_greedy
+from townlet.run.saving.replay_folder import SUFFIX
+from townlet.run.saving.replays import origin_of, record_greedy
 from townlet.run.saving.saved import facts_of
 from townlet.watch.folder import goes_on, replays_in
+from townlet.watch.modest import end_with_parent
 
 SHARE = 0.015  # of all cores, while the run goes on; the server takes the rest of two hundredths
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -80,21 +81,6 @@ def pause_after(worked: float, cores: int, share: float = SHARE) -> float:
 def cores_there() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def end_with_parent(stop: Callable[[], float] = lambda: 0.0) -> None:
-    """End this process when the one that started it is gone: its end of the standard input is closed then.
-
-    `stop` asks it to end by itself, and returns how many seconds it has for that.
-    """
-
-    def wait() -> None:
-        while os.read(0, 1024):
-            pass
-        time.sleep(stop())
-        os._exit(0)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def keep_recording(recorder: Recorder, say: Callable[[str], None], pause: Callable[[float], None] = time.sleep) -> None:

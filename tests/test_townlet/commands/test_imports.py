@@ -39,3 +39,8 @@ def test_help_the_version_lists_checks_and_wrong_words_import_nothing_that_takes
 def test_a_training_in_the_town_is_planned_without_what_draws_and_what_others_environments_need(tmp_path: Path) -> None:
     imported = imported_by(tmp_path, "train --dry-run --level 0 --device cpu")
     assert "torch" in imported and not {"matplotlib", "gymnasium"} & imported
+
+
+def test_who_watches_imports_nothing_that_only_the_training_and_the_recorder_need(tmp_path: Path) -> None:
+    imported = imported_by(tmp_path, "watch nobody --no-open")
+    assert "townlet.watch.server" in imported and not {"torch", "numpy", "matplotlib", "gymnasium"} & imported

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import sys
 import threading
 import urllib.request
 
 import pytest
 
 from support.rooms import room, train_briefly
-from townlet.commands import cli, watch, watching
+from townlet.commands import cli, watch
 from townlet.config import load_gym_task, resolved_config
 from townlet.watch import server
 
@@ -44,7 +43,7 @@ def watched(run, monkeypatch, *flags):
             assert answer.status == 200
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(watching, "serve", served)
+    monkeypatch.setattr(watch, "serve", served)
     return cli.main(["watch", "run", "--runs-dir", str(run.parents[1]), *flags]), *found
 
 
@@ -79,14 +78,11 @@ def test_so_many_lives_are_recorded_as_are_asked_for(run, monkeypatch):
         assert watched(run, monkeypatch, "--port", "0", "--no-open", *flags)[1][1].lives == lives
 
 
-def test_its_process_lets_all_others_go_first_before_it_imports_what_takes_seconds(run, monkeypatch):
-    before = []
-    monkeypatch.setattr(
-        "os.setpriority", lambda *priority: before.append((priority, "townlet.commands.watching" in sys.modules))
-    )
-    monkeypatch.delitem(sys.modules, "townlet.commands.watching")
+def test_its_process_lets_all_others_go_first(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr("os.setpriority", lambda *priority: asked.append(priority))
     assert cli.main(["watch", "nobody", "--runs-dir", str(run.parents[1])]) == 1
-    assert before == [((os.PRIO_PROCESS, 0, 19), False)]
+    assert asked == [(os.PRIO_PROCESS, 0, 19)]
 
 
 def test_who_watches_an_environment_of_gymnasium_is_told_that_there_is_no_town(run, tmp_path, monkeypatch, capsys):

@@ -14,8 +14,7 @@ from townlet.bench.memory.trials import Record, Standing, run_side_by_side
 from townlet.config import ConfigError
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.screen.command_line import DONE, FAILED, Parser, positive
-from townlet.screen.telling import tells_errors
+from townlet.screen.command_line import DONE, FAILED, Parser, positive, tells_errors
 
 
 def make_parser() -> Parser:

@@ -16,9 +16,8 @@ from townlet.evaluate import REFERENCE, find_checkpoint, trained_network
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving import checkpoint
 from townlet.run.saving.saved import find_run, folder_for
-from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, whole
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, tells_errors, whole
 from townlet.screen.device import device_named
-from townlet.screen.telling import tells_errors
 
 PROGRAM = "townlet bench memory"
 

@@ -15,8 +15,7 @@ from townlet.bench.recall.questions import QUESTIONS
 from townlet.bench.recall.report import CAPTION, Found, draw, markdown, rows_of
 from townlet.level.file import configs_directory, load
 from townlet.level.suggestion import suggestion
-from townlet.screen.command_line import DONE, FAILED, Parser, aside, positive
-from townlet.screen.telling import tells_errors
+from townlet.screen.command_line import DONE, FAILED, Parser, aside, positive, tells_errors
 
 
 def some_of(known: Mapping[str, Any]) -> Callable[[str], list[str]]:

@@ -1,6 +1,7 @@
 """`townlet.show`: a replay in a notebook, as the page that plays it."""
 
 import html
+import os
 from pathlib import Path
 
 from townlet.commands.lives import replay as command
@@ -8,7 +9,7 @@ from townlet.config import ConfigError
 from townlet.page.html import to_html
 from townlet.page.replay import Replay, read, unpack
 from townlet.run.run_directory import is_exported, write_atomically
-from townlet.run.saving.replays import SUFFIX
+from townlet.run.saving.replay_folder import SUFFIX
 
 HEIGHT = 780  # pixels, in which town, panels and timeline are in sight at once
 
@@ -38,14 +39,14 @@ class Shown:
 
 
 def show(
-    what: Replay | Path | str,
+    what: Replay | os.PathLike[str] | str,
     *,
     agents: int = 16,
     steps: int = 500,
     height: int = HEIGHT,
     runs_dir: Path | str = "runs",
 ) -> Shown:
-    """Return the page of a replay, of a replay's file, or of a run, named as `townlet replay` names it.
+    """Return the page of a replay, of a replay's file, or of a run: what `townlet.learn` returned, or its name or path.
 
     A run is recorded as that command records it, into its folder, if that has not been done for its newest checkpoint;
     an agent that was exported is recorded each time, and its lives are written nowhere. `height` is in pixels. Raises
@@ -54,12 +55,12 @@ def show(
     if isinstance(what, Replay):
         return Shown(what, height)
     if Path(what).suffix == SUFFIX:
-        return Shown(read(what), height)
+        return Shown(read(Path(what)), height)
     for name, count in (("agents", agents), ("steps", steps)):
         if count < 1:  # which a command would end its process for
             raise ConfigError([f"{name}: expected at least 1, got {count}"])
     flags = ["--agents", str(agents), "--steps", str(steps), "--runs-dir", str(runs_dir)]
-    options = command.make_parser().parse_args([*flags, "--", str(what)])
+    options = command.make_parser().parse_args([*flags, "--", os.fspath(what)])
     wanted = command.find(options)
     if is_exported(wanted.run):  # its replay would lie in the working folder, under a name that another may have
         return Shown(unpack(command.record_run(options, wanted)), height)

@@ -16,19 +16,9 @@ from townlet.play.picture import picture
 from townlet.run.run_directory import RunError
 from townlet.run.saving.checkpoint import CheckpointError
 from townlet.run.saving.saved import find_run
-from townlet.screen.command_line import (
-    DONE,
-    WRONG_USE,
-    Parser,
-    aside,
-    named,
-    named_path,
-    setting,
-    whole,
-)
+from townlet.screen.command_line import DONE, WRONG_USE, Parser, aside, named, named_path, setting, tells_errors, whole
 from townlet.screen.device import device_named
 from townlet.screen.keys import DOWN, LEFT, RIGHT, UP, keyboard
-from townlet.screen.telling import tells_errors
 
 LEAVE = ("q", "\x04", "")  # Ctrl-D, and where no more keys come
 KEYS = {  # action: what is pressed for it

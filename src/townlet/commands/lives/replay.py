@@ -17,20 +17,11 @@ from townlet.page.recorder import Wanted
 from townlet.page.replay import Replay, ReplayError, unpack
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
-from townlet.run.saving.replays import REPLAYS, SUFFIX, origin_of, record_greedy
+from townlet.run.saving.replay_folder import REPLAYS, SUFFIX
+from townlet.run.saving.replays import origin_of, record_greedy
 from townlet.run.saving.saved import find_run, folder_for
-from townlet.screen.command_line import (
-    DONE,
-    Parser,
-    aside,
-    named,
-    named_path,
-    positive,
-    setting,
-    whole,
-)
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, setting, tells_errors, whole
 from townlet.screen.device import device_named
-from townlet.screen.telling import tells_errors
 
 
 def make_parser() -> Parser:

@@ -15,16 +15,8 @@ from townlet.page.film import film
 from townlet.page.replay import Replay, ReplayError, read, unpack
 from townlet.run.run_directory import RunError
 from townlet.run.saving.checkpoint import CheckpointError
-from townlet.run.saving.replays import SUFFIX
-from townlet.screen.command_line import (
-    DONE,
-    Parser,
-    named,
-    named_path,
-    positive,
-    whole,
-)
-from townlet.screen.telling import tells_errors
+from townlet.run.saving.replay_folder import SUFFIX
+from townlet.screen.command_line import DONE, Parser, named, named_path, positive, tells_errors, whole
 
 
 def make_parser() -> Parser:
