@@ -158,8 +158,8 @@ STEP_PATH = {
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
-        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture", "begin_episodes", "advance", "in_place",
-        "_count", "_histogram",
+        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture", "VectorizedEnv.standing",
+        "begin_episodes", "advance", "in_place", "_count", "_histogram",
     ),
     "capture": ("Captured.__call__", "Captured._run_again", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
@@ -240,6 +240,7 @@ STEP_PATH = {
         "VectorizedPopulation._carry_on",
     ),
     "population.episodes": ("EpisodeTracker.record",),
+    "population.visits": ("Visits.record",),
     "population.stopwatch": ("Stopwatch.begin", "Stopwatch.end"),
     "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),
 }  # fmt: skip

@@ -73,6 +73,11 @@ class Task(Part):
     evaluation: Evaluation
 
     @property
+    def title(self) -> str:
+        """The name in words, as people read it."""
+        return self.name.replace("_", " ")
+
+    @property
     def score(self) -> Score:
         """What the best checkpoint is chosen by, and people are told."""
         raise NotImplementedError

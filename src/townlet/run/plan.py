@@ -53,9 +53,13 @@ class Ending(NamedTuple):
 
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
     """Pace a run by its task and what is asked for; it ends before that where it reaches the goal."""
-    total = task.training.total_steps
-    every = wishes.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    return Plan(total, every, task.evaluation.every, goal)
+    every = steps_between_checkpoints(task, wishes.checkpoint_every)
+    return Plan(task.training.total_steps, every, task.evaluation.every, goal)
+
+
+def steps_between_checkpoints(task: Task, asked: int | None) -> int:
+    """Return the environment steps between the checkpoints of a run: as is asked for, or evenly over the run."""
+    return asked or max(1, task.training.total_steps // CHECKPOINTS_IN_A_RUN)
 
 
 def passes(step: int, every: int, stride: int) -> bool:
