@@ -35,10 +35,8 @@ WORD = "at most 64 letters, digits, dots, dashes and underscores, a letter or di
 Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64, description=WORD)]
 
 
-
-
 def _one_wrapper(wrapper: str | dict[str, Any]) -> str | dict[str, Any]:
-    if isinstance(wrapper, dict) and not (len(wrapper) == 1 and isinstance(*wrapper.values(), dict)):
+    if isinstance(wrapper, dict) and [type(given) for given in wrapper.values()] != [dict]:
         raise ValueError("one wrapper with its keyword arguments, as {TimeLimit: {max_episode_steps: 200}}")
     return wrapper
 
