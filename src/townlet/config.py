@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from townlet.level import file as level_file
-from townlet.level.checks import gym_problems, level_problems, name_problems
+from townlet.level.checks.whole import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
 from townlet.level.file import ConfigError
 from townlet.level.images import Images, SeeingFeedForward, SeeingRecurrent

@@ -1,6 +1,7 @@
 """Which environment a task has: the one place that knows."""
 
 import os
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
@@ -9,6 +10,7 @@ import torch
 from townlet.config import ConfigError, GymTask, Level, Replay, Task, Tell
 from townlet.environment.types import Environment
 from townlet.environment.vectorized_env import VectorizedEnv, repays_compiling
+from townlet.shares.share import ALONE, Share
 
 if TYPE_CHECKING:  # Gymnasium is imported by those who make an environment of it: the town begins without it
     from townlet.environment.gym.world import GymEnvironment
@@ -24,15 +26,16 @@ def make_env(
     seed: int | None = None,
     compile: bool | Literal["auto"] = "auto",
     maps: Literal["training", "evaluation"] = "training",
+    share: Share = ALONE,
 ) -> Environment:
-    """Make the environment of a task for `num_agents` agents at once.
+    """Make the environment of a task for `num_agents` agents at once, those of one `share` of a population.
 
     `seed` is the task's own where it is None; `maps` tells training's episodes from evaluation's, which never meet;
     `compile` fuses the town's step, as `VectorizedEnv` says. Raises ConfigError where Gymnasium has no such
     environment, or it is none that agents here can act in.
     """
     if isinstance(task, Level):
-        return VectorizedEnv(task, num_agents, device, seed, compile, maps)
+        return VectorizedEnv(task, num_agents, device, seed, compile, maps, share=share)
     assert isinstance(task, GymTask)
     return _make_gym_env(task, num_agents, device, task.training.seed if seed is None else seed, maps)
 
@@ -44,6 +47,22 @@ def _make_gym_env(
 
     options, wrappers = task.gym_options, task.gym_wrappers
     return GymEnvironment.from_id(task.gym, num_agents, device, seed, maps, task.max_steps, options, wrappers)
+
+
+def make_training_env(
+    task: Task, device: torch.device, tell: Callable[[str, str], object], share: Share = ALONE
+) -> Environment:
+    """Make the environment that a share of a task's agents is trained in; errors are those of `make_env`.
+
+    `tell` is told in a line, with its colour, what takes long and what is slow.
+    """
+    num_agents = task.training.num_agents
+    if compiles_for(task, task.training.total_steps // num_agents):
+        tell("compiling the world; that takes some seconds", "")
+    env = make_env(task, num_agents // share.size, device, share=share)
+    if env.compile_failure:
+        tell(f"the world runs uncompiled, several times slower: {env.compile_failure}", "yellow")
+    return env
 
 
 def check_env(task: Task, tell: Tell | None = None, device: torch.device | str = "cpu") -> None:

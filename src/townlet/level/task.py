@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, Field
 
 from townlet.level.images import SeeingFeedForward, SeeingRecurrent
+from townlet.level.part import WHOLE
 from townlet.level.parts import (
     Action,
     Adversarial,
@@ -31,6 +32,7 @@ from townlet.level.parts import (
 
 PRESENT = "The meters that the level has, in observation order."
 VOCABULARY = "The kinds of places that agents know, by name, in observation order."
+DAY = "Ticks of a day; null: no hours."
 WORD = "at most 64 letters, digits, dots, dashes and underscores, a letter or digit first"
 Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64, description=WORD)]
 
@@ -103,7 +105,7 @@ class Level(Task):
     layout: Layout
     actions: Annotated[tuple[Action, ...], Field(strict=False, min_length=1, description="What agents can do.")]
     max_steps: Annotated[Ticks, Field(description="Ticks after which an episode is cut off.")]
-    day_ticks: Annotated[int, Field(ge=1, le=10_000, description="Ticks of a day; null: no hours.")] | None = None
+    day_ticks: Annotated[int, Field(ge=1, le=10_000, description=DAY), WHOLE] | None = None
     multi_tick: MultiTick | None = None
     observation: Observation
     reward: Reward

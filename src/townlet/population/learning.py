@@ -50,7 +50,7 @@ class FreshLearning:
         self.curiosity, self.pick, self.from_zero = curiosity, pick, training.initial_state == "zero"
         self.with_successors = curiosity.weight is not None  # curiosity alone asks for what each step led to
         self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
-        self.stream = generator(training.seed, "replay", env.device)
+        self.stream = generator(training.seed, learner.share.stream("replay"), env.device)
         agents = min(env.num_agents, DRIFT_AGENTS, max(1, MOST_NUMBERS // (DRIFT_STEPS * env.obs_dim)))
         steps = min(DRIFT_STEPS, max(1, MOST_NUMBERS // (agents * env.obs_dim)))
         self.past = RecentPast(agents, steps, env.num_actions)

@@ -14,7 +14,7 @@ from townlet.screen.command_line import (
     share,
     whole,
 )
-from townlet.screen.device import device_named
+from townlet.screen.device_kinds import kind_named
 
 
 def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -58,7 +58,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--num-agents", type=positive, help="agents in the town")
     parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
-    parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", type=kind_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument(
         "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level"
     )

@@ -94,7 +94,7 @@ def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("train", "--levle", "2"), "unrecognized arguments: --levle 2; did you mean '--level'?"),
+        (("train", "--levle", "2"), "unrecognized arguments: --levle; did you mean '--level'?"),
         (("evaluate", "latest", "--epsiodes=4"), "unrecognized arguments: --epsiodes=4; did you mean '--episodes'?"),
         (("validate", "0", "--map=1"), "unrecognized arguments: --map=1"),
         (("levels", "2", "3"), "unrecognized arguments: 3"),
