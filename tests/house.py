@@ -15,7 +15,7 @@ AT_THE_TOP = {
     "__main__": ("commands",),
     **dict.fromkeys(GROUND, ()),
     "config": ("level",),
-    "train": (*GROUND, "config", "environment", "agent", "run", "screen", "watch"),
+    "train": (*GROUND, "callbacks", "config", "environment", "agent", "run", "screen", "watch"),
     "evaluate": (*GROUND, "config", "environment", "agent", "population", "run", "screen"),
 }
 
@@ -49,6 +49,21 @@ def imports(module: str) -> frozenset[str]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lazily":
             found |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
     return frozenset(name.removeprefix("townlet").lstrip(".") for name in found if name.split(".")[0] == "townlet")
+
+
+def names_in(path: Path) -> set[str]:
+    """Functions, classes and constants of a module, and those of its classes as Class.name."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{one.name}" for one in node.body if isinstance(one, ast.FunctionDef)}
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
 
 
 def is_within(module: str, packages: tuple[str, ...]) -> bool:

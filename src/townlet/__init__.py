@@ -2,6 +2,7 @@
 
 Importing it registers the levels with Gymnasium, as Townlet/Level2-v0 and so on, and Townlet/TMaze-v0. A trained agent
 that acts in them is `townlet.load_policy(RUN)`; in a notebook, `townlet.show(RUN)` is a page that plays what it does.
+`townlet.learn(LEVEL)` trains one, and tells a `townlet.Callback` how it goes.
 """
 
 from importlib import import_module
@@ -17,7 +18,13 @@ if not begin():  # a command registers them where it looks for environments: mos
     register_worlds()
 
 # What needs PyTorch is imported when it is asked for, so that importing Townlet stays quick.
-_ON_DEMAND = {"load_policy": "townlet.policy.loading", "show": "townlet.commands.lives.notebook"}
+_ON_DEMAND = {
+    "Callback": "townlet.callbacks.callback",
+    "Run": "townlet.session.run",
+    "learn": "townlet.session.learning",
+    "load_policy": "townlet.policy.loading",
+    "show": "townlet.commands.lives.notebook",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -70,13 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         run, name = find_run(options.run, options.runs_dir, options.checkpoint, tell=aside)
-        learned, overrides = load_task(run / "config.yaml"), dict(options.set)
-        world = load_world(learned, options.level or run / "config.yaml", overrides)
-        found = find_checkpoint(run, learned, name)
-        network = trained_network(learned, found, options.device)
-        seed = evaluation_seed(learned) if options.seed is None else options.seed
-        result = evaluate(world, network, options.episodes, seed, options.device, options.forget_every)
-        result |= {"checkpoint": found.path.name, "level": world.id, "learned": learned.id, "set": overrides}
+        world, seed, result = play_run(
+            run, name, options.device, options.episodes, options.level, dict(options.set), options.seed,
+            options.forget_every,
+        )  # fmt: skip
         if options.json:
             print(json.dumps(plain(result), allow_nan=False))
         else:
@@ -92,6 +89,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("townlet evaluate: stopped", file=sys.stderr)
         return FAILED
     return DONE
+
+
+class Played(NamedTuple):
+    """What greedy episodes of an agent came to."""
+
+    world: Task
+    seed: int  # of maps and starts
+    result: dict[str, Any]  # that of `population.evaluation.evaluate`, and what was played by whom
+
+
+def play_run(
+    run: Path,
+    checkpoint: str,
+    device: torch.device,
+    episodes: int,
+    level: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    forget_every: int | None = None,
+) -> Played:
+    """Play greedy episodes with the agent that lies in the folder of a run, or was exported; arguments are the flags.
+
+    Raises ConfigError, CheckpointError and WorldError.
+    """
+    learned, overrides = load_task(run / "config.yaml"), dict(overrides or {})
+    world = load_world(learned, level or run / "config.yaml", overrides)
+    found = find_checkpoint(run, learned, checkpoint)
+    network = trained_network(learned, found, device)
+    seed = evaluation_seed(learned) if seed is None else seed
+    result = evaluate(world, network, episodes, seed, device, forget_every)
+    result |= {"checkpoint": found.path.name, "level": world.id, "learned": learned.id, "set": overrides}
+    return Played(world, seed, result)
 
 
 def load_world(learned: Task, reference: str | Path, overrides: Mapping[str, Any] | None = None) -> Task:

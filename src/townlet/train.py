@@ -1,33 +1,34 @@
-"""`python -m townlet.train`: train a population in a level."""
+"""`python -m townlet.train`: train a population in a level.
+
+A plan is made and told without PyTorch, which takes long to import: what needs it is imported where it is used.
+"""
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from townlet.agent.optimizers import TrainingDivergedError
-from townlet.agent.requirements import check_network
-from townlet.config import ConfigError, Level, Task, load_gym_task, load_task
-from townlet.environment.make import check_env
+from townlet.agent.divergence import TrainingDivergedError
+from townlet.callbacks.callback import Callback
+from townlet.config import ConfigError
 from townlet.environment.types import WorldError
-from townlet.run.ladder import Ladder, find_ladder, load_levels
-from townlet.run.meta import read_meta
-from townlet.run.plan import Pacing, Wishes, describe, make_plan
-from townlet.run.run_directory import CONFIG_NAME, RunDirectory, RunError, resolve_run
-from townlet.run.saving import checkpoint
-from townlet.run.saving.changes import refuse_changes
-from townlet.run.saving.taught import load_taught
-from townlet.run.training import climb, describe_climb, train_in, write_about
-from townlet.run.training_run import TrainingFailedError, TrainingRun
+from townlet.run.beginning.asked import Asked, Prepared, overridden, prepare
+from townlet.run.plan import Pacing, Wishes, describe
+from townlet.run.run_directory import RunError
+from townlet.run.saving.manifest import CheckpointError
+from townlet.run.side_effects import TrainingFailedError
 from townlet.screen.command_line import DONE, FAILED, WRONG_USE, aside, tells_of_memory
 from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals
 from townlet.screen.train_flags import read_flags
 from townlet.screen.what_next import say_what_next
 from townlet.watch.alongside import watched
+
+if TYPE_CHECKING:
+    from townlet.run.training_run import TrainingRun
+    from townlet.screen.unfailing import Unfailing
 
 MASTERY = 0.9  # of the limit
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError) as error:
+    except (RunError, CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError) as error:
         print(f"townlet train: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
@@ -51,47 +52,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace, stop: StopRequest) -> int:
-    ladder = find_ladder(options.resume, options.runs_dir) if options.resume else None
+    ladder = _find_ladder(options) if options.resume else None
     if options.curriculum or ladder:
         return _climb(options, ladder, stop)
-    resumed = resolve_run(options.resume, options.runs_dir, aside) if options.resume else None
-    kept = (read_meta(resumed) or {}) if resumed else {}
-    task, wishes = _load(options, resumed), _wishes(options, kept)
-    check_env(task, print)
-    if isinstance(task, Level):
-        check_network(task)
-    plan = make_plan(task, wishes)
-    teacher = _teacher(options, resumed, kept)
-    tell = partial(print, file=sys.stderr)
-    taught = load_taught(teacher, options.runs_dir, task, tell) if teacher else None
+    of_run = {name: getattr(options, name) for name in ("level", "gym", "resume", "load", "run_name", "runs_dir")}
+    ready = prepare(Asked(**of_run, overrides=_overrides(options)), _wishes(options), print, aside)
     if options.dry_run:
-        print(describe(task, plan, options.device, resumed))
+        print(describe(ready.task, ready.plan, options.device, ready.resumed))
         return DONE
-    run = RunDirectory.open(resumed) if resumed else _new_run(task, options, wishes, taught and taught.path)
-    beside = ExitStack()
-
-    def begin(training: TrainingRun) -> None:
-        if options.watch:
-            beside.enter_context(watched(run.path, training.tell))
-        if resumed and training.resume():
-            if (step := training.population.env_steps) >= plan.total_steps:
-                done = f"step {step:,} of {plan.total_steps:,}"
-                training.tell(f"nothing is left to train: {done}; --total-steps asks for more")
-        elif taught:
-            training.load_weights(taught)
-        run.note(checkpoint_every=wishes.checkpoint_every)
-
-    with beside:
-        training = train_in(run, task, plan, wishes, stop, begin)
-    say_what_next(run.path, run.path, stop.wanted)
+    training = carry_out(ready, stop, options.watch)
+    say_what_next(training.run.path, training.run.path, stop.wanted)
     return FAILED if training.aside.missing else DONE
+
+
+def carry_out(
+    ready: Prepared,
+    stop: StopRequest,
+    watch: bool,
+    reporter: "Unfailing | None" = None,
+    callbacks: Sequence[Callback] = (),
+) -> "TrainingRun":
+    """Train what is prepared, to its end or until stopped, and show it in a browser too where somebody is to `watch`.
+
+    `reporter` and `callbacks` are as in `train_in`, and what is raised as in `TrainingRun.train`. Returns the run,
+    closed.
+    """
+    from townlet.run.training import train_in
+
+    run = ready.open_folder()
+
+    def begin(training: "TrainingRun") -> None:
+        if watch:
+            beside.enter_context(watched(run.path, training.tell))
+        ready.begin(training)
+
+    with ExitStack() as beside:
+        return train_in(run, ready.task, ready.plan, ready.wishes, stop, begin, reporter, callbacks)
+
+
+def _find_ladder(options: argparse.Namespace) -> Path | None:
+    from townlet.run.ladder import find_ladder
+
+    return find_ladder(options.resume, options.runs_dir)
 
 
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
     """Train in the levels of a ladder: a new one, or that at `path`."""
+    from townlet.run.ladder import Ladder, load_levels
+    from townlet.run.training import climb, describe_climb
+
     if options.watch:
         raise ConfigError(["--watch shows one run, got a ladder of several: townlet watch latest shows its newest"])
-    wishes, mastery = _wishes(options, {}), options.mastery or MASTERY
+    wishes, mastery = _wishes(options), options.mastery or MASTERY
     pace, asked = Pacing(options.checkpoint_every, options.evaluate_every), _overrides(options, of_ladder=True)
     if path is None:
         levels = load_levels(options.curriculum, asked, print)
@@ -111,46 +123,15 @@ def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) ->
     return FAILED if missing else DONE
 
 
-def _load(options: argparse.Namespace, resumed: Path | None) -> Task:
-    asked = _overrides(options)
-    if resumed:
-        config = resumed / CONFIG_NAME
-        task = load_task(config, asked, print)
-        refuse_changes(load_task(config), task, resumed)
-        return task
-    if options.gym is not None:
-        return load_gym_task(options.gym, options.level, asked, print)
-    return load_task(options.level or "2", asked, print)
-
-
-def _teacher(options: argparse.Namespace, resumed: Path | None, kept: Mapping[str, Any]) -> Path | None:
-    """The checkpoint that a run begins with the weights of: asked for, or of a run that saved none of its own yet."""
-    if resumed is None:
-        return options.load
-    begun = checkpoint.checkpoints_in(resumed / "checkpoints")
-    return Path(kept["load"]) if isinstance(kept.get("load"), str) and not begun else None
-
-
 def _overrides(options: argparse.Namespace, of_ladder: bool = False) -> dict[str, Any]:
-    """What is asked for by dotted keys; flags come last, and win. A ladder paces each of its levels by itself."""
-    flags = {"training.seed": options.seed, "training.num_agents": options.num_agents}
-    if not of_ladder:
-        flags |= {"training.total_steps": options.total_steps, "evaluation.every": options.evaluate_every}
-    flags = {key: value for key, value in flags.items() if value is not None}
-    return {key: value for key, value in options.set if key not in flags} | flags
+    """What is asked for by dotted keys. A ladder paces each of its levels by itself."""
+    of_each = {"seed": options.seed, "num_agents": options.num_agents}
+    of_one = {"total_steps": options.total_steps, "evaluate_every": options.evaluate_every}
+    return overridden(dict(options.set), **of_each, **({} if of_ladder else of_one))
 
 
-def _wishes(options: argparse.Namespace, kept: Mapping[str, Any]) -> Wishes:
-    """What is asked for now, or was when the run began."""
-    every = kept.get("checkpoint_every")
-    before = every if type(every) is int and every > 0 else None
-    return Wishes(options.device, options.plain, options.checkpoint_every or before)
-
-
-def _new_run(task: Task, options: argparse.Namespace, wishes: Wishes, taught: Path | None) -> RunDirectory:
-    run = RunDirectory.create(options.runs_dir, f"{task.id}_{task.name}", task.training.seed, options.run_name)
-    write_about(run, task, wishes, load=taught and str(taught.resolve()))
-    return run
+def _wishes(options: argparse.Namespace) -> Wishes:
+    return Wishes(options.device, options.plain, options.checkpoint_every)
 
 
 if __name__ == "__main__":

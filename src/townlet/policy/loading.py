@@ -1,5 +1,6 @@
 """`townlet.load_policy`: a trained agent from wherever it lies on the disk."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class Source(NamedTuple):
 
 
 def load_policy(
-    source: Path | str,
+    source: os.PathLike[str] | str,
     *,
     checkpoint: str | None = None,
     autoreset_mode: AutoresetMode | str | None = None,
@@ -35,9 +36,10 @@ def load_policy(
 ) -> Policy:
     """Return a trained agent as a policy.
 
-    `source` is a run's folder or name, "latest", a checkpoint's own folder, or a folder that an agent was exported to,
-    as a hub's; `checkpoint` is "latest", "best" or a name, of a run. `autoreset_mode`, of a vector environment, is as
-    in `Policy`. Raises RunError, CheckpointError and ConfigError, each a line that says why.
+    `source` is a run's folder or name, "latest", what `townlet.learn` returned, a checkpoint's own folder, or a folder
+    that an agent was exported to, as a hub's; `checkpoint` is "latest", "best" or a name, of a run. `autoreset_mode`,
+    of a vector environment, is as in `Policy`. Raises RunError, CheckpointError and ConfigError, each a
+    line that says why.
     """
     policy = find_policy(source, checkpoint, device, runs_dir).policy
     policy.autoreset_mode = None if autoreset_mode is None else AutoresetMode(autoreset_mode)
@@ -45,10 +47,10 @@ def load_policy(
 
 
 def find_policy(
-    source: Path | str, checkpoint: str | None, device: torch.device | str, runs_dir: Path | str = "runs"
+    source: os.PathLike[str] | str, checkpoint: str | None, device: torch.device | str, runs_dir: Path | str = "runs"
 ) -> Source:
     """Return a trained agent with where it came from; arguments and errors are those of `load_policy`."""
-    run, name = find_run(str(source), Path(runs_dir), checkpoint)
+    run, name = find_run(os.fspath(source), Path(runs_dir), checkpoint)
     task = load_task(run / CONFIG_NAME)
     found = find_checkpoint(run, task, name)
     with closing(make_env(task, 1, device, compile=False)) as env:

@@ -9,7 +9,7 @@ from townlet.config import Task
 from townlet.page.recorder import Noted
 from townlet.population.evaluation import Evaluator, Stopped, tell_cut
 from townlet.population.vectorized import VectorizedPopulation
-from townlet.run.metrics import plain
+from townlet.run.metrics import evaluation_scalars, plain
 from townlet.run.plan import Plan
 from townlet.run.run_directory import RunDirectory
 from townlet.run.saving.replays import Recorder
@@ -24,6 +24,11 @@ class Report(NamedTuple):
     score: float
     memory: dict[str, float]  # metrics of the memory, by name; empty without one
     noted: Noted | None  # what was played, where the level records replays
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All numbers of it, by the names of metrics."""
+        return self.memory | evaluation_scalars(self.result)
 
 
 class Examiner:

@@ -1,4 +1,4 @@
-"""The numbers of a run: an SQLite file that other processes can read while training writes, and TensorBoard."""
+"""The numbers of a run: an SQLite file that other processes can read while training writes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from townlet.run.board import Board
 
 _BUSY_TIMEOUT = 1.0  # seconds that a write waits for another writer; readers never block it (WAL)
 _PENDING_LIMIT = 10_000  # records that wait for a disk that has no room
@@ -151,7 +149,7 @@ class MetricsStore:
 
 
 class MetricsWriter:
-    """Write a run's metrics to its store, and to TensorBoard where that is installed; never stop the training.
+    """Write a run's metrics to its store; never stop the training.
 
     A write that fails is reported once through `report`, until one succeeds again. Records that the store did not
     take wait, up to a limit, and are written in order by the next call. `resume_step` is the step of the checkpoint
@@ -165,14 +163,12 @@ class MetricsWriter:
         report: Callable[[str], None],
         outlook: Callable[[], str] = str,
         resume_step: int | None = None,
-        tensorboard: bool = True,
     ) -> None:
         self._path = Path(path)
         self._report, self._outlook = report, outlook
         self._store: MetricsStore | None = None
         self._store_failed = False
         self._pending: deque[Callable[[MetricsStore], None]] = deque(maxlen=_PENDING_LIMIT)
-        self._board = Board(self._path.parent, report, outlook, resume_step) if tensorboard else None
         if resume_step is not None:
             self._pending.append(lambda store: store.rewind(resume_step))
         self._flush_store()
@@ -182,31 +178,23 @@ class MetricsWriter:
         step, elapsed, values = int(step), float(elapsed), {name: float(value) for name, value in values.items()}
         self._pending.append(lambda store: store.write_scalars(step, values, elapsed))
         self._flush_store()
-        if self._board:
-            self._board.write_scalars(step, values)
 
     def write_evaluation(self, step: int, result: Mapping[str, Any], elapsed: float) -> None:
         """Write one evaluation's result."""
         step, elapsed, result = int(step), float(elapsed), plain(result)
         self._pending.append(lambda store: store.write_evaluation(step, result, elapsed))
         self._flush_store()
-        if self._board:
-            self._board.write_scalars(step, evaluation_scalars(result))
 
     def write_event(self, step: int, kind: str, text: str, elapsed: float) -> None:
         """Write that something happened."""
         step, elapsed = int(step), float(elapsed)
         self._pending.append(lambda store: store.write_event(step, kind, text, elapsed))
         self._flush_store()
-        if self._board:
-            self._board.write_text(step, kind, text)
 
     def close(self) -> bool:
-        """Write what waits, as far as the disk allows, and close both files; returns whether the store has it all."""
+        """Write what waits, as far as the disk allows, and close the file; returns whether it has it all."""
         self._flush_store()
         self._close_store()
-        if self._board:
-            self._board.close()
         return not self._pending
 
     def _close_store(self) -> None:

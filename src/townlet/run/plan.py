@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from townlet.config import Task
 from townlet.screen.facts import RunHeader
 
@@ -25,7 +23,7 @@ NO_PACE = Pacing()
 class Wishes(NamedTuple):
     """What is asked of runs beside their task: the same for every rung of a ladder."""
 
-    device: torch.device
+    device: str  # its kind, cpu or cuda
     plain: bool = False  # lines in place of the dashboard
     checkpoint_every: int | None = None  # environment steps; None: as `CHECKPOINTS_IN_A_RUN` says
 
@@ -38,6 +36,19 @@ class Plan:
     checkpoint_every: int
     evaluate_every: int
     goal: float | None = None  # greedy score at which the run ends before that; None: never
+
+    def reached(self, task: Task, score: float | None) -> str | None:
+        """Say that a score reached the goal; None where it did not."""
+        if self.goal is None or score is None or not score >= self.goal:
+            return None
+        return f"greedy {task.score.word} {score:.1f} reached the goal of {self.goal:g}"
+
+
+class Ending(NamedTuple):
+    """Why a run ended before its steps were used up."""
+
+    by: str  # goal, patience or callback
+    why: str  # for people
 
 
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
@@ -52,13 +63,14 @@ def passes(step: int, every: int, stride: int) -> bool:
     return step // every > (step - stride) // every
 
 
-def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None = None) -> str:
+def describe(task: Task, plan: Plan, device: str, resumed: Path | None = None) -> str:
     """Tell the plan of a run to a person."""
-    training = task.training
+    training, apart = task.training, task.training.workers > 1 and device == "cpu"
     lines = {
         "level": f"{task.id} {task.name}: {task.description}",
         "run": f"goes on with {resumed}" if resumed else "a new one",
-        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
+        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}"
+        + (f", in {training.workers} processes" if apart else ""),
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
         "network": task.network.kind,
@@ -67,12 +79,12 @@ def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None 
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
 
 
-def header(task: Task, plan: Plan, device: torch.device, parameters: int, run: Path) -> RunHeader:
+def header(task: Task, plan: Plan, device: str, parameters: int, run: Path) -> RunHeader:
     """Return what is shown of a run throughout; `parameters` are those of its network."""
     score = task.score
     return RunHeader(
         level=f"{task.id} {task.name}",
-        device=str(device),
+        device=device,
         num_agents=task.training.num_agents,
         seed=task.training.seed,
         total_steps=plan.total_steps,

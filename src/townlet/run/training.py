@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
+from townlet.callbacks.callback import Callback
 from townlet.config import Level, Task, resolved_config
+from townlet.run.beginning.resuming import resume
 from townlet.run.board import quiet_writer_threads
 from townlet.run.ladder import Ladder, Outcome, share_out, with_budget
 from townlet.run.meta import describe_machine
 from townlet.run.plan import Pacing, Plan, Wishes, describe, make_plan
 from townlet.run.run_directory import RunDirectory
 from townlet.run.training_run import TrainingRun
+from townlet.screen.device import device_named
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import make_reporter
 from townlet.screen.unfailing import Unfailing
@@ -18,7 +21,7 @@ from townlet.screen.unfailing import Unfailing
 def write_about(run: RunDirectory, task: Task, wishes: Wishes, **facts: object) -> None:
     """Write what a run is, how it is paced, and the machine that it runs on, into its folder. Raises RunError."""
     run.write_config(resolved_config(task))
-    about = {"level": task.id, "seed": task.training.seed, "device": str(wishes.device)}
+    about = {"level": task.id, "seed": task.training.seed, "device": wishes.device}
     run.write_meta(describe_machine(**about, checkpoint_every=wishes.checkpoint_every, **facts))
 
 
@@ -29,13 +32,18 @@ def train_in(
     wishes: Wishes,
     stop: StopRequest,
     begin: Callable[[TrainingRun], None],
+    reporter: Unfailing | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> TrainingRun:
-    """Train in a run folder to the end, after `begin` has made the run what it begins as; returns the run, closed."""
+    """Train in a run folder to the end, after `begin` has made the run what it begins as; returns the run, closed.
+
+    Without a `reporter` it is shown as is asked for, on the standard output.
+    """
     with (
         run,
         quiet_writer_threads(),
-        Unfailing(make_reporter(wishes.plain)) as reporter,
-        closing(TrainingRun(task, plan, run, reporter, wishes.device, stop)) as training,
+        reporter or Unfailing(make_reporter(wishes.plain)) as shown,
+        closing(TrainingRun(task, plan, run, shown, device_named(wishes.device), stop, callbacks)) as training,
     ):
         begin(training)
         training.train()
@@ -56,13 +64,14 @@ def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> set[str]:
             write_about(run, rung.level, wishes)
 
         def begin(training: TrainingRun, begun: bool = rung.begun) -> None:
-            if not (begun and training.resume()):
+            if not (begun and resume(training)):
                 ladder.teach(training.population)
 
         training = train_in(run, rung.level, plan, wishes, stop, begin)
         missing |= training.aside.missing
         if not stop.wanted:
-            ladder.leave(Outcome(training.population.env_steps, training.score, training.mastered))
+            mastered = plan.reached(rung.level, training.score) is not None
+            ladder.leave(Outcome(training.population.env_steps, training.score, mastered))
     return missing
 
 

@@ -1,29 +1,34 @@
 """One training run: build or resume, train, evaluate, save, and lose nothing on the way."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import NoReturn
+from functools import partial
+from typing import Any, NoReturn
 
 import torch
 
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.networks import count_parameters
-from townlet.agent.optimizers import TrainingDivergedError
-from townlet.config import Task, resolved_config
-from townlet.environment.make import compiles_for, make_env
+from townlet.callbacks.callback import Callback, Moment
+from townlet.callbacks.listeners import CallbackError, Listeners
+from townlet.config import Task
+from townlet.environment.make import make_training_env
 from townlet.environment.types import Environment, WorldError
 from townlet.population.evaluation import EvaluationStoppedError
+from townlet.population.shared import populate
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.run.board import Board
 from townlet.run.curves import draw_run
 from townlet.run.examiner import Examiner
 from townlet.run.log import close_log, open_log
-from townlet.run.metrics import MetricsWriter, evaluation_scalars
+from townlet.run.metrics import MetricsWriter
 from townlet.run.pace import Pace
-from townlet.run.plan import Plan, header, passes
+from townlet.run.plan import Ending, Plan, header, passes
 from townlet.run.report.keeper import Keeper
 from townlet.run.run_directory import RunDirectory, RunError
-from townlet.run.saving import checkpoint, exported, saved
-from townlet.run.side_effects import SideEffects, reason_of
+from townlet.run.saving import checkpoint, saved
+from townlet.run.side_effects import SideEffects, TrainingFailedError, reason_of
 from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, Snapshot
@@ -33,29 +38,33 @@ SECONDS_BETWEEN_REPORTS = 1.0
 REPORTS_IN_A_RUN = 400  # records of the metrics, evenly over the steps of a run
 
 
-class TrainingFailedError(Exception):
-    """An error ended a training; one line: where, what was raised, and what was saved."""
-
-
 class TrainingRun:
-    """A population in a run folder. Use `resume` or `load_weights` before `train`, or neither.
+    """A population in a run folder. What it begins with, other than nothing, is in `beginning.resuming`.
 
     What fails beside the training is told and does not end it; `aside.missing` then names what the folder lacks.
     """
 
     def __init__(
-        self, task: Task, plan: Plan, run: RunDirectory, reporter: Reporter, device: torch.device, stop: StopRequest
+        self,
+        task: Task,
+        plan: Plan,
+        run: RunDirectory,
+        reporter: Reporter,
+        device: torch.device,
+        stop: StopRequest,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
         self.task, self.plan, self.run, self.reporter, self.stop = task, plan, run, reporter, stop
+        moment = Moment(run.path, task, 0, plan.total_steps, _stop=self._stop_for, _tell=self.tell)
+        self.listeners = Listeners([Board(run.path), *callbacks], moment)
         self.device, self.log = device, open_log(run.log_path, self._miss_log)
         self.aside = SideEffects(self.log, lambda text: self.reporter.message(text, "red"), lambda: self.goes_on)
         self.training = False  # whether `train` is at it
         with ExitStack() as where_it_fails:
             where_it_fails.callback(close_log, self.log)
-            env = self._make_env()
-            where_it_fails.callback(self._close, "the environment", env)
-            with self._logs_what_is_at_fault():
-                self.population = VectorizedPopulation(task, env)
+            with self.logs_what_is_at_fault():
+                self.population = populate(task, device, partial(make_training_env, task, device, self.tell))
+            where_it_fails.callback(self._close, "the environment", self.population)
             self.examiner = Examiner(task, plan, self.population, device)
             where_it_fails.pop_all()
         self.elapsed_before, self.started = 0.0, time.monotonic()
@@ -65,32 +74,26 @@ class TrainingRun:
         self.resumed_at: int | None = None
         self.score: float | None = None  # of the newest evaluation
         self.owes_evaluation = False  # whether the process that saved what is gone on from ended before it evaluated it
+        self.ending: Ending | None = None  # why there is no step to come though steps are left; None: it goes on
         self.refused = False  # whether the newest checkpoint was, and that was told
         self.told_uncaptured = False
-
-    @property
-    def mastered(self) -> bool:
-        """Whether the newest evaluation reached the plan's goal."""
-        return self.plan.goal is not None and self.score is not None and self.score >= self.plan.goal
-
-    def _make_env(self) -> Environment:
-        num_agents = self.task.training.num_agents
-        if compiles_for(self.task, self.task.training.total_steps // num_agents):
-            self.tell("compiling the world; that takes some seconds")
-        env = make_env(self.task, num_agents, self.device)
-        if env.compile_failure:
-            self.tell(f"the world runs uncompiled, several times slower: {env.compile_failure}", "yellow")
-        return env
 
     @property
     def goes_on(self) -> bool:
         """Whether there are steps to come."""
         asked = self.training and self.population.env_steps < self.plan.total_steps
-        return asked and not self.stop.wanted and not self.mastered
+        return asked and not self.stop.wanted and self.ending is None
+
+    @property
+    def ended_by(self) -> str:
+        """What a training that is over was ended by: steps, goal, patience, callback or interrupt."""
+        if self.population.env_steps >= self.plan.total_steps:
+            return "steps"
+        return self.ending.by if self.ending else "interrupt"
 
     @contextmanager
-    def _logs_what_is_at_fault(self) -> Iterator[None]:
-        """Let an environment that cannot be reset end the run before a step. Raises TrainingFailedError."""
+    def logs_what_is_at_fault(self) -> Iterator[None]:
+        """Let a world that cannot be reset, or a worker, end the run before a step. Raises TrainingFailedError."""
         try:
             yield
         except WorldError as error:
@@ -102,47 +105,13 @@ class TrainingRun:
         """Seconds of training, over all processes that held this run."""
         return self.elapsed_before + time.monotonic() - self.started
 
-    def resume(self) -> bool:
-        """Go on from the newest whole checkpoint, or begin anew where none was saved yet; return whether there was one.
-
-        Raises CheckpointError where all are damaged or of another run, or the newest does not fit, and
-        TrainingFailedError where the environment cannot be reset.
-        """
-        begun = bool(checkpoint.checkpoints_in(self.run.checkpoints))
-        if begun:
-            facts = saved.facts_of(self.task, self.run.id)
-            self._go_on_from(checkpoint.load_latest(self.run.checkpoints, self.tell, facts))
-        else:
-            self.resumed_at = -1  # what was recorded before is recorded again
-            self.tell(f"no checkpoint was saved yet: begins anew from {self.run.config_path}")
-        self.run.write_config(resolved_config(self.task))  # flags may have changed it, the total steps above all
-        self.run.note()
-        return begun
-
-    def _go_on_from(self, found: checkpoint.Checkpoint) -> None:
-        with self._logs_what_is_at_fault():
-            self.elapsed_before, self.learned, self.score = saved.go_on_from(found, self.population)
-        self.saved_at = self.resumed_at = found.step
-        due = passes(found.step, self.plan.evaluate_every, self.population.num_agents)
-        self.owes_evaluation = found.manifest.get("score") is None and (due or found.step >= self.plan.total_steps)
-        self.run.id = self.run.id or found.manifest["facts"].get("run")
-        self.tell(f"goes on from {found.path.name}")
-        if not self.population.env.resumes:
-            self.tell("environments cannot be saved: every agent begins a new episode, with a blank memory", "yellow")
-
-    def load_weights(self, found: checkpoint.Checkpoint) -> None:
-        """Begin with the weights of another checkpoint, and nothing else of it. Raises CheckpointError."""
-        exported.check_interface(found, self.population.env)
-        saved.load_network(self.population.network, found)
-        self.population.learner.copy_to_target()
-
     def close(self) -> None:
         """Close the environments and the log."""
-        self._close("the environment", self.population.env)
+        self._close("the environment", self.population)
         self._close("the environment of the evaluations", self.examiner)
         close_log(self.log)
 
-    def _close(self, name: str, held: Environment | Examiner) -> None:
+    def _close(self, name: str, held: Environment | Examiner | VectorizedPopulation) -> None:
         with self.aside.attempt(f"close {name}"):
             held.close()
 
@@ -158,31 +127,34 @@ class TrainingRun:
     def train(self) -> None:
         """Train to the plan's end or until stopped; the last state is saved and evaluated.
 
-        Raises TrainingDivergedError (nothing is saved then), CheckpointError if the last save fails, and
-        TrainingFailedError where something else was raised. Raises RunError where the folder is gone for good.
+        Raises TrainingDivergedError (nothing is saved then), CheckpointError if the last save fails, CallbackError
+        where a callback raised an error, and TrainingFailedError where something else was raised. Raises RunError where
+        the folder is gone for good.
         """
         self.metrics = MetricsWriter(
             self.run.metrics_path, report=self.tell, outlook=self.aside.outlook, resume_step=self.resumed_at
         )
-        self.training = True
-        try:
-            parameters = count_parameters(self.population.network)
-            self.reporter.start(header(self.task, self.plan, self.device, parameters, self.run.path))
-            self._live()
-        finally:
-            self.training = self.stop.unsaved = False
-            with self.aside.attempt("write the metrics"):
-                if not self.metrics.close():
-                    self.aside.missing.add("write the metrics")
-        with self.aside.attempt(f"draw {self.run.curves_path}"):
-            draw_run(self.task, self.run.metrics_path, self.run.curves_path)
-        self.page.write()
-        if gone := self.run.gone():
-            raise RunError(f"{gone} was deleted or moved away while the run ended")
+        with self.listeners.to_the_end(lambda: self.ended_by):
+            self.training = True
+            try:
+                parameters = count_parameters(self.population.network)
+                self.reporter.start(header(self.task, self.plan, str(self.device), parameters, self.run.path))
+                self._live()
+            finally:
+                self.training = self.stop.unsaved = False
+                with self.aside.attempt("write the metrics"):
+                    if not self.metrics.close():
+                        self.aside.missing.add("write the metrics")
+            with self.aside.attempt(f"draw {self.run.curves_path}"):
+                draw_run(self.task, self.run.metrics_path, self.run.curves_path)
+            self.page.write()
+            if gone := self.run.gone():
+                raise RunError(f"{gone} was deleted or moved away while the run ended")
 
     def _live(self) -> None:
         """Train, and save the last state, whatever ends it."""
         try:
+            self._tell("on_start", resumed_at=None if self.resumed_at is None else max(self.resumed_at, 0))
             self._loop()
             self._look_after_folder()
             if self.population.env_steps != self.saved_at:
@@ -195,16 +167,24 @@ class TrainingRun:
             self._give_up(error)
 
     def _give_up(self, error: BaseException) -> NoReturn:
-        """Save what was learned before an error ended it, where the population is whole; raises TrainingFailedError."""
+        """Save what was learned before an error ended it, where the population is whole.
+
+        Raises the error of a callback as it is, and TrainingFailedError for any other.
+        """
         step, refused = self.population.env_steps, ""
         self.log.error("step %d: the training ends by an error", step, exc_info=error)
         if self.population.whole and step > max(self.saved_at, 0):
             try:
-                self._save(None)
+                with suppress(CallbackError):
+                    self._save(None)
             except checkpoint.CheckpointError as failure:
                 refused = f"{failure}; "
         kept = f"{refused}saved up to step {self.saved_at:,}" if self.saved_at >= 0 else f"{refused}nothing was saved"
-        raise TrainingFailedError(f"step {step:,}: {reason_of(error)}; {kept}; more in {self.run.log_path}") from error
+        more = f"{kept}; more in {self.run.log_path}"
+        if isinstance(error, CallbackError) and error.__cause__:
+            error.__cause__.add_note(f"step {step:,}: {error}; {more}")
+            raise error
+        raise TrainingFailedError(f"step {step:,}: {reason_of(error)}; {more}") from error
 
     def _loop(self) -> None:
         population, plan = self.population, self.plan
@@ -217,6 +197,8 @@ class TrainingRun:
             self.stop.unsaved = True
             self.learned = population.step() or self.learned
             step = population.env_steps
+            if self.listeners.stepwise:
+                self._tell("on_step")
             recorded = passes(step, record_every, size)
             if recorded or time.monotonic() - self.pace.shown_at >= SECONDS_BETWEEN_REPORTS:
                 self._look_after_folder()
@@ -226,11 +208,24 @@ class TrainingRun:
             elif passes(step, plan.checkpoint_every, size) and step < plan.total_steps:
                 self._save_or_go_on(None)
 
+    def _tell(self, hook: str, **news: Any) -> None:
+        """Tell callbacks how the run stands, and what is new."""
+        now = {"steps": self.population.env_steps, "elapsed": self.elapsed, "goes_on": self.goes_on}
+        self.listeners.tell(hook, **now, **news)
+
+    def _stop_for(self, why: str, by: str = "callback") -> None:
+        """Let no step come any more."""
+        if self.goes_on:
+            self.ending = Ending(by, why)
+            self.tell(f"stopped: {why}", "bold")
+            self.metrics.write_event(self.population.env_steps, "stopped", why, self.elapsed)
+
     def _record(self) -> None:
         metrics = self.population.read_metrics() | self._learned() | self.pace.since_record(self.population)
         with self.aside.attempt("write the metrics"):
             self.metrics.write_scalars(self.population.env_steps, metrics, self.elapsed)
         self._show(metrics)
+        self._tell("on_record", metrics=metrics)
         self._tell_uncaptured()
 
     def _learned(self) -> dict[str, float]:
@@ -252,7 +247,7 @@ class TrainingRun:
         step, report = self.population.env_steps, None
         if not self.examiner.prepared:
             self._save_or_go_on(None)  # then a signal may end the process while a world is compiled
-        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError):
+        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError), self.population.paused():
             report = self.examiner.examine(lambda: self.stop.wanted)
         if report is None:
             return None
@@ -262,9 +257,12 @@ class TrainingRun:
             self.metrics.write_evaluation(step, report.result, self.elapsed)
         self.examiner.keep(report, self.run, step, self.aside)
         self.tell(self.examiner.tell(report, step), "bold")
-        self._show(report.memory | evaluation_scalars(report.result))
-        self.pace.begin(self.population)
+        self._show(report.metrics)
         self.score = report.score
+        if reached := self.plan.reached(self.task, report.score):
+            self._stop_for(reached, "goal")
+        self._tell("on_evaluation", metrics=report.metrics, evaluation=report.result)
+        self.pace.begin(self.population)
         return report.score
 
     def _save(self, score: float | None) -> None:
@@ -276,6 +274,7 @@ class TrainingRun:
         self.saved_at = self.population.env_steps
         self.stop.all_is_saved(stopped_and_saved(self.run.path), FAILED if self.aside.missing else DONE)
         self.log.info(f"saved {path.name}")
+        self._tell("on_checkpoint", checkpoint=path)
 
     def _save_or_go_on(self, score: float | None) -> None:
         """A disk that refuses now may take the next checkpoint; the ones before are intact."""

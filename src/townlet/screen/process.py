@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
@@ -105,9 +105,12 @@ def lines_said() -> int:
 
 
 @contextmanager
-def hearing(handler: Callable[[], None]) -> Iterator[None]:
-    """Call `handler` for each signal that asks a process to end, in its main thread; elsewhere none can be heard."""
-    former = _hear(handler) if threading.current_thread() is threading.main_thread() else {}
+def hearing(handler: Callable[[], None], signals: Collection[signal.Signals] | None = None) -> Iterator[None]:
+    """Call `handler` for each signal that asks a process to end, in its main thread; elsewhere none can be heard.
+
+    With `signals` it is called for these alone.
+    """
+    former = _hear(handler, signals) if threading.current_thread() is threading.main_thread() else {}
     try:
         yield
     finally:
@@ -115,7 +118,7 @@ def hearing(handler: Callable[[], None]) -> Iterator[None]:
             signal.signal(signum, before)
 
 
-def _hear(handler: Callable[[], None]) -> dict[int, Any]:
+def _hear(handler: Callable[[], None], signals: Collection[signal.Signals] | None = None) -> dict[int, Any]:
     """Install a handler; returns those from before. A SIGHUP that is ignored stays so: that is what nohup asks for."""
     process = os.getpid()
 
@@ -125,7 +128,8 @@ def _hear(handler: Callable[[], None]) -> dict[int, Any]:
         elif signum == signal.SIGTERM:  # forked for an environment: a terminal's signals are for its parent to answer
             os._exit(FAILED)
 
-    heard = [one for one in SIGNALS if one == signal.SIGINT or signal.getsignal(one) != signal.SIG_IGN]
+    asked = SIGNALS if signals is None else signals
+    heard = [one for one in asked if one == signal.SIGINT or signal.getsignal(one) != signal.SIG_IGN]
     return {signum: signal.signal(signum, on_signal) for signum in heard}
 
 

@@ -1,6 +1,7 @@
 """What signals ask of a run."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -38,9 +39,28 @@ class StopRequest:
             end_within(SECONDS_OF_GRACE, farewell, code)
 
 
+class Interruption(StopRequest):
+    """The same of a training that is a part of another program, which goes on when the run is saved.
+
+    The second signal raises KeyboardInterrupt, wherever it finds the training.
+    """
+
+    def on_signal(self) -> None:
+        """Take note of a signal."""
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+        say("saving and stopping; once more stops at once")
+
+
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
-    """Let Ctrl-C, SIGTERM and SIGHUP ask a run to save and stop: the first asks, the second stops it at once."""
-    stop = StopRequest()
-    with hearing(stop.on_signal):
+def stop_on_signals(
+    stop: StopRequest | None = None, signals: Collection[signal.Signals] | None = None
+) -> Iterator[StopRequest]:
+    """Let Ctrl-C, SIGTERM and SIGHUP, or those of `signals`, ask a run to save and stop, as `stop` takes note of them.
+
+    Elsewhere than in the main thread of a process nothing is heard.
+    """
+    stop = stop or StopRequest()
+    with hearing(stop.on_signal, signals):
         yield stop

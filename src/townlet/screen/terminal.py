@@ -112,7 +112,7 @@ class PlainReporter(Reporter):
 
     def update(self, snapshot: Snapshot) -> None:
         assert self._header is not None, "start(header) comes before update(snapshot)"
-        self._snapshot = _keep_evaluation(snapshot, self._evaluation)
+        self._snapshot = keep_evaluation(snapshot, self._evaluation)
         if self._clock() - self._written_at >= self._interval:
             self._write_snapshot()
 
@@ -169,7 +169,7 @@ class Dashboard(Reporter):
         self._draw()
 
     def update(self, snapshot: Snapshot) -> None:
-        self._snapshot = _keep_evaluation(snapshot, self._evaluation)
+        self._snapshot = keep_evaluation(snapshot, self._evaluation)
         score = snapshot.metrics.get(self._rollout, math.nan)
         if math.isfinite(score):
             while self._history and self._history[-1][0] >= snapshot.step:
@@ -224,7 +224,7 @@ def plain_line(header: RunHeader, snapshot: Snapshot) -> str:
     return "  ".join(fields)
 
 
-def _keep_evaluation(snapshot: Snapshot, kept: dict[str, float]) -> Snapshot:
+def keep_evaluation(snapshot: Snapshot, kept: dict[str, float]) -> Snapshot:
     """Evaluations are rarer than updates: their newest results stay until the next."""
     kept.update({name: value for name, value in snapshot.metrics.items() if name.startswith(("eval/", "memory/"))})
     return replace(snapshot, metrics={**kept, **snapshot.metrics})

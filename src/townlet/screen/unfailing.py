@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TextIO
 
 from townlet.screen.facts import RunHeader, Snapshot
 from townlet.screen.terminal import SECONDS_BETWEEN_LINES, PlainReporter, Reporter
 
 
 class Unfailing(Reporter):
-    """Show a run by another reporter: where that fails by plain lines, and where they fail too not at all."""
+    """Show a run by another reporter: where that fails by plain lines, and where they fail too not at all.
 
-    def __init__(self, reporter: Reporter) -> None:
+    The lines go to `stream`, the standard output by default.
+    """
+
+    def __init__(self, reporter: Reporter, stream: TextIO | None = None) -> None:
         self._reporter: Reporter | None = reporter
+        self._stream = stream
         self._header: RunHeader | None = None
 
     def start(self, header: RunHeader) -> None:
@@ -41,7 +46,7 @@ class Unfailing(Reporter):
                 self._show(show)
 
     def _go_on_plainly(self, reason: str) -> None:
-        self._reporter = PlainReporter(interval=SECONDS_BETWEEN_LINES)
+        self._reporter = PlainReporter(self._stream, interval=SECONDS_BETWEEN_LINES)
         if self._header is not None:
             self.start(self._header)
         self.message(reason)

@@ -315,7 +315,10 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.exploration.taste": ("town", {"training.exploration.taste": 5.0}),
         "training.exploration.action_weights": ("town", {"training.exploration.action_weights.INTERACT": 30.0}),
     },
-    "plan": {"description": ("town", {"description": "Another town."})},
+    "plan": {
+        "description": ("town", {"description": "Another town."}),
+        "training.workers": ("town", {"training.workers": 2}),
+    },
     "run": {
         "id": ("town", {"id": "u"}),
         "name": ("town", {"name": "small"}),

@@ -4,13 +4,12 @@ import math
 import sqlite3
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import torch
 
-from townlet.run import board, metrics
+from townlet.run import metrics
 from townlet.run.metrics import MetricsStore, MetricsWriter
 
 READER = """
@@ -35,7 +34,7 @@ def reports():
 @pytest.fixture
 def writer(tmp_path, reports):
     path, outlook = tmp_path / "metrics.sqlite", lambda: "; training goes on"
-    writer = MetricsWriter(path, report=reports.append, outlook=outlook, tensorboard=False)
+    writer = MetricsWriter(path, report=reports.append, outlook=outlook)
     yield writer
     writer.close()
 
@@ -165,7 +164,7 @@ def test_a_locked_file_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
 def test_the_writer_drops_what_is_newer_than_the_resumed_step(tmp_path, reports):
     path = tmp_path / "metrics.sqlite"
     fill(path, rows=5)
-    writer = MetricsWriter(path, report=reports.append, resume_step=2, tensorboard=False)
+    writer = MetricsWriter(path, report=reports.append, resume_step=2)
     writer.write_scalars(3, {"a": 30.0}, elapsed=0.0)
     writer.close()
     assert read(path) == [(0, 0.0), (1, 1.0), (2, 2.0), (3, 30.0)]
@@ -215,7 +214,7 @@ def test_a_full_disk_is_reported_once_and_its_records_follow_later(tmp_path, wri
 
 def test_a_folder_that_is_not_there_does_not_stop_the_training(tmp_path, reports):
     path = tmp_path / "absent" / "metrics.sqlite"
-    writer = MetricsWriter(path, report=reports.append, tensorboard=False)
+    writer = MetricsWriter(path, report=reports.append)
     writer.write_scalars(1, {"a": 1.0}, elapsed=0.0)
     assert len(reports) == 1 and str(path) in reports[0]
     path.parent.mkdir()
@@ -227,7 +226,7 @@ def test_a_folder_that_is_not_there_does_not_stop_the_training(tmp_path, reports
 def test_a_damaged_file_is_named_by_the_writer(tmp_path, reports):
     path = tmp_path / "metrics.sqlite"
     path.write_bytes(b"rubbish" * 1000)
-    MetricsWriter(path, report=reports.append, resume_step=10, tensorboard=False).close()
+    MetricsWriter(path, report=reports.append, resume_step=10).close()
     assert len(reports) == 1 and "metrics.sqlite.damaged-1" in reports[0]
 
 
@@ -246,56 +245,3 @@ def test_records_that_wait_are_limited(writer, monkeypatch):
         writer._pending.append(lambda store: None)
     writer.write_scalars(1, {"a": 1.0}, elapsed=0.0)
     assert len(writer._pending) == metrics._PENDING_LIMIT
-
-
-# TensorBoard
-
-
-def test_tensorboard_shows_each_step_once_after_a_resume(tmp_path, reports):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    path = tmp_path / "metrics.sqlite"
-    writer = MetricsWriter(path, report=reports.append)
-    for step in (10, 20, 30):
-        writer.write_scalars(step, {"train/loss": step}, elapsed=0.0)
-    writer.close()
-    time.sleep(1.1)  # files are read in the order of their names, which begin with the second
-    writer = MetricsWriter(path, report=reports.append, resume_step=20)
-    writer.write_scalars(30, {"train/loss": 300.0}, elapsed=0.0)
-    writer.write_evaluation(30, {"mean_ep_length": 5.0, "level": "2"}, elapsed=0.0)
-    writer.write_event(30, "curriculum", "stage 2", elapsed=0.0)
-    writer.close()
-    board = EventAccumulator(str(tmp_path)).Reload()
-    assert [(event.step, event.value) for event in board.Scalars("train/loss")] == [(10, 10.0), (20, 20.0), (30, 300.0)]
-    assert [(event.step, event.value) for event in board.Scalars("eval/mean_ep_length")] == [(30, 5.0)]
-    assert reports == []
-
-
-def test_a_board_that_fails_is_reported_once_tried_again_and_harms_nothing(tmp_path, reports, monkeypatch):
-    attempts = []
-
-    def fail(folder, resume_step):
-        attempts.append(folder)
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(board, "_open", fail)
-    writer = MetricsWriter(tmp_path / "metrics.sqlite", report=reports.append)
-    for step in (1, 2, 3):
-        writer.write_scalars(step, {"a": step}, elapsed=0.0)
-    assert len(attempts) == 1 and len(reports) == 1 and "No space left" in reports[0]
-    now = board.time.monotonic()
-    monkeypatch.setattr(board.time, "monotonic", lambda: now + 100.0)
-    writer.write_scalars(4, {"a": 4.0}, elapsed=0.0)
-    assert len(attempts) == 2 and len(reports) == 1
-    writer.close()
-    assert len(read(tmp_path / "metrics.sqlite")) == 4
-
-
-def test_without_tensorboard_the_store_is_written_alone(tmp_path, reports, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # an import of it raises ImportError
-    writer = MetricsWriter(tmp_path / "metrics.sqlite", report=reports.append)
-    writer.write_scalars(1, {"a": 1.0}, elapsed=0.0)
-    writer.close()
-    assert reports == [] and not list(tmp_path.glob("events*"))
-    assert read(tmp_path / "metrics.sqlite") == [(1, 1.0)]

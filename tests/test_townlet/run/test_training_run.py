@@ -231,7 +231,7 @@ def test_a_signal_before_the_first_step_saves_nothing(tmp_path, monkeypatch, cap
         interrupt()
         raise AssertionError("went on")
 
-    monkeypatch.setattr(training_run, "make_env", make_env)
+    monkeypatch.setattr(training_run, "make_training_env", make_env)
     code, run = train_small(tmp_path)
     assert code == 1 and saved_steps(run) == []
 

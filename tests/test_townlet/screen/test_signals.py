@@ -7,7 +7,7 @@ import pytest
 
 from townlet.screen import signals
 from townlet.screen.process import DONE, FAILED, SIGNALS
-from townlet.screen.signals import StopRequest, stop_on_signals
+from townlet.screen.signals import Interruption, StopRequest, stop_on_signals
 
 
 class Ended(Exception):
@@ -66,3 +66,14 @@ def test_a_stop_that_was_asked_for_ends_the_process_soon_after_all_is_saved(monk
     stop.on_signal()
     stop.all_is_saved("saved again", DONE)
     assert ends == [(1.5, "saved again", DONE)]
+
+
+def test_in_another_program_the_first_is_only_noted_and_the_second_raises(capfd):
+    """Whether all is saved or not: it goes on when the training has returned."""
+    former = signal.getsignal(signal.SIGTERM)
+    with stop_on_signals(Interruption(), (signal.SIGINT,)) as stop:
+        assert signal.getsignal(signal.SIGTERM) is former
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wanted and capfd.readouterr().err == "saving and stopping; once more stops at once\n"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

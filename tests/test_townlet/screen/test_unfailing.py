@@ -58,6 +58,14 @@ def test_plain_lines_follow_a_dashboard_that_fails(fails_at, capsys):
     assert any(line.startswith("step 40/100") for line in said) is (fails_at != "message")
 
 
+def test_plain_lines_follow_where_they_are_asked_for(capsys):
+    stream = io.StringIO()
+    with Unfailing(Drawing("message"), stream) as reporter:
+        reporter.start(HEADER)
+        reporter.message("hello")
+    assert "hello" in stream.getvalue().splitlines() and capsys.readouterr() == ("", "")
+
+
 def test_silence_follows_plain_lines_that_fail(capsys):
     stream = io.StringIO()
     with Unfailing(PlainReporter(stream)) as reporter:

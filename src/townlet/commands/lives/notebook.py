@@ -1,14 +1,14 @@
 """`townlet.show`: a replay in a notebook, as the page that plays it."""
 
 import html
+import os
 from pathlib import Path
 
 from townlet.commands.lives import replay as command
 from townlet.config import ConfigError
 from townlet.page.html import to_html
 from townlet.page.replay import Replay, read
-from townlet.run.run_directory import write_atomically
-from townlet.run.saving.replays import SUFFIX
+from townlet.run.run_directory import REPLAY_SUFFIX, write_atomically
 
 HEIGHT = 780  # pixels, in which town, panels and timeline are in sight at once
 
@@ -38,27 +38,27 @@ class Shown:
 
 
 def show(
-    what: Replay | Path | str,
+    what: Replay | os.PathLike[str] | str,
     *,
     agents: int = 16,
     steps: int = 500,
     height: int = HEIGHT,
     runs_dir: Path | str = "runs",
 ) -> Shown:
-    """Return the page of a replay, of a replay's file, or of a run, named as `townlet replay` names it.
+    """Return the page of a replay, of a replay's file, or of a run: what `townlet.learn` returned, or its name or path.
 
     A run is recorded as that command records it, into its folder, if that has not been done for its newest checkpoint.
     `height` is in pixels. Raises ReplayError, RunError, CheckpointError and ConfigError, each a line that says why.
     """
     if isinstance(what, Replay):
         return Shown(what, height)
-    if Path(what).suffix == SUFFIX:
-        return Shown(read(what), height)
+    if Path(what).suffix == REPLAY_SUFFIX:
+        return Shown(read(Path(what)), height)
     for name, count in (("agents", agents), ("steps", steps)):
         if count < 1:  # which a command would end its process for
             raise ConfigError([f"{name}: expected at least 1, got {count}"])
     flags = ["--agents", str(agents), "--steps", str(steps), "--runs-dir", str(runs_dir)]
-    options = command.make_parser().parse_args([*flags, "--", str(what)])
+    options = command.make_parser().parse_args([*flags, "--", os.fspath(what)])
     wanted = command.find(options)
     if not wanted.path.is_file():
         packed = command.record_run(options, wanted)

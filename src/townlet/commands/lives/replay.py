@@ -16,9 +16,9 @@ from townlet.evaluate import REFERENCE, evaluation_seed, find_checkpoint, load_w
 from townlet.page.html import to_html
 from townlet.page.recorder import Wanted
 from townlet.page.replay import Replay, ReplayError, unpack
-from townlet.run.run_directory import RunError, write_atomically
+from townlet.run.run_directory import REPLAY_SUFFIX, REPLAYS, RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
-from townlet.run.saving.replays import REPLAYS, SUFFIX, origin_of, record_greedy
+from townlet.run.saving.replays import origin_of, record_greedy
 from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import (
     DONE,
@@ -188,4 +188,4 @@ def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoi
     parts += [] if options.weights else ["no-weights"]
     parts += [f"memory-every-{options.memory_every}"] if options.memory_every is not None else []
     parts += [f"{key}-{value}".replace("/", "-") for key, value in options.set]
-    return "_".join(parts)[:200] + SUFFIX
+    return "_".join(parts)[:200] + REPLAY_SUFFIX

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from townlet.agent.networks import QNetwork
 from townlet.config import ConfigError, Task
 from townlet.environment.types import WorldError
+from townlet.level.suggestion import suggestion
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.meta import UNKNOWN, id_in, read_meta
 from townlet.run.run_directory import is_exported, resolve_run
@@ -71,7 +72,11 @@ def find(run: Path, task: Task, name: str, report: Callable[[str], None]) -> Che
         return checkpoint.load_latest(directory, report, facts)
     if name == "best":
         return checkpoint.load_best(directory, facts)
-    return checkpoint.load(directory / Path(name).name, facts)
+    folder = directory / Path(name).name
+    if not folder.is_dir():
+        names = ["latest", "best", *(path.name for path in checkpoint.checkpoints_in(directory))]
+        raise CheckpointError(f"{folder}: expected a checkpoint, got nothing there{suggestion(name, names)}")
+    return checkpoint.load(folder, facts)
 
 
 def save(

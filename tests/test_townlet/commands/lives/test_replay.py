@@ -162,7 +162,10 @@ def test_what_cannot_be_recorded_is_one_line(run, capsys, tmp_path):
     assert failed(capsys, run, "nobody") == (
         1, f"townlet replay: no run 'nobody' in {run.parents[1]}: there are room_room/run"
     )  # fmt: skip
-    assert failed(capsys, run, "run", "--checkpoint", "step_000000001")[0] == 1
+    nothing = run / "checkpoints" / "step_000000001"
+    assert failed(capsys, run, "run", "--checkpoint", "step_000000001") == (
+        1, f"townlet replay: {nothing}: expected a checkpoint, got nothing there; did you mean 'step_000000016'?"
+    )  # fmt: skip
     folder = str(run / "checkpoints" / "step_000000016")
     assert failed(capsys, run, folder, "--checkpoint", "best") == (
         2, "--checkpoint: expected none beside a checkpoint's own folder, got best"

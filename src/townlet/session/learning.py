@@ -1,0 +1,111 @@
+"""`townlet.learn`: train from Python, as `townlet train` does from the command line."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from townlet.callbacks.callback import Callback
+from townlet.callbacks.listeners import CallbackError, check
+from townlet.config import ConfigError
+from townlet.run.beginning.asked import Asked, overridden, prepare
+from townlet.run.ladder import find_ladder
+from townlet.run.plan import Wishes
+from townlet.screen.command_line import aside
+from townlet.screen.device_kinds import kind_named
+from townlet.screen.notebook import reporter_for
+from townlet.screen.signals import Interruption, stop_on_signals
+from townlet.screen.unfailing import Unfailing
+from townlet.session.run import Run
+from townlet.train import carry_out
+
+Place = os.PathLike[str] | str
+
+
+def learn(
+    level: Place | float | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    callbacks: Sequence[Callback] = (),
+    gym: str | None = None,
+    seed: int | None = None,
+    num_agents: int | None = None,
+    total_steps: int | None = None,
+    device: torch.device | str = "auto",
+    run_name: str | None = None,
+    runs_dir: Place = "runs",
+    resume: Place | None = None,
+    load: Place | None = None,
+    checkpoint_every: int | None = None,
+    evaluate_every: int | None = None,
+    watch: bool = False,
+    progress: bool | str = True,
+) -> Run:
+    """Train a population in a level, and return the run. It is the training of `townlet train`, weight for weight.
+
+    `level` is an id, a name or a file (default: 2), `gym` the id of an environment of Gymnasium; `overrides` are what
+    `--set` is there, as {"training.gamma": 0.9}, and other keywords are the flags of the same name. `callbacks` are
+    told how it goes, see `Callback`. `progress` is shown beside the standard output: in a notebook as a bar, in a
+    terminal as the dashboard, elsewhere as lines; "plain" always as lines, False not at all. Ctrl-C, or a notebook's
+    stop button, saves and returns the run; a second time it raises KeyboardInterrupt at once.
+
+    Raises ConfigError for what is asked wrongly, RunError, CheckpointError, WorldError, TrainingDivergedError and
+    TrainingFailedError, each as the command tells it, in a line; and what a callback raised, after all was saved.
+    """
+    check(callbacks)
+    flags = {"seed": seed, "num_agents": num_agents, "total_steps": total_steps, "evaluate_every": evaluate_every}
+    keys = overridden(overrides or {}, **flags)
+    teacher = None if load is None else Path(load)
+    asked = Asked(_text(level), gym, _text(resume), teacher, keys, run_name, Path(runs_dir))
+    _check(asked, seed, checkpoint_every)
+    reporter, tell = Unfailing(reporter_for(progress), sys.stderr), aside if progress else _keep_quiet
+    with _products_as_before(), stop_on_signals(Interruption(), (signal.SIGINT,)) as stop:
+        ready = prepare(asked, Wishes(_device(device), checkpoint_every=checkpoint_every), tell, tell)
+        try:
+            training = carry_out(ready, stop, watch, reporter, callbacks)
+        except CallbackError as error:
+            raise (error.__cause__ or error) from None
+    return Run.of(training)
+
+
+def _text(named: Place | float | None) -> str | None:
+    return os.fspath(named) if isinstance(named, os.PathLike) else None if named is None else str(named)
+
+
+def _check(asked: Asked, seed: int | None, checkpoint_every: int | None) -> None:
+    """Raise ConfigError for keywords that are wrong, or do not go together."""
+    if checkpoint_every is not None and checkpoint_every < 1:
+        raise ConfigError([f"checkpoint_every: expected at least 1, got {checkpoint_every}"])
+    if asked.resume is None:
+        return
+    if any(one is not None for one in (asked.level, asked.gym, asked.load, asked.run_name, seed)):
+        raise ConfigError(["resume goes on as it is: level, gym, load, run_name and seed do not go with it"])
+    if ladder := find_ladder(asked.resume, asked.runs_dir):
+        raise ConfigError([f"resume: expected a run, got a ladder of several, {ladder}: townlet train goes on with it"])
+
+
+def _device(device: torch.device | str) -> str:
+    try:
+        return kind_named(str(device))
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError([f"device: {error}"]) from None
+
+
+@contextmanager
+def _products_as_before() -> Iterator[None]:
+    """Give this process back how it multiplies matrices, which a training changes."""
+    before = torch.get_float32_matmul_precision()
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _keep_quiet(line: str) -> None:
+    """Say nothing."""
