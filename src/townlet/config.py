@@ -39,6 +39,7 @@ from townlet.level.parts import (
     Reward,
     SpatialEncoder,
     Static,
+    Stop,
     Training,
 )
 from townlet.level.settle import Tell, settle
@@ -83,6 +84,7 @@ __all__ = [
     "SpatialEncoder",
     "Stage",
     "Static",
+    "Stop",
     "Task",
     "Tell",
     "Training",

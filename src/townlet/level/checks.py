@@ -134,7 +134,7 @@ def _curriculum_problems(level: Level) -> list[Problem]:
     if isinstance(curriculum, Adversarial) and curriculum.retreat_below >= curriculum.advance_above:
         expected = f"less than advance_above, {curriculum.advance_above}"
         problems.append(Problem((*key, "retreat_below"), expected, str(curriculum.retreat_below)))
-    return problems
+    return problems + (level.training.stop.problems(level.max_steps) if level.training.stop else [])
 
 
 def _affordance_problems(level: Level) -> list[Problem]:

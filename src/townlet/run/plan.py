@@ -1,5 +1,6 @@
 """What is asked of a run: how it is paced, in environment steps, and where and how it is shown."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from townlet.config import Task
+from townlet.run.saving.saved import Marks
 from townlet.screen.facts import RunHeader
 
 CHECKPOINTS_IN_A_RUN = 20
@@ -30,6 +32,13 @@ class Wishes(NamedTuple):
     checkpoint_every: int | None = None  # environment steps; None: as `CHECKPOINTS_IN_A_RUN` says
 
 
+class Ending(NamedTuple):
+    """Why a run ended before its steps were used up."""
+
+    by: str  # goal, patience or callback
+    why: str  # for people
+
+
 @dataclass
 class Plan:
     """How a run is paced, in environment steps."""
@@ -38,26 +47,27 @@ class Plan:
     checkpoint_every: int
     evaluate_every: int
     goal: float | None = None  # greedy score at which the run ends before that; None: never
+    patience: int | None = None  # evaluations without a better one at which it ends too; None: never
 
-    def reached(self, task: Task, score: float | None) -> str | None:
-        """Say that a score reached the goal; None where it did not."""
-        if self.goal is None or score is None or not score >= self.goal:
-            return None
-        return f"greedy {task.score.word} {score:.1f} reached the goal of {self.goal:g}"
-
-
-class Ending(NamedTuple):
-    """Why a run ended before its steps were used up."""
-
-    by: str  # goal, patience or callback
-    why: str  # for people
+    def ending(self, task: Task, marks: Marks) -> Ending | None:
+        """Return why the run ends by its evaluations so far, None where it goes on."""
+        score, word = task.score, f"greedy {task.score.word}"
+        if self.goal is not None and marks.score is not None and marks.score >= self.goal:
+            return Ending("goal", f"{word} {score.figure(marks.score)} reached the goal of {self.goal:g}")
+        if self.patience is not None and marks.waited >= self.patience:
+            evaluations = "an evaluation" if marks.waited == 1 else f"{marks.waited:,} evaluations"
+            return Ending("patience", f"{evaluations} without a {word} above {score.figure(marks.best)}")
+        return None
 
 
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
-    """Pace a run by its task and what is asked for; it ends before that where it reaches the goal."""
+    """Pace a run by its task and what is asked for; it ends before that at the task's own goal, or at this one."""
     total = task.training.total_steps
     every = wishes.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    return Plan(total, every, task.evaluation.every, goal)
+    stop = task.training.stop
+    goals = [one for one in (goal, stop.goal if stop else None) if one is not None]
+    patience = stop.patience if stop else None
+    return Plan(total, every, task.evaluation.every, min(goals, default=None), patience)
 
 
 def passes(step: int, every: int, stride: int) -> bool:
@@ -74,10 +84,19 @@ def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None 
         "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
+        **({"stops": " or ".join(early)} if (early := list(_early(task, plan))) else {}),
         "network": task.network.kind,
         "learning": f"{training.mode.kind}, windows of {training.seq_len}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def _early(task: Task, plan: Plan) -> Iterator[str]:
+    """What ends a run before its steps are used up."""
+    if plan.goal is not None:
+        yield f"at a greedy {task.score.word} of {plan.goal:g}"
+    if plan.patience is not None:
+        yield f"after {plan.patience:,} evaluations without a better one"
 
 
 def header(task: Task, plan: Plan, device: torch.device, parameters: int, run: Path) -> RunHeader:
