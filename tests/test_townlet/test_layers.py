@@ -31,6 +31,7 @@ TESTS = Path(__file__).parent
 # Imports that go against what a room may import, each with its reason. An entry that is no longer needed must go.
 EXCEPTIONS = {
     ("population.evaluation", "environment.make"): "an evaluation makes a world of its own",
+    ("population.worker", "environment.make"): "a worker makes the world of its share",
 }
 
 
@@ -165,8 +166,10 @@ STEP_PATH = {
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
         "RecurrentSpatialQNetwork.read_beside",
-        "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._inputs",
+        "QHead.forward", "QNetwork._inputs",
     ),
+    "agent.encoders": ("WholeEncoder.forward", "PartwiseEncoder.forward"),
+    "agent.images": ("Scale.forward", "Convolutions.forward", "_picture"),
     "agent.memory.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
     "agent.memory.beside": ("Memories.read", "Written.forward"),
     "agent.memory.sightings": (
@@ -193,9 +196,9 @@ STEP_PATH = {
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
     "agent.learner": (
-        "QLearner.prepare", "QLearner.update", "QLearner._descend", "QLearner._take_gradient", "QLearner.td_error",
-        "QLearner._returns", "QLearner._next_values", "QLearner._with_cut_steps", "QLearner._unroll",
-        "QLearner._memory_at_start",
+        "QLearner.prepare", "QLearner.update", "QLearner._descend", "QLearner._gradient", "QLearner._over_shares",
+        "QLearner._take", "QLearner.td_error", "QLearner._returns", "QLearner._next_values",
+        "QLearner._with_cut_steps", "QLearner._unroll", "QLearner._memory_at_start",
         "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
     ),
     "agent.losses": (

@@ -4,8 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from townlet.level.errors import Problem
-from townlet.level.part import Name, Part, Positive, Rate, Ticks, Unit
+from townlet.level.part import WHOLE, Name, Part, Positive, Rate, Ticks, Unit
 
 
 class Static(Part):
@@ -30,7 +29,7 @@ class Adversarial(Part):
 
     kind: Literal["adversarial"]
     stages: Annotated[tuple[Stage, ...], Field(strict=False, min_length=2)]
-    episodes: Annotated[int, Field(ge=2, le=1000)]  # of an agent, that it is judged by
+    episodes: Annotated[int, Field(ge=2, le=1000), WHOLE]  # of an agent, that it is judged by
     min_stay: Ticks  # steps of an agent in a stage before it may leave it
     advance_above: Unit  # survival
     retreat_below: Unit  # survival
@@ -42,7 +41,7 @@ class Adversarial(Part):
 class Anneal(Part):
     """When the weight of curiosity is multiplied by `factor`: see `exploration.annealing` for the rule."""
 
-    episodes: Annotated[int, Field(ge=1, le=1000)]  # of each agent, that are looked at
+    episodes: Annotated[int, Field(ge=1, le=1000), WHOLE]  # of each agent, that are looked at
     survival: Unit  # their mean survival, in shares of the time limit, is at least this
     spread: Unit  # and its standard deviation at most this
     factor: Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -76,9 +75,3 @@ class Stop(Part):
         if self.goal is None and self.patience is None:
             raise ValueError("expected a goal, a patience or both, got neither")
         return self
-
-    def problems(self, limit: int) -> list[Problem]:
-        """Return what is wrong with it where the greatest score is `limit`."""
-        if self.goal is None or self.goal <= limit:
-            return []
-        return [Problem(("training", "stop", "goal"), f"at most max_steps, {limit}", f"{self.goal:g}")]

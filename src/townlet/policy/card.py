@@ -1,6 +1,8 @@
 """The model card of an exported agent, in the form that hubs of models read: facts as YAML, then words."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -14,7 +16,7 @@ import gymnasium
 import townlet
 
 policy = townlet.load_policy(".")  # this folder
-env = gymnasium.make({made})
+{made}
 observation, info = env.reset(seed=0)
 ended = False
 while not ended:
@@ -118,8 +120,31 @@ def _spread(result: Mapping[str, Any], key: str) -> str:
 
 
 def _made(task: Task) -> str:
-    """What Gymnasium is told to make the world by."""
+    """How the world is made, in Python: a file is imported as a module."""
     if not isinstance(task, GymTask):
-        return '"Townlet/Level-v0", level="config.yaml", maps="evaluation"'
-    options = {**task.gym_options, **({"max_episode_steps": task.max_steps} if task.max_steps else {})}
-    return ", ".join([f'"{task.gym}"', *(f"{name}={value!r}" for name, value in options.items())])
+        return 'env = gymnasium.make("Townlet/Level-v0", level="config.yaml", maps="evaluation")'
+    options = {name: value for name, value in task.gym_options.items() if name != "asynchronous"}  # here is one agent
+    limit = {"max_episode_steps": task.max_steps} if task.max_steps else {}
+    module, name = _place(task.gym)
+    if module and name.isidentifier():  # a class or a function, and no id
+        lines = [f"import {module}\n", f"env = {module}.{name}({_called(options)})"]
+        lines += [f"env = gymnasium.wrappers.TimeLimit({_called(limit, 'env')})"] if limit else []
+    else:
+        made = json.dumps(f"{module}:{name}" if module else name)
+        lines = [f"env = gymnasium.make({_called({**options, **limit}, made)})"]
+    for wrapper in task.gym_wrappers:
+        whole, given = (wrapper, {}) if isinstance(wrapper, str) else next(iter(wrapper.items()))
+        module, name = _place(whole)
+        lines = [f"import {module}", *lines] if module else lines
+        lines.append(f"env = {module or 'gymnasium.wrappers'}.{name}({_called(given, 'env')})")
+    return "\n".join(lines)
+
+
+def _place(name: str) -> tuple[str, str]:
+    """The module that something is in, "" for none, and its name there."""
+    where, _, last = name.rpartition(":")
+    return (Path(where).stem if where.endswith(".py") else where), last
+
+
+def _called(given: Mapping[str, Any], *first: str) -> str:
+    return ", ".join([*first, *(f"{name}={value!r}" for name, value in given.items())])

@@ -14,9 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 import townlet
 
 META_NAME = "meta.json"
@@ -47,6 +44,9 @@ def id_in(meta: Mapping[str, Any] | None) -> str | None:
 
 def describe_machine(**facts: object) -> dict[str, object]:
     """Return what meta.json says: versions, git state, machine, command line and start time (UTC), then `facts`."""
+    import numpy as np  # here alone, since those who only read meta.json are to answer at once
+    import torch
+
     return {
         "townlet": townlet.__version__,
         "torch": torch.__version__,

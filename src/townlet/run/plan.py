@@ -1,14 +1,12 @@
 """What is asked of a run: how it is paced, in environment steps, and where and how it is shown."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from townlet.config import Task
-from townlet.run.saving.saved import Marks
 from townlet.screen.facts import RunHeader
 
 CHECKPOINTS_IN_A_RUN = 20
@@ -27,9 +25,21 @@ NO_PACE = Pacing()
 class Wishes(NamedTuple):
     """What is asked of runs beside their task: the same for every rung of a ladder."""
 
-    device: torch.device
+    device: str  # its kind, cpu or cuda
     plain: bool = False  # lines in place of the dashboard
     checkpoint_every: int | None = None  # environment steps; None: as `CHECKPOINTS_IN_A_RUN` says
+
+
+class Marks(NamedTuple):
+    """What a run's evaluations came to so far, as far as its end depends on that."""
+
+    score: float | None = None  # of the newest
+    best: float = -math.inf
+    waited: int = 0  # evaluations since the best one
+
+    def after(self, score: float) -> "Marks":
+        """Return them with one more evaluation."""
+        return Marks(score, score, 0) if score > self.best else Marks(score, self.best, self.waited + 1)
 
 
 class Ending(NamedTuple):
@@ -75,13 +85,14 @@ def passes(step: int, every: int, stride: int) -> bool:
     return step // every > (step - stride) // every
 
 
-def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None = None) -> str:
+def describe(task: Task, plan: Plan, device: str, resumed: Path | None = None) -> str:
     """Tell the plan of a run to a person."""
-    training = task.training
+    training, apart = task.training, task.training.workers > 1 and device == "cpu"
     lines = {
         "level": f"{task.id} {task.name}: {task.description}",
         "run": f"goes on with {resumed}" if resumed else "a new one",
-        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
+        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}"
+        + (f", in {training.workers} processes" if apart else ""),
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
         **({"stops": " or ".join(early)} if (early := list(_early(task, plan))) else {}),
@@ -99,12 +110,12 @@ def _early(task: Task, plan: Plan) -> Iterator[str]:
         yield f"after {plan.patience:,} evaluations without a better one"
 
 
-def header(task: Task, plan: Plan, device: torch.device, parameters: int, run: Path) -> RunHeader:
+def header(task: Task, plan: Plan, device: str, parameters: int, run: Path) -> RunHeader:
     """Return what is shown of a run throughout; `parameters` are those of its network."""
     score = task.score
     return RunHeader(
         level=f"{task.id} {task.name}",
-        device=str(device),
+        device=device,
         num_agents=task.training.num_agents,
         seed=task.training.seed,
         total_steps=plan.total_steps,

@@ -9,21 +9,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import torch
-
 from townlet.config import ConfigError, Level, Task, load_task
 from townlet.run.meta import read_meta
 from townlet.run.metrics import MetricsStore
 from townlet.run.plan import Wishes, make_plan
-from townlet.run.run_directory import HOLDER
+from townlet.run.run_directory import HOLDER, REPLAY_SUFFIX, REPLAYS
 from townlet.run.saving.checkpoint_folder import steps_in
-from townlet.run.saving.replays import REPLAYS, SUFFIX
 from townlet.watch.messages import Group, Picture, Point, PointsNews, Recording, RunNews, Series
 
 PACE, GAP, ERROR = "time/fps", "memory/ablation_gap", "train/td_error"
 GROUPS = (("causes of death", "deaths/", ""), ("meters", "meters/", "_mean"), ("curriculum", "curriculum/", ""))
 SECONDS_OF_SILENCE = 60.0  # after which a run whose process cannot be seen counts as stopped
-_REPLAY = re.compile(rf"step_(\d{{1,18}})[\w.=-]*{re.escape(SUFFIX)}", re.ASCII)
+_REPLAY = re.compile(rf"step_(\d{{1,18}})[\w.=-]*{re.escape(REPLAY_SUFFIX)}", re.ASCII)
 
 
 State = Literal["waiting", "training", "over", "stopped"]
@@ -161,7 +158,7 @@ def goes_on(run: Path) -> bool:
 def first_checkpoint(task: Task, run: Path) -> int:
     """Return after how many steps a run saves its first checkpoint."""
     every = (read_meta(run) or {}).get("checkpoint_every")
-    wishes = Wishes(torch.device("cpu"), checkpoint_every=every if type(every) is int and every > 0 else None)
+    wishes = Wishes("cpu", checkpoint_every=every if type(every) is int and every > 0 else None)
     plan = make_plan(task, wishes)
     return min(plan.checkpoint_every, plan.evaluate_every, plan.total_steps)
 

@@ -320,6 +320,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "description": ("town", {"description": "Another town."}),
         "training.stop.goal": ("stopping", {"training.stop.goal": 10.5}),
         "training.stop.patience": ("stopping", {"training.stop.patience": 8}),
+        "training.workers": ("town", {"training.workers": 2}),
     },
     "run": {
         "id": ("town", {"id": "u"}),

@@ -10,9 +10,8 @@ from townlet import train
 from townlet.config import ConfigError, GymTask, load_gym_task, load_level
 from townlet.population.evaluation import Evaluator
 from townlet.run.metrics import MetricsStore
-from townlet.run.plan import Plan
+from townlet.run.plan import Marks, Plan
 from townlet.run.saving import saved as saving
-from townlet.run.saving.saved import Marks
 
 WHOLE = Evaluator.evaluate
 SELDOM = ["--evaluate-every", "8", "--checkpoint-every", "100"]  # of 32 steps

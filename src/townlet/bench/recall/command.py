@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,7 @@ from townlet.bench.recall.questions import QUESTIONS
 from townlet.bench.recall.report import CAPTION, Found, draw, markdown, rows_of
 from townlet.config import ConfigError
 from townlet.level.file import configs_directory, load
-from townlet.level.suggestion import suggestion
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, positive
-
-
-def some_of(known: Mapping[str, Any]) -> Callable[[str], list[str]]:
-    """Read `A,B`, each among the known."""
-
-    def read(text: str) -> list[str]:
-        names = list(dict.fromkeys(text.split(",")))
-        for name in names:
-            if name not in known:
-                expected = f"expected some of {', '.join(known)}"
-                raise argparse.ArgumentTypeError(f"{expected}, got {name}{suggestion(name, known)}")
-        return names
-
-    return read
+from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, positive, some_of
 
 
 def make_parser(plan: Plan) -> Parser:

@@ -13,11 +13,9 @@ from townlet.page.recorder import Noted, Wanted, record, versions
 from townlet.population.evaluation import Evaluator
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.meta import id_in, read_meta
-from townlet.run.run_directory import RunDirectory, write_atomically
+from townlet.run.run_directory import REPLAY_SUFFIX, REPLAYS, RunDirectory, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint
 
-REPLAYS = "replays"  # the folder of a run
-SUFFIX = ".replay"
 _IN_STAGE = "curriculum/agents_in_stage_"  # how metrics begin that count agents
 _OWN = re.compile(r"step_(\d{9,})(?:_stage-(\d+))?\.replay", re.ASCII)  # other recordings have other names
 _EVALUATED = re.compile(r"step_(\d{9,})\.json", re.ASCII)
@@ -50,7 +48,7 @@ class Recorder:
         packed = record(task, population.network, noted, Wanted(chosen(noted, task.replays)), origin)
         folder.mkdir(exist_ok=True)
         in_stage = f"_stage-{stage}" if stage else ""
-        write_atomically(folder / f"step_{step:09}{in_stage}{SUFFIX}", packed)
+        write_atomically(folder / f"step_{step:09}{in_stage}{REPLAY_SUFFIX}", packed)
         prune(folder, task.replays.keep)
 
 

@@ -10,25 +10,15 @@ from typing import Any, NamedTuple
 from townlet.agent.networks import QNetwork
 from townlet.config import ConfigError, Task
 from townlet.environment.types import WorldError
+from townlet.level.suggestion import suggestion
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.meta import UNKNOWN, id_in, read_meta
+from townlet.run.plan import Marks
 from townlet.run.run_directory import is_exported, resolve_run
 from townlet.run.saving import checkpoint, exported
 from townlet.run.saving.checkpoint import Checkpoint
 from townlet.run.saving.manifest import MANIFEST, CheckpointError, one_line
 from townlet.run.saving.state_form import unlike, wrong_optimizer
-
-
-class Marks(NamedTuple):
-    """What a run's evaluations came to so far, as far as its end depends on that."""
-
-    score: float | None = None  # of the newest
-    best: float = -math.inf
-    waited: int = 0  # evaluations since the best one
-
-    def after(self, score: float) -> "Marks":
-        """Return them with one more evaluation."""
-        return Marks(score, score, 0) if score > self.best else Marks(score, self.best, self.waited + 1)
 
 
 class Standing(NamedTuple):
@@ -83,7 +73,11 @@ def find(run: Path, task: Task, name: str, report: Callable[[str], None]) -> Che
         return checkpoint.load_latest(directory, report, facts)
     if name == "best":
         return checkpoint.load_best(directory, facts)
-    return checkpoint.load(directory / Path(name).name, facts)
+    folder = directory / Path(name).name
+    if not folder.is_dir():
+        names = ["latest", "best", *(path.name for path in checkpoint.checkpoints_in(directory))]
+        raise CheckpointError(f"{folder}: expected a checkpoint, got nothing there{suggestion(name, names)}")
+    return checkpoint.load(folder, facts)
 
 
 def save(
