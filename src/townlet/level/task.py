@@ -38,7 +38,7 @@ Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=
 
 
 def _one_wrapper(wrapper: str | dict[str, Any]) -> str | dict[str, Any]:
-    if isinstance(wrapper, dict) and not (len(wrapper) == 1 and isinstance(next(iter(wrapper.values())), dict)):
+    if isinstance(wrapper, dict) and [type(given) for given in wrapper.values()] != [dict]:
         raise ValueError("one wrapper with its keyword arguments, as {TimeLimit: {max_episode_steps: 200}}")
     return wrapper
 
@@ -57,7 +57,12 @@ class Score(NamedTuple):
 
     def tell(self, result: Mapping[str, Any]) -> str:
         """Write an evaluation's score: "466.0 of 500", or "0.97" where there is no limit."""
-        return f"{result[self.key]:.2f}" if self.limit is None else f"{result[self.key]:.1f} of {self.limit}"
+        figure = self.figure(result[self.key])
+        return figure if self.limit is None else f"{figure} of {self.limit}"
+
+    def figure(self, value: float) -> str:
+        """Write a score: steps to a tenth, where their limit is known, anything else to a hundredth."""
+        return f"{value:.2f}" if self.limit is None else f"{value:.1f}"
 
 
 class Task(Part):
@@ -71,6 +76,11 @@ class Task(Part):
     network: Annotated[FeedForward | Recurrent, Field(discriminator="kind")]
     training: Training
     evaluation: Evaluation
+
+    @property
+    def title(self) -> str:
+        """The name in words, as people read it."""
+        return self.name.replace("_", " ")
 
     @property
     def score(self) -> Score:
