@@ -87,7 +87,10 @@ def carry_out(
 def _find_ladder(options: argparse.Namespace) -> Path | None:
     from townlet.run.ladder import find_ladder
 
-    return find_ladder(options.resume, options.runs_dir)
+    found = find_ladder(options.resume, options.runs_dir)
+    if found and options.resume == "latest":
+        aside(f"latest is {found}")
+    return found
 
 
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:

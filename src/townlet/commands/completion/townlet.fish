@@ -121,7 +121,7 @@ complete -c townlet -n '_shtab_townlet_using replay' -l steps -x -d 'of each lif
 complete -c townlet -n '_shtab_townlet_using replay' -l seed -x -d 'which maps and starts (default: those of the run'"'"'s own evaluations)'
 complete -c townlet -n '_shtab_townlet_using replay' -l weights -l no-weights -d 'the network'"'"'s weights too, with which a page can go on from any step (default: yes)'
 complete -c townlet -n '_shtab_townlet_using replay' -l memory-every -x -d 'the memory of every N-th frame (default: by its size)'
-complete -c townlet -n '_shtab_townlet_using replay' -l out -xka "(__fish_complete_path (commandline -ct))" -d 'write it there (default: the run'"'"'s replays, or the page alone)'
+complete -c townlet -n '_shtab_townlet_using replay' -l out -xka "(__fish_complete_path (commandline -ct))" -d 'write it there (default: the run'"'"'s replays, or beside an export here, or the page alone)'
 complete -c townlet -n '_shtab_townlet_using replay' -l html -xka "(__fish_complete_path (commandline -ct))" -d 'write a page that plays it, one file for any browser'
 complete -c townlet -n '_shtab_townlet_using replay' -l beside -xka "latest best" -d 'in the page, the lives of another checkpoint on the same maps, side by side; may be repeated'
 complete -c townlet -n '_shtab_townlet_using replay' -l device -xka "auto cpu cuda" -d 'auto, cpu or cuda'

@@ -309,7 +309,7 @@ _shtab_townlet_replay_options=(
   "--seed[which maps and starts (default\: those of the run\'s own evaluations)]:seed:"
   {--weights,--no-weights}"[the network\'s weights too, with which a page can go on from any step (default\: yes)]"
   "--memory-every[the memory of every N-th frame (default\: by its size)]:N:"
-  "--out[write it there (default\: the run\'s replays, or the page alone)]:FILE:_files"
+  "--out[write it there (default\: the run\'s replays, or beside an export here, or the page alone)]:FILE:_files"
   "--html[write a page that plays it, one file for any browser]:FILE:_files"
   "*--beside[in the page, the lives of another checkpoint on the same maps, side by side\; may be repeated]:CHECKPOINT:(latest best)"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
