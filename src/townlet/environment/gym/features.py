@@ -31,8 +31,8 @@ def features_of(space: spaces.Space) -> int:
 def images_of(space: spaces.Space, start: int = 0) -> tuple[Image, ...]:
     """Return the images in an observation that is encoded from `start` on.
 
-    Those are Boxes of three axes, and of bytes also of two, of at least two rows and columns; channels are the shorter
-    of the first and the last axis, the last of two alike. What bytes span the space says; other numbers span 0 to 1.
+    Those are Boxes of three axes, and of bytes also of two, of at least two rows and columns. Channels are the axis
+    beside a square, the last or the first; else the shorter of the two, the last of two alike. What bytes span the space says; other numbers span 0 to 1.
     """
     if isinstance(space, spaces.Tuple | spaces.Dict):
         images: tuple[Image, ...] = ()
@@ -45,7 +45,9 @@ def images_of(space: spaces.Space, start: int = 0) -> tuple[Image, ...]:
     if len(space.shape) != 3 and not (in_bytes and len(space.shape) == 2):
         return ()
     shape = space.shape if len(space.shape) == 3 else (*space.shape, 1)
-    first = shape[0] < shape[2]
+    rows, columns, last = shape
+    square = rows == columns, columns == last  # with channels last, and with channels first
+    first = square[1] if square[0] != square[1] else rows < last
     channels, height, width = shape if first else (shape[2], *shape[:2])
     if min(height, width) < 2:
         return ()

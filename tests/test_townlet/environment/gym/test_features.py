@@ -49,6 +49,8 @@ def test_the_order_is_that_of_gymnasiums_own_flatten():
         (picture(84, 84, 4), (84, 84, 4, False, 0, 255)),
         (picture(4, 84, 80), (84, 80, 4, True, 0, 255)),
         (picture(3, 3, 3), (3, 3, 3, False, 0, 255)),
+        (picture(3, 3, 20), (3, 3, 20, False, 0, 255)),
+        (picture(20, 3, 3), (3, 3, 20, True, 0, 255)),
         (picture(7, 7, 3, high=10), (7, 7, 3, False, 0, 10)),
         (picture(20, 30), (20, 30, 1, False, 0, 255)),
         (picture(10, 10, 4, high=1, dtype=bool), (10, 10, 4, False, 0, 1)),
@@ -56,7 +58,7 @@ def test_the_order_is_that_of_gymnasiums_own_flatten():
     ],
     ids=str,
 )
-def test_images_have_two_axes_of_cells_and_perhaps_one_of_channels_the_shorter_of_first_and_last(space, image):
+def test_images_have_two_axes_of_cells_and_perhaps_one_of_channels_first_or_last(space, image):
     height, width, channels, first, low, high = image
     assert images_of(space) == (Image(slice(0, features_of(space)), height, width, channels, first, low, high),)
 
