@@ -38,7 +38,7 @@ Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=
 
 
 def _one_wrapper(wrapper: str | dict[str, Any]) -> str | dict[str, Any]:
-    if isinstance(wrapper, dict) and not (len(wrapper) == 1 and isinstance(next(iter(wrapper.values())), dict)):
+    if isinstance(wrapper, dict) and [type(given) for given in wrapper.values()] != [dict]:
         raise ValueError("one wrapper with its keyword arguments, as {TimeLimit: {max_episode_steps: 200}}")
     return wrapper
 
@@ -76,6 +76,11 @@ class Task(Part):
     network: Annotated[FeedForward | Recurrent, Field(discriminator="kind")]
     training: Training
     evaluation: Evaluation
+
+    @property
+    def title(self) -> str:
+        """The name in words, as people read it."""
+        return self.name.replace("_", " ")
 
     @property
     def score(self) -> Score:

@@ -12,8 +12,7 @@ from townlet.config import GymTask, Recurrent, Task
 
 LOOP = """\
 ```python
-import gymnasium
-import townlet
+{imported}
 
 policy = townlet.load_policy(".")  # this folder
 {made}
@@ -47,7 +46,7 @@ class Figures(NamedTuple):
 def card(task: Task, network: QNetwork, manifest: Mapping[str, Any], figures: Figures, pictures: Sequence[str]) -> str:
     """Write the card of an agent: its facts, pictures, figures, how it is used, and how it came about."""
     facts = yaml.safe_dump(_facts(task, figures), sort_keys=False, allow_unicode=True, width=120)
-    name, run = f"level {task.id} {task.name}", manifest["run"]
+    name, run = f"level {task.id} {task.title}", manifest["run"]
     kind = "a recurrent network" if isinstance(task.network, Recurrent) else "a feed-forward network"
     files = [*manifest["files"], "policy.json"]
     lines = [
@@ -62,7 +61,7 @@ def card(task: Task, network: QNetwork, manifest: Mapping[str, Any], figures: Fi
         f"\nGreedy, one episode each, on {task.score.unseen}; mean and standard deviation.\n",
         "## Use\n",
         "With Townlet installed, in this folder:\n",
-        LOOP.format(made=_made(task)),
+        _loop(task),
         "\n`townlet evaluate .` measures it again, and `townlet train --load .` begins with its weights.\n",
         "| file | what it is |\n|---|---|",
         *(f"| `{one}` | {ABOUT[one]} |" for one in sorted(files)),
@@ -75,7 +74,7 @@ def card(task: Task, network: QNetwork, manifest: Mapping[str, Any], figures: Fi
 def _facts(task: Task, figures: Figures) -> dict[str, Any]:
     """What stands at the top, for programs."""
     where = task.gym if isinstance(task, GymTask) else "Townlet/Level-v0"
-    name = where if isinstance(task, GymTask) else f"Townlet level {task.id} {task.name}"
+    name = where if isinstance(task, GymTask) else f"Townlet level {task.id} {task.title}"
     memory = ["recurrent", "memory"] if isinstance(task.network, Recurrent) else []
     metrics = [
         {"type": key, "name": key, "value": _spread(figures.result, key.removeprefix("mean_")), "verified": False}
@@ -119,25 +118,27 @@ def _spread(result: Mapping[str, Any], key: str) -> str:
     return f"{result[f'mean_{key}']:.2f} +/- {result[f'std_{key}']:.2f}"
 
 
-def _made(task: Task) -> str:
-    """How the world is made, in Python: a file is imported as a module."""
-    if not isinstance(task, GymTask):
-        return 'env = gymnasium.make("Townlet/Level-v0", level="config.yaml", maps="evaluation")'
-    options = {name: value for name, value in task.gym_options.items() if name != "asynchronous"}  # here is one agent
-    limit = {"max_episode_steps": task.max_steps} if task.max_steps else {}
-    module, name = _place(task.gym)
-    if module and name.isidentifier():  # a class or a function, and no id
-        lines = [f"import {module}\n", f"env = {module}.{name}({_called(options)})"]
-        lines += [f"env = gymnasium.wrappers.TimeLimit({_called(limit, 'env')})"] if limit else []
-    else:
-        made = json.dumps(f"{module}:{name}" if module else name)
-        lines = [f"env = gymnasium.make({_called({**options, **limit}, made)})"]
-    for wrapper in task.gym_wrappers:
-        whole, given = (wrapper, {}) if isinstance(wrapper, str) else next(iter(wrapper.items()))
-        module, name = _place(whole)
-        lines = [f"import {module}", *lines] if module else lines
-        lines.append(f"env = {module or 'gymnasium.wrappers'}.{name}({_called(given, 'env')})")
-    return "\n".join(lines)
+def _loop(task: Task) -> str:
+    """A life in the task's world, in Python: a file is imported as a module."""
+    modules = {"gymnasium", "townlet"}
+    lines = ['env = gymnasium.make("Townlet/Level-v0", level="config.yaml", maps="evaluation")']
+    if isinstance(task, GymTask):
+        options = {name: value for name, value in task.gym_options.items() if name != "asynchronous"}  # of many agents
+        limit = {"max_episode_steps": task.max_steps} if task.max_steps else {}
+        module, name = _place(task.gym)
+        if module and name.isidentifier():  # a class or a function, and no id
+            modules, lines = modules | {module}, [f"env = {module}.{name}({_called(options)})"]
+            lines += [f"env = gymnasium.wrappers.TimeLimit({_called(limit, 'env')})"] if limit else []
+        else:
+            made = json.dumps(f"{module}:{name}" if module else name)
+            lines = [f"env = gymnasium.make({_called({**options, **limit}, made)})"]
+        for wrapper in task.gym_wrappers:
+            whole, given = (wrapper, {}) if isinstance(wrapper, str) else next(iter(wrapper.items()))
+            module, name = _place(whole)
+            modules |= {module} if module else set()
+            lines.append(f"env = {module or 'gymnasium.wrappers'}.{name}({_called(given, 'env')})")
+    imported = "\n".join(f"import {module}" for module in sorted(modules))
+    return LOOP.format(imported=imported, made="\n".join(lines))
 
 
 def _place(name: str) -> tuple[str, str]:

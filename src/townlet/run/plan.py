@@ -72,12 +72,15 @@ class Plan:
 
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
     """Pace a run by its task and what is asked for; it ends before that at the task's own goal, or at this one."""
-    total = task.training.total_steps
-    every = wishes.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    stop = task.training.stop
+    every, stop = steps_between_checkpoints(task, wishes.checkpoint_every), task.training.stop
     goals = [one for one in (goal, stop.goal if stop else None) if one is not None]
     patience = stop.patience if stop else None
-    return Plan(total, every, task.evaluation.every, min(goals, default=None), patience)
+    return Plan(task.training.total_steps, every, task.evaluation.every, min(goals, default=None), patience)
+
+
+def steps_between_checkpoints(task: Task, asked: int | None) -> int:
+    """Return the environment steps between the checkpoints of a run: as is asked for, or evenly over the run."""
+    return asked or max(1, task.training.total_steps // CHECKPOINTS_IN_A_RUN)
 
 
 def passes(step: int, every: int, stride: int) -> bool:

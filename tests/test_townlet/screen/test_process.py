@@ -1,5 +1,6 @@
 """The process of a command: whose it is, what signals do to it from the first import on, and its exit code."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -158,6 +159,16 @@ def test_the_end_is_one_line_and_the_code(ours, capfd):
     with pytest.raises(Ended, match=str(DONE)):
         end("stopped", DONE)
     assert capfd.readouterr() == ("", "stopped\n")
+
+
+def test_the_end_is_that_of_the_processes_that_were_started_too_and_none_is_left_listed(ours):
+    child = multiprocessing.get_context("fork").Process(target=threading.Event().wait, daemon=True)
+    child.start()
+    with pytest.raises(Ended):
+        end("stopped", DONE)
+    assert child.exitcode == -signal.SIGKILL
+    with pytest.raises(ChildProcessError):
+        os.waitpid(child.pid, os.WNOHANG)
 
 
 def test_an_end_comes_in_time_whatever_holds_the_process_up(monkeypatch):

@@ -183,11 +183,14 @@ def _work(pipe: Connection, inherited: Sequence[Connection], make: Made, gate: G
         if not right:
             pipe.send(made)
             return
-        pipe.send((True, (turns.single_observation_space, turns.single_action_space, turns.masks_by_method)))
-        while (asked := pipe.recv()) is not None:
-            what, gate.moment, given = asked
-            _send(pipe, gate, what, _attempt(turns.begin if what == "reset" else turns.live, given))
-        pipe.send(_attempt(turns.close))
+        try:
+            pipe.send((True, (turns.single_observation_space, turns.single_action_space, turns.masks_by_method)))
+            while (asked := pipe.recv()) is not None:
+                what, gate.moment, given = asked
+                _send(pipe, gate, what, _attempt(turns.begin if what == "reset" else turns.live, given))
+        finally:
+            closed = _attempt(turns.close)
+        pipe.send(closed)
 
 
 def _attempt(function: Callable[..., Any], *given: Any) -> tuple[bool, Any]:

@@ -59,6 +59,14 @@ def find_run(
     return (folder.parent.parent, folder.name) if itself else (folder, "latest")
 
 
+def folder_for(run: Path, within: str = "") -> Path:
+    """Return where commands write by themselves what they make of a trained agent: into its run's folder.
+
+    One that it was exported to is handed on as it is, so that they write into the working folder beside it.
+    """
+    return Path() if is_exported(run) else run / within
+
+
 def find(run: Path, task: Task, name: str, report: Callable[[str], None]) -> Checkpoint:
     """Read a checkpoint of the run that lies in a folder: `latest`, `best`, or by its name. Raises CheckpointError.
 

@@ -154,14 +154,15 @@ def test_signals_are_not_the_business_of_these_processes():
         assert env.step(torch.ones(AGENTS, dtype=torch.int64)).reward.tolist() == [1.0] * AGENTS
 
 
-def test_processes_end_when_nobody_is_there_to_ask_them():
+def test_processes_close_what_they_hold_and_end_when_nobody_is_there_to_ask_them(tmp_path):
     """As when the command is killed: what it held open is closed."""
-    env = apart(*[Stranger] * AGENTS)
+    env = apart(*[lambda at=at: Stranger(close=lambda env: (tmp_path / str(at)).touch()) for at in range(AGENTS)])
     for share in env.env._shares:
         share.pipe.close()
     for process in ids(env):
         process.join(10)
         assert process.exitcode == 0
+    assert len(list(tmp_path.iterdir())) == AGENTS
     env.close()
 
 
