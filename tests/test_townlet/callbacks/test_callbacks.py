@@ -186,6 +186,7 @@ def test_the_first_who_stops_it_is_told_of_and_at_the_end_nobody_does(learn):
 
 def test_a_run_that_was_stopped_goes_on_when_it_is_resumed(learn):
     run = learn(Noting(lambda moment: moment.stop("a pause"), "on_step", 8))
+    assert run.steps == 8
     again = townlet.learn(resume=run, device="cpu", progress=False)
     whole = learn(run_name="whole")
     assert again.steps == 16 and again.stopped_by == "steps"
