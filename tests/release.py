@@ -113,8 +113,8 @@ def train_from(wheel: Path) -> None:
         run([townlet, "levels"], far)
         run([townlet, "train", "--level", "2", *TINY], far)
         run([townlet, "replay", "latest", "--agents", "2", "--html", "page.html"], far)
-        if "<canvas" not in (far / "page.html").read_text(encoding="utf-8"):
-            raise ReleaseError("expected a page with the town in page.html, got none")
+        if "<title>Townlet: level 2" not in (far / "page.html").read_text(encoding="utf-8"):
+            raise ReleaseError("expected a page of Level 2 in page.html, got another")
 
 
 def main() -> int:

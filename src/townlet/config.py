@@ -40,6 +40,7 @@ from townlet.level.parts import (
     Reward,
     SpatialEncoder,
     Static,
+    Stop,
     Training,
 )
 from townlet.level.settle import Tell, settle
@@ -87,6 +88,7 @@ __all__ = [
     "SpatialEncoder",
     "Stage",
     "Static",
+    "Stop",
     "Task",
     "Tell",
     "Training",

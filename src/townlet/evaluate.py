@@ -19,19 +19,7 @@ from townlet.run.metrics import plain
 from townlet.run.run_directory import RunError
 from townlet.run.saving import checkpoint, exported, saved
 from townlet.run.saving.saved import find_run
-from townlet.screen.command_line import (
-    DONE,
-    FAILED,
-    WRONG_USE,
-    Parser,
-    aside,
-    named,
-    named_path,
-    positive,
-    setting,
-    tells_of_memory,
-    whole,
-)
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, setting, tells_errors, whole
 from townlet.screen.device import device_named
 from townlet.screen.process import run_as_process
 from townlet.seeding import stream_seed
@@ -64,30 +52,20 @@ def make_parser() -> Parser:
     return parser
 
 
-@tells_of_memory("townlet evaluate")
+@tells_errors("townlet evaluate", RunError, checkpoint.CheckpointError, WorldError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
-    try:
-        run, name = find_run(options.run, options.runs_dir, options.checkpoint, tell=aside)
-        world, seed, result = play_run(
-            run, name, options.device, options.episodes, options.level, dict(options.set), options.seed,
-            options.forget_every,
-        )  # fmt: skip
-        if options.json:
-            print(json.dumps(plain(result), allow_nan=False))
-        else:
-            random = play(world, RandomPolicy(seed, options.device), options.episodes, seed, options.device)
-            print(describe(world, result, random[world.score.key]))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, WorldError) as error:
-        print(f"townlet evaluate: {error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("townlet evaluate: stopped", file=sys.stderr)
-        return FAILED
+    run, name = find_run(options.run, options.runs_dir, options.checkpoint, tell=aside)
+    world, seed, result = play_run(
+        run, name, options.device, options.episodes, options.level, dict(options.set), options.seed,
+        options.forget_every,
+    )  # fmt: skip
+    if options.json:
+        print(json.dumps(plain(result), allow_nan=False))
+    else:
+        random = play(world, RandomPolicy(seed, options.device), options.episodes, seed, options.device)
+        print(describe(world, result, random[world.score.key]))
     return DONE
 
 

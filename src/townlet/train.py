@@ -19,7 +19,7 @@ from townlet.run.plan import Pacing, Wishes, describe
 from townlet.run.run_directory import RunError
 from townlet.run.saving.manifest import CheckpointError
 from townlet.run.side_effects import TrainingFailedError
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, aside, tells_of_memory
+from townlet.screen.command_line import DONE, FAILED, aside, tells_errors
 from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals
 from townlet.screen.train_flags import read_flags
@@ -33,21 +33,15 @@ if TYPE_CHECKING:
 MASTERY = 0.9  # of the limit
 
 
-@tells_of_memory("townlet train")
+@tells_errors("townlet train", RunError, CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = read_flags(arguments)
     try:
         with stop_on_signals() as stop:
             return _train(options, stop)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError) as error:
-        print(f"townlet train: {error}", file=sys.stderr)
-        return FAILED
     except KeyboardInterrupt:
-        print("townlet train: stopped at once; the last checkpoint is as it was", file=sys.stderr)
+        aside("townlet train: stopped at once; the last checkpoint is as it was")
         return FAILED
 
 
@@ -93,7 +87,10 @@ def carry_out(
 def _find_ladder(options: argparse.Namespace) -> Path | None:
     from townlet.run.ladder import find_ladder
 
-    return find_ladder(options.resume, options.runs_dir)
+    found = find_ladder(options.resume, options.runs_dir)
+    if found and options.resume == "latest":
+        aside(f"latest is {found}")
+    return found
 
 
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:

@@ -158,9 +158,10 @@ STEP_PATH = {
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
-        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture", "begin_episodes", "advance", "in_place",
-        "_count", "_histogram",
+        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture", "VectorizedEnv.standing",
     ),
+    "environment.advance": ("begin_episodes", "advance", "in_place", "_count", "_histogram"),
+    "environment.repeat": ("Repeated.__call__", "_Form.take", "_Form.run", "_Block.hand_out"),
     "capture": ("Captured.__call__", "Captured._run_again", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (
@@ -240,6 +241,7 @@ STEP_PATH = {
         "VectorizedPopulation._carry_on",
     ),
     "population.episodes": ("EpisodeTracker.record",),
+    "population.visits": ("Visits.record",),
     "population.stopwatch": ("Stopwatch.begin", "Stopwatch.end"),
     "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),
 }  # fmt: skip

@@ -20,6 +20,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in DOCUMENTS}
 # Pages that are one program from top to bottom, and what tests them as that.
 PROGRAMS = {
+    "docs/in_python.md": "session/test_guide.py",
     "docs/your_own_world.md": "test_your_own_world.py",
     "docs/take_it_along.md": "policy/test_guide.py",
     "docs/your_own_network.md": "test_readme.py",

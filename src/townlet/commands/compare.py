@@ -1,7 +1,6 @@
 """`townlet compare`: several runs beside each other, in a picture, or on a page."""
 
 import sqlite3
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,38 +16,33 @@ from townlet.run.metrics import MetricsStore
 from townlet.run.report.comparison import Shown, comparison
 from townlet.run.report.record import read_record
 from townlet.run.run_directory import RunError, resolve_run, write_atomically
-from townlet.screen.command_line import DONE, FAILED, Parser, aside, cannot_write, labelled, named_path, one_of
+from townlet.screen.command_line import DONE, Parser, aside, labelled, named_path, one_of, tells_errors
 
 AXES = ("steps", "seconds")
 
 
+@tells_errors("townlet compare", RunError, sqlite3.Error)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the greedy survival, or return, of several runs into one picture, and where it is asked for a page."""
     options = make_parser().parse_args(arguments)
     stores: dict[str, list[MetricsStore]] = {}
     runs: dict[str, list[tuple[Task, Path]]] = {}
-    try:
-        with ExitStack() as opened:
-            for label, reference in options.runs:
-                run = resolve_run(reference, options.runs_dir, aside)
-                runs.setdefault(label or run.name, []).append((load_task(run / "config.yaml"), run))
-                store = MetricsStore(run / "metrics.sqlite", read_only=True)
-                opened.callback(store.close)
-                stores.setdefault(label or run.name, []).append(store)
-            tasks = [task for group in runs.values() for task, _ in group]
-            score, known, title = _common_score(tasks), _common_yardsticks(tasks), options.title or _title(tasks)
-            out = options.out or next(run for group in runs.values() for _, run in group) / "comparison.png"
-            draw_comparison(stores, out, by=options.by, title=title, yardsticks=known, score=score)
-            Console().print(_last_scores(stores, score))
-        if options.html:
-            groups = {label: [read_record(*one) for one in group] for label, group in runs.items()}
-            shown = Shown(title, options.by, known, score, bootstrap_interval)
-            write_atomically(options.html, comparison(groups, options.html.parent, shown))
-    except (RunError, sqlite3.Error) as error:
-        print(f"townlet compare: {error}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        return cannot_write("townlet compare", error)
+    with ExitStack() as opened:
+        for label, reference in options.runs:
+            run = resolve_run(reference, options.runs_dir, aside)
+            runs.setdefault(label or run.name, []).append((load_task(run / "config.yaml"), run))
+            store = MetricsStore(run / "metrics.sqlite", read_only=True)
+            opened.callback(store.close)
+            stores.setdefault(label or run.name, []).append(store)
+        tasks = [task for group in runs.values() for task, _ in group]
+        score, known, title = _common_score(tasks), _common_yardsticks(tasks), options.title or _title(tasks)
+        out = options.out or next(run for group in runs.values() for _, run in group) / "comparison.png"
+        draw_comparison(stores, out, by=options.by, title=title, yardsticks=known, score=score)
+        Console().print(_last_scores(stores, score))
+    if options.html:
+        groups = {label: [read_record(*one) for one in group] for label, group in runs.items()}
+        shown = Shown(title, options.by, known, score, bootstrap_interval)
+        write_atomically(options.html, comparison(groups, options.html.parent, shown))
     print(f"drawn into {out}" + (f", and as a page into {options.html}" if options.html else ""))
     return DONE
 
@@ -73,7 +67,7 @@ def make_parser() -> Parser:
 
 def _title(tasks: Sequence[Task]) -> str:
     first, ids = tasks[0], list(dict.fromkeys(task.id for task in tasks))
-    return f"Level {first.id}, {first.name}" if len(ids) == 1 else f"Levels {', '.join(ids)}"
+    return f"Level {first.id}, {first.title}" if len(ids) == 1 else f"Levels {', '.join(ids)}"
 
 
 def _common_yardsticks(tasks: Sequence[Task]) -> dict[str, float]:

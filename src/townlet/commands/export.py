@@ -1,6 +1,5 @@
 """`townlet export`: a trained agent as one folder to hand on."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,16 +11,7 @@ from townlet.policy.graphs import GraphError, write_onnx, write_program
 from townlet.policy.loading import Source, find_policy
 from townlet.run.run_directory import RunError, is_exported
 from townlet.run.saving.checkpoint import CheckpointError
-from townlet.screen.command_line import (
-    DONE,
-    FAILED,
-    WRONG_USE,
-    Parser,
-    cannot_write,
-    named,
-    named_path,
-    positive,
-)
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, tells_errors
 from townlet.screen.device import device_named
 
 GRAPHS = {"onnx": write_onnx, "program": write_program}  # by their flags
@@ -47,22 +37,14 @@ def make_parser() -> Parser:
     return parser
 
 
+@tells_errors("townlet export", RunError, CheckpointError, WorldError, GraphError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
-    try:
-        source = find_policy(options.run, options.checkpoint, options.device, options.runs_dir)
-        folder = options.out or _folder_of(source)
-        graphs = [write for name, write in GRAPHS.items() if getattr(options, name)]
-        figures = export(source, options.episodes, folder, graphs)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, CheckpointError, WorldError, GraphError) as error:
-        print(f"townlet export: {error}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        return cannot_write("townlet export", error)
+    source = find_policy(options.run, options.checkpoint, options.device, options.runs_dir, aside)
+    folder = options.out or _folder_of(source)
+    graphs = [write for name, write in GRAPHS.items() if getattr(options, name)]
+    figures = export(source, options.episodes, folder, graphs)
     size = sum(path.stat().st_size for path in folder.iterdir())
     task = source.policy.task
     told = f"{size / 1000:,.0f} KB, level {task.id}, {source.found.path.name}"

@@ -1,6 +1,5 @@
 """`townlet novelty`: how new each cell of a town would be to a curious agent, drawn as a map."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from townlet.agent.networks import QNetwork
-from townlet.config import ConfigError, Level, load_level
+from townlet.config import Level, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.evaluate import find_checkpoint, trained_network
 from townlet.exploration.curiosity import make_curiosity
@@ -19,22 +18,13 @@ from townlet.run.curves import save
 from townlet.run.run_directory import RunError, resolve_run
 from townlet.run.saving import checkpoint
 from townlet.run.saving.saved import fitting
-from townlet.screen.command_line import (
-    DONE,
-    FAILED,
-    WRONG_USE,
-    Parser,
-    aside,
-    cannot_write,
-    named,
-    named_path,
-    whole,
-)
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, tells_errors, whole
 from townlet.screen.device import device_named
 
 LIVES, STEPS = 64, 100  # agents whose states are put into each cell, and the steps that they live before that
 
 
+@tells_errors("townlet novelty", RunError, checkpoint.CheckpointError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = Parser(prog="townlet novelty", description="Draw how new each cell of a town is to a curious agent.")
@@ -49,29 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
-    try:
-        run = resolve_run(options.run, options.runs_dir, aside)
-        level = load_level(run / "config.yaml")
-        env = VectorizedEnv(level, LIVES, options.device, compile=False)
-        if not 0 <= options.map < env.tables.num_maps:
-            parser.error(f"--map: expected 0 to {env.tables.num_maps - 1}, got {options.map}")
-        curiosity = make_curiosity(level, env)
-        if not isinstance(curiosity, RandomNetworkDistillation):
-            raise RunError(f"{run}: expected a curious run, got one with training.curiosity null")
-        found = find_checkpoint(run, level, options.checkpoint)
-        with fitting(found):
-            curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})
-        new = novelty_map(env, trained_network(level, found, options.device), curiosity, options.map)
-        out = options.out or run / "novelty.png"
-        draw_novelty(new, env, options.map, f"Level {level.id}, {found.path.name}: map {options.map}", out)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, checkpoint.CheckpointError) as error:
-        print(f"townlet novelty: {error}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        return cannot_write("townlet novelty", error)
+    run = resolve_run(options.run, options.runs_dir, aside)
+    level = load_level(run / "config.yaml")
+    env = VectorizedEnv(level, LIVES, options.device, compile=False)
+    if not 0 <= options.map < env.tables.num_maps:
+        parser.error(f"--map: expected 0 to {env.tables.num_maps - 1}, got {options.map}")
+    curiosity = make_curiosity(level, env)
+    if not isinstance(curiosity, RandomNetworkDistillation):
+        raise RunError(f"{run}: expected a curious run, got one with training.curiosity null")
+    found = find_checkpoint(run, level, options.checkpoint)
+    with fitting(found):
+        curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})
+    new = novelty_map(env, trained_network(level, found, options.device), curiosity, options.map)
+    out = options.out or run / "novelty.png"
+    draw_novelty(new, env, options.map, f"Level {level.id}, {found.path.name}: map {options.map}", out)
     print(f"novelty {new.min():.3g} to {new.max():.3g}, mean {new.mean():.3g}; drawn into {out}")
     return DONE
 

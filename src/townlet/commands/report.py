@@ -1,16 +1,16 @@
 """`townlet report`: what a run came to, as a page that opens from the disk."""
 
 import sqlite3
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from townlet.config import ConfigError, load_task
+from townlet.config import load_task
 from townlet.run.report.run_page import write_report
 from townlet.run.run_directory import CONFIG_NAME, REPORT_NAME, RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, aside, cannot_write, named, named_path
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, tells_errors
 
 
+@tells_errors("townlet report", RunError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = Parser(prog="townlet report", description="Write what a run came to as a page, one file without network.")
@@ -20,20 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
+    run = resolve_run(options.run, options.runs_dir, aside)
+    path, task = options.out or run / REPORT_NAME, load_task(run / CONFIG_NAME)
     try:
-        run = resolve_run(options.run, options.runs_dir, aside)
-        path = options.out or run / REPORT_NAME
-        write_report(load_task(run / CONFIG_NAME), run, path)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except RunError as error:
-        print(f"townlet report: {error}", file=sys.stderr)
-        return FAILED
+        write_report(task, run, path)
     except sqlite3.Error as error:
-        print(f"townlet report: {run / 'metrics.sqlite'}: expected a run's metrics, got {error}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        return cannot_write("townlet report", error)
+        raise RunError(f"{run / 'metrics.sqlite'}: expected a run's metrics, got {error}") from error
     print(f"written into {path}")
     return DONE

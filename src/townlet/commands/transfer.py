@@ -24,16 +24,14 @@ from townlet.run.saving.checkpoint import CheckpointError
 from townlet.run.saving.saved import find_run
 from townlet.screen.command_line import (
     DONE,
-    FAILED,
-    WRONG_USE,
     Parser,
     aside,
-    cannot_write,
     labelled,
     named,
     named_list,
     named_path,
     positive,
+    tells_errors,
 )
 from townlet.screen.device import device_named
 from townlet.screen.process import run_as_process
@@ -111,6 +109,7 @@ class TransferTable(NamedTuple):
         )
 
 
+@tells_errors("townlet transfer", RunError, CheckpointError, WorldError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = Parser(prog="townlet transfer", description="Play trained agents in other levels, all in one table.")
@@ -127,21 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     options = parser.parse_args(arguments)
-    try:
-        table = _measure(options)
-        _show(table)
-        if options.markdown:
-            options.markdown.write_text(table.as_markdown(), encoding="utf-8")
-        if options.json:
-            options.json.write_text(json.dumps(table.as_json()), encoding="utf-8")
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, CheckpointError, WorldError) as error:
-        print(f"townlet transfer: {error}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        return cannot_write("townlet transfer", error)
+    table = _measure(options)
+    _show(table)
+    if options.markdown:
+        options.markdown.write_text(table.as_markdown(), encoding="utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(table.as_json()), encoding="utf-8")
     return DONE
 
 

@@ -1,17 +1,16 @@
 """`townlet watch`: show a run in a browser while it trains, or after that, from a process of its own."""
 
 import argparse
-import sys
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from townlet.config import ConfigError
 from townlet.run.run_directory import RunError, resolve_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, aside, named, named_path, up_to
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, tells_errors, up_to
 from townlet.screen.process import hearing
+from townlet.watch.folder import NO_TOWN
 from townlet.watch.guard import is_loopback
-from townlet.watch.recorder import be_modest
+from townlet.watch.modest import be_modest
 from townlet.watch.server import Server, Wanted, serve
 
 MOST_LIVES = 64
@@ -40,32 +39,29 @@ def make_parser() -> Parser:
     return parser
 
 
+@tells_errors("townlet watch", RunError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command until it is interrupted; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
     be_modest()
+    stops: list[Callable[[], None]] = []
 
     def opened(server: Server, address: str) -> None:
         print(address, flush=True)
+        if not server.hub.folder.town:
+            aside(f"townlet watch: {NO_TOWN}")
         if not is_loopback(options.host):
-            print(WIDE.format(host=options.host), file=sys.stderr)
+            aside(WIDE.format(host=options.host))
         stops.append(server.stop)
         if options.open:
             webbrowser.open(address)
 
-    stops: list[Callable[[], None]] = []
     try:
         run = resolve_run(options.run, options.runs_dir, aside)
         with hearing(lambda: _stop(stops)):
             serve(run, Wanted(options.host, options.port, options.lives), opened)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except RunError as error:
-        print(f"townlet watch: {error}", file=sys.stderr)
-        return FAILED
     except KeyboardInterrupt:
-        print("townlet watch: stopped", file=sys.stderr)
+        aside("townlet watch: stopped")
     return DONE
 
 

@@ -69,6 +69,13 @@ class EnvState(NamedTuple):
     episode: Tensor  # [num_agents] int32, episodes begun before this one
 
 
+class Standing(NamedTuple):
+    """Where agents are."""
+
+    cell: Tensor  # [num_agents] int64: row * width + column
+    affordance: Tensor  # [num_agents] int64: what stands there, num_affordances for nothing
+
+
 class Environment(Protocol):
     """What a population needs of a world."""
 
@@ -87,6 +94,10 @@ class Environment(Protocol):
 
     def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
         """Advance all agents by `actions` [num_agents] int64; ended episodes begin anew."""
+        ...
+
+    def standing(self) -> Standing | None:
+        """Return where the agents are now, None where there is no map."""
         ...
 
     def cause_of_death(self, final_features: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from townlet.environment.observation import observe
 from townlet.environment.repeat import Repeated
 from townlet.environment.rules import cause_of_death, look_underfoot
 from townlet.environment.tables import make_tables
-from townlet.environment.types import Difficulty, EnvState, Observation, StepResult
+from townlet.environment.types import Difficulty, EnvState, Observation, Standing, StepResult
 from townlet.seeding import mix, stream_seed
 from townlet.shares.share import ALONE, Share
 
@@ -184,6 +184,12 @@ class VectorizedEnv:
         done = self._step(self._key, self._state, self._counts, actions, difficulty, skipped)
         self._state, self._counts = done.state, done.counts
         return done.result if skipped is None else done.result._replace(skipped=skipped)
+
+    def standing(self) -> Standing:
+        """Return where the agents are now."""
+        underfoot = look_underfoot(self.level, self.tables, self._state)
+        cell = self._state.y * self.level.grid.width + self._state.x
+        return Standing(cell.long(), underfoot.affordance.long())
 
     def cause_of_death(self, final_features: Tensor) -> Tensor:
         """Return the first lethal meter that is empty in [num_agents, obs_dim], by index; num_meters for none."""

@@ -1,8 +1,8 @@
-"""The parts of a level that say how its difficulty grows, and the worth of what is new."""
+"""The parts of a level that say how its difficulty grows, the worth of what is new, and when it is learned."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from townlet.level.part import WHOLE, Name, Part, Positive, Rate, Ticks, Unit
 
@@ -58,3 +58,20 @@ class Curiosity(Part):
     embedding: Positive
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
     anneal: Anneal | None = None
+
+
+class Stop(Part):
+    """What ends training before its steps are used up: a greedy score of `goal`, or `patience`.
+
+    That is so many evaluations one after the other without a better one than before. The score is survival in the town,
+    and the return in a task of Gymnasium.
+    """
+
+    goal: float | None = None
+    patience: Positive | None = None
+
+    @model_validator(mode="after")
+    def _by_something(self) -> Self:
+        if self.goal is None and self.patience is None:
+            raise ValueError("expected a goal, a patience or both, got neither")
+        return self

@@ -57,7 +57,12 @@ class Score(NamedTuple):
 
     def tell(self, result: Mapping[str, Any]) -> str:
         """Write an evaluation's score: "466.0 of 500", or "0.97" where there is no limit."""
-        return f"{result[self.key]:.2f}" if self.limit is None else f"{result[self.key]:.1f} of {self.limit}"
+        figure = self.figure(result[self.key])
+        return figure if self.limit is None else f"{figure} of {self.limit}"
+
+    def figure(self, value: float) -> str:
+        """Write a score: steps to a tenth, where their limit is known, anything else to a hundredth."""
+        return f"{value:.2f}" if self.limit is None else f"{value:.1f}"
 
 
 class Task(Part):
@@ -71,6 +76,11 @@ class Task(Part):
     network: Annotated[FeedForward | Recurrent, Field(discriminator="kind")]
     training: Training
     evaluation: Evaluation
+
+    @property
+    def title(self) -> str:
+        """The name in words, as people read it."""
+        return self.name.replace("_", " ")
 
     @property
     def score(self) -> Score:

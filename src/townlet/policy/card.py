@@ -46,7 +46,7 @@ class Figures(NamedTuple):
 def card(task: Task, network: QNetwork, manifest: Mapping[str, Any], figures: Figures, pictures: Sequence[str]) -> str:
     """Write the card of an agent: its facts, pictures, figures, how it is used, and how it came about."""
     facts = yaml.safe_dump(_facts(task, figures), sort_keys=False, allow_unicode=True, width=120)
-    name, run = f"level {task.id} {task.name}", manifest["run"]
+    name, run = f"level {task.id} {task.title}", manifest["run"]
     kind = "a recurrent network" if isinstance(task.network, Recurrent) else "a feed-forward network"
     files = [*manifest["files"], "policy.json"]
     lines = [
@@ -74,7 +74,7 @@ def card(task: Task, network: QNetwork, manifest: Mapping[str, Any], figures: Fi
 def _facts(task: Task, figures: Figures) -> dict[str, Any]:
     """What stands at the top, for programs."""
     where = task.gym if isinstance(task, GymTask) else "Townlet/Level-v0"
-    name = where if isinstance(task, GymTask) else f"Townlet level {task.id} {task.name}"
+    name = where if isinstance(task, GymTask) else f"Townlet level {task.id} {task.title}"
     memory = ["recurrent", "memory"] if isinstance(task.network, Recurrent) else []
     metrics = [
         {"type": key, "name": key, "value": _spread(figures.result, key.removeprefix("mean_")), "verified": False}

@@ -131,11 +131,17 @@ def _other_than_an_export(folder: Path) -> str:
 
 @contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
-    """A new folder to write into, which takes the place of an export before it once all is written."""
-    folder = folder.absolute()
+    """A new folder to write into, which takes the place of an export before it once all is written.
+
+    A link stays what it is: what it leads to is replaced. The export before waits under a hidden name until the new one
+    is in place, and is put back where that fails, or by the next export where this process ends in between.
+    """
+    folder = Path(os.path.realpath(folder))
+    new, former = (folder.with_name(f".{folder.name}.{name}") for name in ("new", "former"))
+    if former.exists() and not folder.exists():
+        os.rename(former, folder)
     if folder.exists() and (other := _other_than_an_export(folder)):
         raise RunError(f"{folder}: expected nothing there yet, or an earlier export, got {other}")
-    new, former = (folder.with_name(f".{folder.name}.{name}") for name in ("new", "former"))
     for left in (new, former):
         shutil.rmtree(left, ignore_errors=True)
     new.mkdir(parents=True)
@@ -143,8 +149,18 @@ def _replaced(folder: Path) -> Iterator[Path]:
         yield new
         if folder.exists():
             os.rename(folder, former)
-        os.rename(new, folder)
+        _put(new, folder, former)
         sync_folder(folder.parent)
     finally:
-        for left in (new, former):
+        for left in (new, former) if folder.exists() else (new,):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _put(new: Path, folder: Path, former: Path) -> None:
+    """Give a new folder its name, or give it back to the former one. Raises OSError."""
+    try:
+        os.rename(new, folder)
+    except OSError:
+        if former.exists():
+            os.rename(former, folder)
+        raise

@@ -1,6 +1,7 @@
 """`townlet.load_policy`: a trained agent from wherever it lies on the disk."""
 
 import os
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -47,10 +48,17 @@ def load_policy(
 
 
 def find_policy(
-    source: os.PathLike[str] | str, checkpoint: str | None, device: torch.device | str, runs_dir: Path | str = "runs"
+    source: os.PathLike[str] | str,
+    checkpoint: str | None,
+    device: torch.device | str,
+    runs_dir: Path | str = "runs",
+    tell: Callable[[str], None] | None = None,
 ) -> Source:
-    """Return a trained agent with where it came from; arguments and errors are those of `load_policy`."""
-    run, name = find_run(os.fspath(source), Path(runs_dir), checkpoint)
+    """Return a trained agent with where it came from; `tell` is told which run is the latest, where that is meant.
+
+    The other arguments, and the errors, are those of `load_policy`.
+    """
+    run, name = find_run(os.fspath(source), Path(runs_dir), checkpoint, tell=tell)
     task = load_task(run / CONFIG_NAME)
     found = find_checkpoint(run, task, name)
     with closing(make_env(task, 1, device, compile=False)) as env:

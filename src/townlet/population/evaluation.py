@@ -13,6 +13,7 @@ from townlet.config import Task
 from townlet.environment.make import compiles_for, limit_of, make_env
 from townlet.environment.types import Environment, Observation, StepResult, WorldError
 from townlet.masking import masked_argmax
+from townlet.population.visits import make_visits
 from townlet.seeding import generator
 
 STEPS_BETWEEN_CHECKS = 25  # whether all episodes have ended is asked this seldom: it waits for the device
@@ -90,8 +91,9 @@ def evaluate(
     With `forget_every` memory is zeroed before steps 0, n, 2n and so on of all agents: 1 is to have none.
     Returns `episodes`, mean and standard deviation of length (`mean_ep_length`, `std_ep_length`) and of reward
     (`mean_reward`, `std_reward`), `survival_rate` (ended by a time limit), `deaths` by cause where the environment
-    tells causes, and `cut`, how many episodes had no end within `most_steps` and count as far as they went. Nothing of
-    a training run is touched. Raises WorldError where a stranger's environment does what nobody can live with.
+    tells causes, and `cut`, how many episodes had no end within `most_steps` and count as far as they went; of a town
+    also `visits`, see `Visits.summary`. Nothing of a training run is touched. Raises WorldError where a stranger's
+    environment does what nobody can live with.
     """
     with closing(Evaluator(task, episodes, seed, torch.device(device))) as evaluator:
         return evaluator.evaluate(network, forget_every)
@@ -145,11 +147,12 @@ class Evaluator:
         Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
         """
         env = self._world()
-        observation, first = env.reset(), _FirstEpisodes(env)
+        observation, first, visits = env.reset(), _FirstEpisodes(env), make_visits(self.task, env)
         for step in range(self.limit):
             if stopped is not None and stopped():
                 raise EvaluationStoppedError
             actions = policy.act(observation)
+            visits.record(first.running)  # before the step, whose reset would move them
             result = env.step(actions)
             policy.after(actions, result)
             if note is not None:
@@ -158,7 +161,7 @@ class Evaluator:
             observation = result.observation
             if step % STEPS_BETWEEN_CHECKS == 0 and first.all_ended():
                 break
-        return first.summary()
+        return first.summary() | visits.summary()
 
     def _world(self) -> Environment:
         if self._env is None or not self._env.resumes:  # the next reset of such a one would begin other episodes

@@ -60,7 +60,7 @@ def draw_curves(store: MetricsStore, path: Path, *, title: str, yardsticks: Mapp
 
 def draw_run(task: Task, metrics: Path, path: Path) -> None:
     """Draw the curves of a run of a task, by its file of metrics, as `draw_curves` does."""
-    title = f"Level {task.id}, {task.name}: seed {task.training.seed}"
+    title = f"Level {task.id}, {task.title}: seed {task.training.seed}"
     with closing(MetricsStore(metrics, read_only=True)) as store:
         draw_curves(store, path, title=title, yardsticks=task.yardsticks, score=task.score)
 

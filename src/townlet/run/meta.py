@@ -44,7 +44,7 @@ def id_in(meta: Mapping[str, Any] | None) -> str | None:
 
 def describe_machine(**facts: object) -> dict[str, object]:
     """Return what meta.json says: versions, git state, machine, command line and start time (UTC), then `facts`."""
-    import numpy as np  # here alone, since those who only read meta.json are to answer at once
+    import numpy as np  # both take seconds, and who reads what was written does without
     import torch
 
     return {

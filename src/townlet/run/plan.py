@@ -1,5 +1,7 @@
 """What is asked of a run: how it is paced, in environment steps, and where and how it is shown."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -28,20 +30,16 @@ class Wishes(NamedTuple):
     checkpoint_every: int | None = None  # environment steps; None: as `CHECKPOINTS_IN_A_RUN` says
 
 
-@dataclass
-class Plan:
-    """How a run is paced, in environment steps."""
+class Marks(NamedTuple):
+    """What a run's evaluations came to so far, as far as its end depends on that."""
 
-    total_steps: int
-    checkpoint_every: int
-    evaluate_every: int
-    goal: float | None = None  # greedy score at which the run ends before that; None: never
+    score: float | None = None  # of the newest
+    best: float = -math.inf
+    waited: int = 0  # evaluations since the best one
 
-    def reached(self, task: Task, score: float | None) -> str | None:
-        """Say that a score reached the goal; None where it did not."""
-        if self.goal is None or score is None or not score >= self.goal:
-            return None
-        return f"greedy {task.score.word} {score:.1f} reached the goal of {self.goal:g}"
+    def after(self, score: float) -> "Marks":
+        """Return them with one more evaluation."""
+        return Marks(score, score, 0) if score > self.best else Marks(score, self.best, self.waited + 1)
 
 
 class Ending(NamedTuple):
@@ -51,11 +49,38 @@ class Ending(NamedTuple):
     why: str  # for people
 
 
+@dataclass
+class Plan:
+    """How a run is paced, in environment steps."""
+
+    total_steps: int
+    checkpoint_every: int
+    evaluate_every: int
+    goal: float | None = None  # greedy score at which the run ends before that; None: never
+    patience: int | None = None  # evaluations without a better one at which it ends too; None: never
+
+    def ending(self, task: Task, marks: Marks) -> Ending | None:
+        """Return why the run ends by its evaluations so far, None where it goes on."""
+        score, word = task.score, f"greedy {task.score.word}"
+        if self.goal is not None and marks.score is not None and marks.score >= self.goal:
+            return Ending("goal", f"{word} {score.figure(marks.score)} reached the goal of {self.goal:g}")
+        if self.patience is not None and marks.waited >= self.patience:
+            evaluations = "an evaluation" if marks.waited == 1 else f"{marks.waited:,} evaluations"
+            return Ending("patience", f"{evaluations} without a {word} above {score.figure(marks.best)}")
+        return None
+
+
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
-    """Pace a run by its task and what is asked for; it ends before that where it reaches the goal."""
-    total = task.training.total_steps
-    every = wishes.checkpoint_every or max(1, total // CHECKPOINTS_IN_A_RUN)
-    return Plan(total, every, task.evaluation.every, goal)
+    """Pace a run by its task and what is asked for; it ends before that at the task's own goal, or at this one."""
+    every, stop = steps_between_checkpoints(task, wishes.checkpoint_every), task.training.stop
+    goals = [one for one in (goal, stop.goal if stop else None) if one is not None]
+    patience = stop.patience if stop else None
+    return Plan(task.training.total_steps, every, task.evaluation.every, min(goals, default=None), patience)
+
+
+def steps_between_checkpoints(task: Task, asked: int | None) -> int:
+    """Return the environment steps between the checkpoints of a run: as is asked for, or evenly over the run."""
+    return asked or max(1, task.training.total_steps // CHECKPOINTS_IN_A_RUN)
 
 
 def passes(step: int, every: int, stride: int) -> bool:
@@ -73,10 +98,19 @@ def describe(task: Task, plan: Plan, device: str, resumed: Path | None = None) -
         + (f", in {training.workers} processes" if apart else ""),
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
+        **({"stops": " or ".join(early)} if (early := list(_early(task, plan))) else {}),
         "network": task.network.kind,
         "learning": f"{training.mode.kind}, windows of {training.seq_len}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def _early(task: Task, plan: Plan) -> Iterator[str]:
+    """What ends a run before its steps are used up."""
+    if plan.goal is not None:
+        yield f"at a greedy {task.score.word} of {plan.goal:g}"
+    if plan.patience is not None:
+        yield f"after {plan.patience:,} evaluations without a better one"
 
 
 def header(task: Task, plan: Plan, device: str, parameters: int, run: Path) -> RunHeader:

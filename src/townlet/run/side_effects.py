@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from townlet.config import ConfigError
-from townlet.environment.types import WorldError
 from townlet.screen.command_line import memory_asked_for
 
 
@@ -46,6 +45,8 @@ class SideEffects:
 
 def reason_of(error: BaseException) -> str:
     """Say in one line what was raised: what says by itself what was expected as it is, most others by name too."""
+    from townlet.environment.types import WorldError  # of PyTorch, which who reads what a run recorded does without
+
     if isinstance(error, WorldError | ConfigError):
         return str(error)
     if asked := memory_asked_for(error):

@@ -70,8 +70,9 @@ def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> set[str]:
         training = train_in(run, rung.level, plan, wishes, stop, begin)
         missing |= training.aside.missing
         if not stop.wanted:
-            mastered = plan.reached(rung.level, training.score) is not None
-            ladder.leave(Outcome(training.population.env_steps, training.score, mastered))
+            score = training.marks.score
+            mastered = rung.goal is not None and score is not None and score >= rung.goal
+            ladder.leave(Outcome(training.population.env_steps, score, mastered))
     return missing
 
 

@@ -24,7 +24,7 @@ from townlet.run.examiner import Examiner
 from townlet.run.log import close_log, open_log
 from townlet.run.metrics import MetricsWriter
 from townlet.run.pace import Pace
-from townlet.run.plan import Ending, Plan, header, passes
+from townlet.run.plan import Ending, Marks, Plan, header, passes
 from townlet.run.report.keeper import Keeper
 from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint, saved
@@ -72,7 +72,7 @@ class TrainingRun:
         self.pace, self.page = Pace(), Keeper(task, run, self.aside)
         self.saved_at = -1
         self.resumed_at: int | None = None
-        self.score: float | None = None  # of the newest evaluation
+        self.marks = Marks()
         self.owes_evaluation = False  # whether the process that saved what is gone on from ended before it evaluated it
         self.ending: Ending | None = None  # why there is no step to come though steps are left; None: it goes on
         self.refused = False  # whether the newest checkpoint was, and that was told
@@ -258,9 +258,9 @@ class TrainingRun:
         self.examiner.keep(report, self.run, step, self.aside)
         self.tell(self.examiner.tell(report, step), "bold")
         self._show(report.metrics)
-        self.score = report.score
-        if reached := self.plan.reached(self.task, report.score):
-            self._stop_for(reached, "goal")
+        self.marks = self.marks.after(report.score)
+        if ending := self.plan.ending(self.task, self.marks):
+            self._stop_for(ending.why, ending.by)
         self._tell("on_evaluation", metrics=report.metrics, evaluation=report.result)
         self.pace.begin(self.population)
         return report.score
@@ -268,7 +268,7 @@ class TrainingRun:
     def _save(self, score: float | None) -> None:
         if score is None and self.population.env_steps == self.saved_at:
             return
-        standing = saved.Standing(self.elapsed, self._learned(), self.score)
+        standing = saved.Standing(self.elapsed, self._learned(), self.marks)
         facts = saved.facts_of(self.task, self.run.id)
         path = saved.save(self.run.checkpoints, facts, self.population, standing, score)
         self.saved_at = self.population.env_steps

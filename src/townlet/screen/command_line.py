@@ -10,13 +10,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, ParamSpec, Protocol
 
+from townlet.level.errors import ConfigError
 from townlet.level.suggestion import suggestion
 from townlet.level.whole import multiplied
 from townlet.screen.process import DONE, FAILED, WRONG_USE, end, hearing
 
 MOST = 10**15  # of anything that is counted; the levels have the same limit
+
+
+Given = ParamSpec("Given")  # what a command is called with
 
 
 class Command(Protocol):
@@ -165,19 +169,20 @@ def aside(line: str) -> None:
 
 
 def cannot_write(program: str, error: OSError) -> int:
-    """Say in one line which file could not be written, and why; returns the exit code."""
-    print(f"{program}: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+    """Say in one line which file could not be written, where one is named, and why; returns the exit code."""
+    what = "" if error.filename is None else f"cannot write {error.filename}: "
+    print(f"{program}: {what}{error.strerror or error}", file=sys.stderr)
     return FAILED
 
 
-def tells_of_memory(program: str) -> Callable[[Command], Command]:
+def tells_of_memory(program: str) -> Callable[[Callable[Given, int]], Callable[Given, int]]:
     """Decorate a command: where memory ends it says in one line how much was asked for, and returns the exit code."""
 
-    def decorate(command: Command) -> Command:
+    def decorate(command: Callable[Given, int]) -> Callable[Given, int]:
         @functools.wraps(command)
-        def told(arguments: Sequence[str] | None = None) -> int:
+        def told(*words: Given.args, **named: Given.kwargs) -> int:
             try:
-                return command(arguments)
+                return command(*words, **named)
             except (MemoryError, RuntimeError) as error:
                 asked = memory_asked_for(error)
                 if asked is None:
@@ -186,6 +191,34 @@ def tells_of_memory(program: str) -> Callable[[Command], Command]:
                 return FAILED
 
         return told
+
+    return decorate
+
+
+def tells_errors(program: str, *failures: type[Exception]) -> Callable[[Callable[Given, int]], Callable[Given, int]]:
+    """Decorate a command: errors that a person can do something about end it with a line, and with code 1.
+
+    These are `failures`, a file that cannot be written, too little memory, and Ctrl-C. A ConfigError is wrong use, code
+    2, and says by itself where. All else is a mistake of ours, and is raised.
+    """
+
+    def decorate(command: Callable[Given, int]) -> Callable[Given, int]:
+        @functools.wraps(command)
+        def told(*words: Given.args, **named: Given.kwargs) -> int:
+            try:
+                return command(*words, **named)
+            except ConfigError as error:
+                print(error, file=sys.stderr)
+                return WRONG_USE
+            except failures as error:
+                aside(f"{program}: {error}")
+            except OSError as error:
+                return cannot_write(program, error)
+            except KeyboardInterrupt:
+                aside(f"{program}: stopped")
+            return FAILED
+
+        return tells_of_memory(program)(told)
 
     return decorate
 

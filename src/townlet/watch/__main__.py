@@ -7,7 +7,8 @@ from pathlib import Path
 from townlet.config import ConfigError
 from townlet.run.run_directory import RunError
 from townlet.screen.process import DONE, FAILED
-from townlet.watch.recorder import be_modest, end_with_parent
+from townlet.watch.folder import NO_TOWN
+from townlet.watch.modest import end_with_parent
 from townlet.watch.server import Server, Wanted, serve
 
 SECONDS_TO_TIDY_UP = 30.0  # at most, to remove the folder of recorded lives; a training kills it sooner
@@ -24,11 +25,12 @@ def main() -> int:
         return SECONDS_TO_TIDY_UP if servers else 0.0
 
     end_with_parent(stop)
-    be_modest()
 
     def opened(server: Server, address: str) -> None:
         servers.append(server)
         print(address, flush=True)
+        if not server.hub.folder.town:
+            print(NO_TOWN, flush=True)
 
     try:
         serve(Path(sys.argv[1]), Wanted(), opened)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from townlet.watch.modest import be_modest
+
 LOG = "watch.log"
 SECONDS_TO_END = 3.0  # for a watcher whose training is over; then it is killed
 
@@ -35,9 +37,13 @@ def watched(run: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _start(run: Path, log: IO[bytes]) -> "subprocess.Popen[str]":
-    """Begin to watch, out of reach of what is typed in the terminal: Ctrl-C asks the training alone to stop."""
-    apart: dict[str, Any] = {"creationflags": 0x200} if os.name == "nt" else {"process_group": 0}
-    return subprocess.Popen(
+    """Begin to watch, out of reach of what is typed in the terminal: Ctrl-C asks the training alone to stop.
+
+    Its priority is the lowest from the first moment on: to be imported takes it seconds of a core.
+    """
+    windows = {"creationflags": 0x200 | 0x40}  # a process group of its own, and the priority of what idles
+    apart: dict[str, Any] = windows if os.name == "nt" else {"process_group": 0}
+    process = subprocess.Popen(
         [sys.executable, "-m", "townlet.watch", str(run)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -46,13 +52,17 @@ def _start(run: Path, log: IO[bytes]) -> "subprocess.Popen[str]":
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         **apart,
     )
+    be_modest(process.pid)
+    return process
 
 
 def _listen(process: "subprocess.Popen[str]", run: Path, say: Callable[[str], None], ending: threading.Event) -> None:
-    """Say the address, which is all that a watcher prints, and that it ended where it was not to."""
+    """Say the address, which is what a watcher prints first, all else that it prints, and that it ended too soon."""
     assert process.stdout is not None
     if address := process.stdout.readline().strip():
         say(f"watch it at {address}")
+    for line in process.stdout:
+        say(line.strip())
     code = process.wait()
     if not ending.is_set():
         say(f"nobody watches this run any more: the watcher ended with code {code}; more in {run / LOG}")

@@ -12,13 +12,14 @@ from typing import Literal, NamedTuple
 from townlet.config import ConfigError, Level, Task, load_task
 from townlet.run.meta import read_meta
 from townlet.run.metrics import MetricsStore
-from townlet.run.plan import Wishes, make_plan
+from townlet.run.plan import steps_between_checkpoints
 from townlet.run.run_directory import HOLDER, REPLAY_SUFFIX, REPLAYS
 from townlet.run.saving.checkpoint_folder import steps_in
 from townlet.watch.messages import Group, Picture, Point, PointsNews, Recording, RunNews, Series
 
 PACE, GAP, ERROR = "time/fps", "memory/ablation_gap", "train/td_error"
 GROUPS = (("causes of death", "deaths/", ""), ("meters", "meters/", "_mean"), ("curriculum", "curriculum/", ""))
+NO_TOWN = "A task of Gymnasium has no town that could be shown: there are its curves alone."
 SECONDS_OF_SILENCE = 60.0  # after which a run whose process cannot be seen counts as stopped
 _REPLAY = re.compile(rf"step_(\d{{1,18}})[\w.=-]*{re.escape(REPLAY_SUFFIX)}", re.ASCII)
 
@@ -57,6 +58,11 @@ class RunFolder:
                 self._stamp = stamp
         replays = replays_in(self.path / REPLAYS) | replays_in(self.recorded)
         return Found(self._news(), points, replays, "" if replays else self._awaited())
+
+    @property
+    def town(self) -> bool:
+        """Whether the run has a town, in which lives can be recorded."""
+        return isinstance(self.task, Level)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -100,11 +106,11 @@ class RunFolder:
 
     def _news(self) -> RunNews:
         task, (recorded, rate, elapsed) = self.task, self._last.get(PACE, (0, None, 0.0))
-        step = max([recorded, *_steps_saved(self.path)])
+        step = max([recorded, *steps_saved(self.path)])
         state, said = self._state(step)
         return RunNews(
             name=self.path.resolve().name,
-            level=f"{task.id} {task.name}",
+            level=f"{task.id} {task.title}",
             description=task.description,
             agents=task.training.num_agents,
             seed=task.training.seed,
@@ -129,9 +135,9 @@ class RunFolder:
         return "training", f"The training goes on: {step:,} of {total:,} steps."
 
     def _awaited(self) -> str:
-        if not isinstance(self.task, Level):
-            return "A task of Gymnasium has no town that could be shown."
-        if _steps_saved(self.path):
+        if not self.town:
+            return NO_TOWN
+        if steps_saved(self.path):
             return "Lives of the newest agent are being recorded."
         return (
             f"Agents are shown once the first is saved, after about {first_checkpoint(self.task, self.path):,} steps."
@@ -158,9 +164,8 @@ def goes_on(run: Path) -> bool:
 def first_checkpoint(task: Task, run: Path) -> int:
     """Return after how many steps a run saves its first checkpoint."""
     every = (read_meta(run) or {}).get("checkpoint_every")
-    wishes = Wishes("cpu", checkpoint_every=every if type(every) is int and every > 0 else None)
-    plan = make_plan(task, wishes)
-    return min(plan.checkpoint_every, plan.evaluate_every, plan.total_steps)
+    paced = steps_between_checkpoints(task, every if type(every) is int and every > 0 else None)
+    return min(paced, task.evaluation.every, task.training.total_steps)
 
 
 def replays_in(folder: Path) -> dict[str, Path]:
@@ -177,7 +182,8 @@ def recordings(names: Iterable[str]) -> tuple[Recording, ...]:
     return tuple(Recording(path=f"replays/{name}", step=step) for step, name in sorted(found))
 
 
-def _steps_saved(run: Path) -> list[int]:
+def steps_saved(run: Path) -> list[int]:
+    """Return the steps of a run's checkpoints, in order; none where they cannot be listed."""
     with contextlib.suppress(OSError):
         return steps_in(run / "checkpoints")
     return []

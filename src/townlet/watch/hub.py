@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from townlet.run.side_effects import reason_of
+from townlet.screen.command_line import aside
 from townlet.watch.folder import Found, RunFolder, recordings
 from townlet.watch.messages import Message, Point, PointsNews, ReplaysNews, RunNews
 
@@ -25,6 +27,7 @@ class Hub:
         self.points: dict[str, list[Point]] = {}  # by metric, in order of steps
         self.beginnings = 0  # how often all points began anew
         self.recorder_said = ""
+        self._failed = ""  # why the last look did
         self._turn = asyncio.Event()  # set, and replaced, whenever there may be something to tell
 
     @property
@@ -45,11 +48,22 @@ class Hub:
         """Look into the folder, and let listeners know what was found."""
         self.take(await asyncio.to_thread(self.folder.look))
 
+    async def look_or_say(self) -> None:
+        """Look; why that fails is said once, and what was found before stays until a look succeeds again."""
+        try:
+            await self.look()
+            self._failed = ""
+        except Exception as error:  # of files that others write and remove meanwhile: of many kinds
+            reason = reason_of(error)
+            if reason != self._failed:
+                aside(f"cannot look into {self.folder.path}: {reason}")
+            self._failed = reason
+
     async def look_for_listeners(self) -> None:
         """Look again and again, while there is somebody to tell."""
         while True:
             if self.listeners:
-                await self.look()
+                await self.look_or_say()
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
     def take(self, found: Found) -> None:

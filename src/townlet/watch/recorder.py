@@ -1,12 +1,11 @@
 """The process that records lives of a run's newest agent: python -m townlet.watch.recorder RUN FOLDER LIVES.
 
-It takes a small share of the machine: one thread, of the lowest priority, that rests after each recording for as long
-as that share asks. It ends with the process that started it.
+It takes a small share of the machine: one thread, of the priority of who started it, which is the lowest, that rests
+after each recording for as long as that share asks. It ends with the process that started it.
 """
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from townlet.run.saving.checkpoint import CheckpointError, checkpoints_in, load_
 from townlet.run.saving.replays import origin_of, record_greedy
 from townlet.run.saving.saved import facts_of
 from townlet.watch.folder import goes_on, replays_in
+from townlet.watch.modest import end_with_parent
 
 SHARE = 0.015  # of all cores, while the run goes on; the server takes the rest of two hundredths
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -82,43 +82,21 @@ def cores_there() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def be_modest() -> None:
-    """Let every other process go first, from now on."""
-    if hasattr(os, "nice"):
-        os.nice(19)
-
-
-def end_with_parent(stop: Callable[[], float] = lambda: 0.0) -> None:
-    """End this process when the one that started it is gone: its end of the standard input is closed then.
-
-    `stop` asks it to end by itself, and returns how many seconds it has for that.
-    """
-
-    def wait() -> None:
-        while os.read(0, 1024):
-            pass
-        time.sleep(stop())
-        os._exit(0)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def keep_recording(recorder: Recorder, say: Callable[[str], None], pause: Callable[[float], None] = time.sleep) -> None:
     """Record the newest agent again and again, and rest in between; what is said is a sentence, or nothing."""
-    cores = cores_there()
+    cores, began = cores_there(), 0.0  # its first work was to begin
     while True:
-        began = time.process_time()
         said = recorder.record_newest()
         if said is not None:
             say(said)
         worked = time.process_time() - began
         pause(max(SECONDS_BETWEEN_LOOKS, pause_after(worked, cores) if goes_on(recorder.run) else 0.0))
+        began = time.process_time()
 
 
 def main() -> None:
     """Record until the process that started this one ends."""
     end_with_parent()
-    be_modest()
     torch.set_num_threads(1)
     run, into, lives = sys.argv[1:]
     keep_recording(Recorder(Path(run), Path(into), int(lives)), lambda said: print(" ".join(said.split()), flush=True))

@@ -5,13 +5,19 @@ import os
 import sys
 from pathlib import Path
 
-from townlet.watch.hub import Hub
+from townlet.watch.folder import steps_saved
+from townlet.watch.hub import SECONDS_BETWEEN_LOOKS, Hub
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 async def recording(hub: Hub, into: Path, lives: int) -> None:
-    """Let a process record the newest agents of a hub's run into a folder, and tell the hub what it says."""
+    """Let a process record the newest agents of a hub's run into a folder, and tell the hub what it says.
+
+    It begins, which takes seconds of a core, when there is an agent to record and somebody to see it.
+    """
+    while not (hub.listeners and steps_saved(hub.folder.path)):
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
     command = ["-m", "townlet.watch.recorder", str(hub.folder.path), str(into), str(lives)]
     pipe = asyncio.subprocess.PIPE
     try:

@@ -78,9 +78,9 @@ def make_application(hub: Hub, guard: Guard, lives: int, into: Path) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def at_work(_: Starlette) -> AsyncIterator[None]:
-        await hub.look()
+        await hub.look_or_say()
         tasks = [asyncio.create_task(hub.look_for_listeners())]
-        if lives:
+        if lives and hub.folder.town:
             tasks.append(asyncio.create_task(recording(hub, into, lives)))
         yield
         for task in tasks:

@@ -276,7 +276,7 @@ def test_compare_refuses_survival_beside_return_and_draws_what_all_levels_share(
         MetricsStore(tmp_path / level / "metrics.sqlite").close()
     for runs in (["1"], ["1", "2.5"], ["1", "station"]):
         assert exit_code("compare", *runs, "--runs-dir", str(tmp_path)) == 0
-    assert [one["title"] for one in drawn] == ["Level 1, full_observability", "Levels 1, 2.5", "Levels 1, station"]
+    assert [one["title"] for one in drawn] == ["Level 1, full observability", "Levels 1, 2.5", "Levels 1, station"]
     assert [one["yardsticks"] for one in drawn] == [{"random": 101.0, "planner": 500.0}, {"planner": 500.0}, {}]
     assert [one["score"].limit for one in drawn] == [500, 500, None]
     capsys.readouterr()

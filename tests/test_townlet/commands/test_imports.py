@@ -55,3 +55,8 @@ def test_runs_are_listed_by_what_reads_their_metrics_alone(tmp_path: Path) -> No
     write_run(tmp_path / "runs" / "room", "one")
     imported = imported_by(tmp_path, "runs")
     assert imported & TAKE_LONG == {"sqlite3"} and "townlet.run.training_run" not in imported
+
+
+def test_who_watches_imports_nothing_that_only_the_training_and_the_recorder_need(tmp_path: Path) -> None:
+    imported = imported_by(tmp_path, "watch nobody --no-open")
+    assert "townlet.watch.server" in imported and not {"torch", "numpy", "matplotlib", "gymnasium"} & imported

@@ -9,6 +9,7 @@ import pytest
 
 from support.rooms import room, train_briefly
 from townlet.commands import cli, watch
+from townlet.config import load_gym_task, resolved_config
 from townlet.watch import server
 
 
@@ -20,7 +21,7 @@ def run(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def unchanged(monkeypatch):
     """This process keeps its priority, and opens no browser."""
-    monkeypatch.setattr("os.nice", lambda by: 0)
+    monkeypatch.setattr("os.setpriority", lambda *priority: None)
     monkeypatch.setattr("webbrowser.open", lambda address: pytest.fail(address))
 
 
@@ -75,6 +76,23 @@ def test_who_listens_to_others_is_warned(run, monkeypatch, capsys):
 def test_so_many_lives_are_recorded_as_are_asked_for(run, monkeypatch):
     for flags, lives in (([], 4), (["--lives", "0"], 0), (["--lives", "9"], 9)):
         assert watched(run, monkeypatch, "--port", "0", "--no-open", *flags)[1][1].lives == lives
+
+
+def test_its_process_lets_all_others_go_first(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr("os.setpriority", lambda *priority: asked.append(priority))
+    assert cli.main(["watch", "nobody", "--runs-dir", str(run.parents[1])]) == 1
+    assert asked == [(os.PRIO_PROCESS, 0, 19)]
+
+
+def test_who_watches_an_environment_of_gymnasium_is_told_that_there_is_no_town(run, tmp_path, monkeypatch, capsys):
+    other = tmp_path / "runs" / "cart" / "run"
+    other.mkdir(parents=True)
+    (other / "config.yaml").write_text(resolved_config(load_gym_task("CartPole-v1")))
+    assert watched(other, monkeypatch, "--port", "0", "--no-open")[0] == 0
+    assert capsys.readouterr().err == (
+        "townlet watch: A task of Gymnasium has no town that could be shown: there are its curves alone.\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`townlet export`: what lies in the folder, that every command takes it as it takes a run, and what is refused."""
 
+import errno
 import json
 import os
 import re
@@ -168,6 +169,54 @@ def test_it_lies_with_its_run_unless_another_folder_is_asked_for(run, capsys):
     export(run, "--checkpoint", "step_000000016", "--episodes", "3")  # in its place
     assert json.loads((folder / "policy.json").read_text())["evaluation"]["episodes"] == 3
     assert sorted(path.name for path in folder.parent.iterdir()) == ["step_000000016"]
+
+
+def test_the_export_before_stays_where_the_new_one_cannot_take_its_place(run, exported, tmp_path, capsys, monkeypatch):
+    folder, rename = shutil.copytree(exported, tmp_path / "agent"), os.rename
+    before = (folder / "policy.json").read_text()
+
+    def refuse(old, new):
+        if Path(old).name == ".agent.new":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(new))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    said = refusal(capsys, "export", run, "--out", folder, "--episodes", "2", code=1)
+    assert said == f"townlet export: cannot write {folder}: Input/output error"
+    assert (folder / "policy.json").read_text() == before and [path.name for path in tmp_path.iterdir()] == ["agent"]
+
+
+def test_what_a_killed_export_had_set_aside_is_put_back_by_the_next(run, exported, tmp_path, capsys):
+    former = shutil.copytree(exported, tmp_path / ".agent.former")
+    (former / "notes.txt").write_text("mine")  # so that the next is refused, and what was there can be looked at
+    refusal(capsys, "export", run, "--out", tmp_path / "agent", "--episodes", "2", code=1)
+    assert (tmp_path / "agent" / "notes.txt").read_text() == "mine" and not former.exists()
+
+
+def test_a_link_that_is_written_to_stays_a_link(run, exported, tmp_path):
+    folder = shutil.copytree(exported, tmp_path / "agent")
+    (tmp_path / "link").symlink_to("agent")
+    export(run, "--out", tmp_path / "link", "--episodes", "2")
+    evaluated = json.loads((folder / "policy.json").read_text())["evaluation"]
+    assert (tmp_path / "link").is_symlink() and evaluated["episodes"] == 2
+
+
+def test_which_run_is_the_latest_is_told_beside_the_output(run, tmp_path, capsys):
+    capsys.readouterr()
+    export("latest", "--runs-dir", run.parents[1], "--out", tmp_path / "agent", "--episodes", "2")
+    said = capsys.readouterr()
+    assert said.err == f"latest is {run}\n" and said.out.startswith(f"{tmp_path / 'agent'}: ")
+
+
+def test_what_is_made_of_an_export_lies_in_the_working_folder(exported, tmp_path, capsys, monkeypatch):
+    before = sorted(exported.iterdir())
+    monkeypatch.chdir(tmp_path)
+    words = [str(exported), "--agents", "1", "--steps", "4", "--device", "cpu"]
+    assert cli.main(["replay", *words]) == 0
+    (kept,) = tmp_path.iterdir()
+    assert kept.name == "agent_1x4.replay" and capsys.readouterr().out.startswith(f"{kept.name}: ")
+    assert len(townlet.show(exported, agents=2, steps=4).replay.lives) == 2
+    assert sorted(exported.iterdir()) == before and len(list(tmp_path.iterdir())) == 1
 
 
 def test_an_agent_of_another_environment_is_exported_without_a_town(tmp_path):

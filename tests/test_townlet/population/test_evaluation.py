@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from support.learning import FEW_MAPS, SMALL_NETWORK, copy_of, differences
+from support.rooms import room as wide_room
+from support.rooms import write_level
 from townlet.agent.networks import QNetwork, make_network
-from townlet.config import load_level
+from townlet.config import load_gym_task, load_level
 from townlet.environment import make
 from townlet.environment.layout import lay_out
 from townlet.environment.tables import draw_places
@@ -89,6 +91,7 @@ def worlds(monkeypatch):
 def test_the_summary_of_a_stub_policy_by_hand():
     """Two of four wait to the limit of 7: 7 x 0.5; two move and die on tick 5: 4 x 0.5 and -2 on the last."""
     found = play(room(), EvenAgentsWait(), 4, seed=0, device=CPU)
+    del found["visits"]  # of which another test speaks
     alive, dead = 7 * 0.5, 4 * 0.5 - 2.0
     assert found == {
         "episodes": 4,
@@ -109,6 +112,35 @@ def test_only_first_episodes_count():
     assert three_of_four["deaths"] == {"energy": 1}
     long = play(room(**{"max_steps": 9}), EvenAgentsWait(), 2, seed=0, device=CPU)
     assert long["mean_ep_length"] == 7.0 and long["deaths"] == {"energy": 1}  # 9 and 5
+
+
+class Leftward:
+    """Goes left, at the wall too, where that is forbidden and does nothing."""
+
+    def act(self, observation: Observation):
+        return torch.zeros(len(observation.features), dtype=torch.int64)
+
+    def after(self, actions, result: StepResult):
+        pass
+
+
+def test_steps_are_counted_where_they_begin_as_long_as_first_episodes_last(tmp_path):
+    """Breath lasts five ticks, so who begins in column 2 of 3 acts there, in column 1, and three times at the wall."""
+    chair = {"kind": "fixed"}
+    level = load_level(write_level(tmp_path, wide_room(grid={"width": 3, "height": 2}, layout=chair)))
+    start = VectorizedEnv(level, 16, seed=0, compile=False, maps="evaluation").state
+    cells = [[0, 0, 0], [0, 0, 0]]
+    for x, y in zip(start.x.tolist(), start.y.tolist(), strict=True):
+        for step in range(5):
+            cells[y][max(x - step, 0)] += 1
+    assert len({*zip(start.x.tolist(), start.y.tolist(), strict=True)}) > 3
+    found = play(level, Leftward(), 16, seed=0, device=CPU)["visits"]
+    assert found == {"cells": cells, "places": {"Chair": cells[0][0]}}  # it stands in the first cell; the Lamp nowhere
+
+
+def test_nothing_is_counted_where_there_is_no_map():
+    task = load_gym_task("CartPole-v1", None, {"max_steps": 5})
+    assert "visits" not in play(task, RandomPolicy(0, CPU), 2, seed=0, device=CPU)
 
 
 def test_the_first_empty_lethal_meter_is_what_somebody_died_of():

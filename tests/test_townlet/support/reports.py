@@ -24,6 +24,11 @@ RECORDS: dict[int, dict[str, float]] = {
     },
 }  # fmt: skip
 RESULT = {"episodes": 4, "mean_reward": 5.0, "std_ep_length": 0.5, "survival_rate": 0.75, "deaths": {"breath": 1}}
+# Of ten steps in the room's three cells, and at last of twenty.
+VISITS = (
+    {"cells": [[5, 5, 0]], "places": {"Chair": 2}},
+    {"cells": [[15, 4, 1]], "places": {"Chair": 13}},
+)
 
 
 def write_run(folder: Path, name: str = "run", lengths: tuple[float, ...] = (4.5, 6.5), **changes: Any) -> Path:
@@ -33,10 +38,10 @@ def write_run(folder: Path, name: str = "run", lengths: tuple[float, ...] = (4.5
     task = load_task(write_level(folder, room(**changes)))
     (run / "config.yaml").write_text(resolved_config(task))
     store = MetricsStore(run / "metrics.sqlite")
-    for (step, values), length in zip(RECORDS.items(), lengths, strict=True):
+    for (step, values), length, visits in zip(RECORDS.items(), lengths, VISITS, strict=True):
         store.write_scalars(step, values, elapsed=float(step))
         store.write_scalars(step, {"memory/ablation_gap": length - 4.0}, elapsed=float(step))
-        result = RESULT | {"mean_ep_length": length, "memory_ablation_gap": length - 4.0}
+        result = RESULT | {"mean_ep_length": length, "memory_ablation_gap": length - 4.0, "visits": visits}
         store.write_evaluation(step, result, elapsed=float(step))
     store.close()
     return run
@@ -77,8 +82,9 @@ class Page(HTMLParser):
         """The charts that its script draws, by title."""
         return {chart["title"]: chart for chart in json.loads(self.texts("script")[0])}
 
-    def rows(self, head: str) -> list[list[str]]:
-        """The rows of the first table with such a first heading."""
+    @property
+    def tables(self) -> list[list[list[str]]]:
+        """The rows of each table, their cells as text."""
         tables: list[list[list[str]]] = []
         for tag, _, texts in self.elements:
             if tag == "table":
@@ -87,7 +93,11 @@ class Page(HTMLParser):
                 tables[-1].append([])
             elif tag in ("th", "td"):
                 tables[-1][-1].append("".join(texts))
-        return next(table for table in tables if table[0][0] == head)
+        return tables
+
+    def rows(self, head: str) -> list[list[str]]:
+        """The rows of the first table with such a first heading."""
+        return next(table for table in self.tables if table[0][0] == head)
 
 
 def page_of(run: Path) -> Page:

@@ -23,12 +23,12 @@ class Watching(NamedTuple):
     def port(self) -> int:
         return int(self.address.rstrip("/").rpartition(":")[2])
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+    def connect(self, patience: float = PATIENCE) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), patience)
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> "Answer":
+    def ask(self, path: str, method: str = "GET", patience: float = PATIENCE, **headers: str) -> "Answer":
         """Ask for a path as it is, with headers whose underscores are dashes; returns the whole answer."""
-        with self.connect() as line:
+        with self.connect(patience) as line:
             line.sendall(self.request(path, method, **headers))
             return read_answer(line)
 

@@ -1,5 +1,6 @@
 """A watcher beside a training: told with its address, ended with it, and of no effect on what is learned."""
 
+import os
 import sys
 import time
 import urllib.request
@@ -34,6 +35,7 @@ def test_a_training_that_is_watched_learns_the_same_bit_for_bit(tmp_path, monkey
         while not (told := listed(training.run.path, "watch it at ")):
             assert time.monotonic() < end
             time.sleep(0.05)
+        assert os.getpriority(os.PRIO_PROCESS, started[0].pid) == 19  # and so of all that it starts
         with urllib.request.urlopen(told[0].removeprefix("watch it at "), timeout=PATIENCE) as page:
             pages.append(page.read())
 
@@ -67,6 +69,16 @@ def test_a_watcher_that_fails_costs_a_sentence(tmp_path, monkeypatch):
     what = "nobody watches this run any more: the watcher ended with code 1"
     assert said == [f"{what}; more in {tmp_path / 'watch.log'}"]
     assert (tmp_path / "watch.log").read_text() == "no\n"
+
+
+def test_what_a_watcher_prints_beside_its_address_is_said(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(alongside, "_start", started_as("print('http://a/'); print('no town', flush=True); input()"))
+    with alongside.watched(tmp_path, said.append):
+        end = time.monotonic() + PATIENCE
+        while len(said) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+    assert said == ["watch it at http://a/", "no town"]
 
 
 def test_a_watcher_that_cannot_begin_costs_a_sentence(tmp_path, monkeypatch):

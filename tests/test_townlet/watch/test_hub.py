@@ -64,6 +64,30 @@ def test_listeners_are_woken_by_news_alone(hub):
     asyncio.run(turns())
 
 
+def test_a_look_that_fails_is_said_once_and_the_next_may_succeed(capsys):
+    refused = OSError(5, "Input/output error")
+
+    class Folder:
+        path = "run"
+        looks = iter([refused, refused, ValueError("no\nnumber"), found(4)])
+
+        def look(self):
+            if isinstance(one := next(self.looks), Exception):
+                raise one
+            return one
+
+    async def looks():
+        for _ in range(4):
+            await hub.look_or_say()
+
+    hub = Hub(Folder())
+    asyncio.run(looks())
+    assert capsys.readouterr().err.splitlines() == [
+        "cannot look into run: Input/output error", "cannot look into run: ValueError: no number"
+    ]  # fmt: skip
+    assert hub.run == news(4)
+
+
 def test_recordings_are_told_by_name_and_step_and_what_keeps_the_recorder_from_more(hub):
     with hub.listening() as listener:
         hub.take(found(4, replays=["step_000000004.replay"]))

@@ -1,5 +1,6 @@
 """Recording the newest agent beside a training: what is recorded, and how little time that takes of the machine."""
 
+import asyncio
 import shutil
 
 import pytest
@@ -9,6 +10,9 @@ from townlet.commands import cli
 from townlet.page.replay import read
 from townlet.run.saving.checkpoint import CheckpointError
 from townlet.watch import recorder as recording
+from townlet.watch import recording as beside
+from townlet.watch.folder import RunFolder
+from townlet.watch.hub import Hub
 from townlet.watch.recorder import Recorder, keep_recording, pause_after
 
 MAPS = {"kind": "random", "training_maps": 1, "evaluation_maps": 2}
@@ -90,7 +94,7 @@ class StoppedError(Exception):
 
 @pytest.mark.parametrize(("going", "pause"), [(True, 197.0), (False, 1.0)])
 def test_it_pauses_while_the_run_goes_on_and_not_when_it_is_over(monkeypatch, going, pause):
-    clock = iter([10.0, 13.0, 20.0, 20.0])
+    clock = iter([3.0, 20.0, 20.0, 30.0])  # three seconds to begin and for the first; none for the second
     monkeypatch.setattr("time.process_time", lambda: next(clock))
     monkeypatch.setattr(recording, "cores_there", lambda: 1)
     monkeypatch.setattr(recording, "goes_on", lambda run: going)
@@ -111,3 +115,27 @@ def test_it_pauses_while_the_run_goes_on_and_not_when_it_is_over(monkeypatch, go
     with pytest.raises(StoppedError):
         keep_recording(Twice(), said.append, pausing)
     assert paused == [pause, 1.0] and said == [""]  # 3 seconds are 0.015 of 200; nothing to do costs nothing
+
+
+def test_a_recorder_begins_when_there_is_an_agent_and_somebody_to_see_it(run, tmp_path, monkeypatch):
+    begun, saved = [], []
+
+    async def begin(*command, **pipes):
+        begun.append(command)
+        raise OSError(2, "No such file or directory")
+
+    async def come_one_after_the_other():
+        hub = Hub(RunFolder(run, tmp_path))
+        recording = asyncio.create_task(beside.recording(hub, tmp_path, 3))
+        for happens in (lambda: None, lambda: saved.append(32), lambda: setattr(hub, "listeners", 1)):
+            assert begun == []
+            happens()
+            await asyncio.sleep(0.05)
+        await recording
+        return hub.recorder_said
+
+    monkeypatch.setattr(beside, "SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(beside, "steps_saved", lambda run: saved)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", begin)
+    assert asyncio.run(come_one_after_the_other()) == "No lives are recorded: No such file or directory."
+    assert len(begun) == 1 and begun[0][-1] == "3"

@@ -8,10 +8,12 @@ import pytest
 
 from support.rooms import room, train_briefly
 from support.watching import PATIENCE, Events, listening, read_answer, watching
+from townlet.config import load_gym_task, resolved_config
 from townlet.page.html import SITE
 from townlet.page.replay import unpack
 from townlet.run.run_directory import RunError
-from townlet.watch import hub, line, stream
+from townlet.watch import hub, line, server, stream
+from townlet.watch.folder import NO_TOWN
 from townlet.watch.server import listen
 
 MAPS = {"kind": "random", "training_maps": 1, "evaluation_maps": 2}
@@ -77,6 +79,20 @@ def test_events_tell_how_the_run_stands_and_all_its_points(up):
         assert events.until("run")["state"] == "over"
         points = events.until("points")
     assert points["anew"] and points["points"]["eval/mean_ep_length"] == [[16, 5.0], [32, 5.0]]
+
+
+def test_a_run_without_a_town_has_no_recorder_and_its_page_is_told_why(tmp_path, monkeypatch):
+    run, begun = tmp_path / "run", []
+    run.mkdir()
+    (run / "config.yaml").write_text(resolved_config(load_gym_task("CartPole-v1")))
+
+    async def begin(hub, into, lives):
+        begun.append(lives)
+
+    monkeypatch.setattr(server, "recording", begin)
+    with watching(run, lives=3) as up, listening(up) as events:
+        assert events.until("replays") == {"recordings": [], "said": NO_TOWN}
+    assert begun == []
 
 
 def test_head_is_answered_without_a_body(up):
@@ -152,6 +168,22 @@ def test_a_port_that_is_taken_and_a_host_that_is_not_there_are_told_in_a_line(up
             listen(host, port)
 
 
+def test_a_failing_look_ends_no_server(run, monkeypatch, capfd):
+    monkeypatch.setattr(hub, "SECONDS_BETWEEN_LOOKS", 0.01)
+    with watching(run) as up, listening(up) as events:
+        events.until("run")
+        looks = []
+
+        def fail():
+            looks.append(1)
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(up.server.hub.folder, "look", fail)
+        wait_until(lambda: len(looks) > 2)
+        assert up.ask("/").status == 200
+    assert capfd.readouterr().err.count("cannot look into") == 1
+
+
 # --- many, slow and lazy clients ---------------------------------------------------------------------------------
 
 
@@ -160,7 +192,7 @@ def test_fifty_pages_are_told_all_and_one_more_is_refused_in_a_sentence(up):
         streams = [opened.enter_context(listening(up)) for _ in range(hub.MOST_STREAMS)]
         for one in streams:
             assert one.until("points")["anew"]
-        refused = up.ask("/events")
+        refused = up.ask("/events", patience=5.0)  # a stream would go on without an end
         assert refused.status == 503 and re.fullmatch(rb"50 pages watch this run already\n", refused.body)
         assert up.ask("/").status == 200
     wait_until(lambda: up.server.hub.listeners == 0)  # who went away is forgotten

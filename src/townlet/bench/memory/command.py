@@ -14,7 +14,7 @@ from townlet.bench.memory.trials import Record, Standing, run_side_by_side
 from townlet.config import ConfigError
 from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, positive
+from townlet.screen.command_line import DONE, FAILED, Parser, positive, tells_errors
 
 
 def make_parser() -> Parser:
@@ -48,43 +48,28 @@ def make_parser() -> Parser:
     return parser
 
 
+@tells_errors("townlet bench memory", ResultsError, WorldError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if any(word.partition("=")[0] == "--probe" for word in words):
-        return _probe(words)
+        from townlet.bench.probe import command as probe  # nothing else here needs it
+
+        return probe.main(words)
     options = make_parser().parse_args(words)
     options.json = options.json or Path("runs/bench") / f"{Path(options.plan).stem}.json"
-    try:
-        seeds = range(options.first_seed, options.first_seed + options.seeds)
-        trials = trials_of(load_plan(options.plan), options.tasks, seeds, peers=not options.no_peers)
-        results = Results(options.json)
-        check_packages(trials)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (ResultsError, WorldError) as error:
-        print(f"townlet bench memory: {error}", file=sys.stderr)
-        return FAILED
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    trials = trials_of(load_plan(options.plan), options.tasks, seeds, peers=not options.no_peers)
+    results = Results(options.json)
+    check_packages(trials)
     console, failed = Console(), 0
     try:
         failed = _run([trial for trial in trials if not results.has(trial)], results, options.jobs, console)
     except KeyboardInterrupt:
         console.print(f"stopped; what is done is in {options.json}, and the same command goes on")
         failed = 1
-    except ResultsError as error:
-        console.print(f"townlet bench memory: {error}", style="red", markup=False)
-        return FAILED
     _tell(trials, results, console, options.plot or options.json.parent, options.markdown)
     return FAILED if failed else DONE
-
-
-def _probe(words: Sequence[str]) -> int:
-    from townlet.bench.probe.command import add_probe_arguments, main_probe  # nothing else here needs it
-
-    parser = Parser(prog="townlet bench memory", description="Ask with linear probes what a memory holds.")
-    add_probe_arguments(parser)
-    return main_probe(parser.parse_args(words))
 
 
 def check_packages(trials: Sequence[Trial]) -> None:

@@ -1,8 +1,7 @@
 """The command line of the memory probe."""
 
 import json
-import sys
-from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,18 +11,20 @@ from townlet.agent.networks import QNetwork
 from townlet.bench.probe.linear import ProbeError, probe
 from townlet.bench.probe.report import draw, tables, to_json
 from townlet.bench.probe.sights import Sampling
-from townlet.config import ConfigError, Level, load_level
+from townlet.config import Level, load_level
 from townlet.evaluate import REFERENCE, find_checkpoint, trained_network
 from townlet.run.run_directory import RunError, write_atomically
 from townlet.run.saving import checkpoint
-from townlet.run.saving.saved import find_run
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, named, named_path, positive, whole
+from townlet.run.saving.saved import find_run, folder_for
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, tells_errors, whole
 from townlet.screen.device import device_named
 
+PROGRAM = "townlet bench memory"
 
-def add_probe_arguments(parser: ArgumentParser) -> None:
-    """Add the probe's arguments to a command line."""
-    usual = Sampling()
+
+def make_parser() -> Parser:
+    """Describe the command line."""
+    parser, usual = Parser(prog=PROGRAM, description="Ask with linear probes what a memory holds."), Sampling()
     parser.add_argument("--probe", type=named, metavar="RUN", required=True, help=REFERENCE)
     parser.add_argument("--checkpoint", type=named, help="of a run: latest, best, or its name (default: best)")
     parser.add_argument("--agents", type=positive, default=usual.agents, help=f"how many (default: {usual.agents})")
@@ -38,27 +39,23 @@ def add_probe_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the JSON and no tables")
     parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
+    return parser
 
 
-def main_probe(options: Namespace) -> int:
+@tells_errors(PROGRAM, RunError, checkpoint.CheckpointError, ProbeError)
+def main(arguments: Sequence[str] | None = None) -> int:
     """Probe a run; returns the exit code: 0 done, 1 failed, 2 wrong use."""
-    try:
-        run, name = find_run(options.probe, options.runs_dir, options.checkpoint, usual="best")
-        level, network = _load(run, name, options.device)
-        ticks = level.max_steps if options.ticks is None else options.ticks
-        sampling = Sampling(options.agents, ticks, options.every, options.recent, options.epsilon, options.seed)
-        result = probe(level, network, sampling, options.device, lambda text: print(text, file=sys.stderr))
-        out = run if options.out is None else options.out
-        out.mkdir(parents=True, exist_ok=True)
-        found = json.dumps(to_json(result))
-        write_atomically(out / "memory_probe.json", found.encode())
-        draw(result, out / "memory_probe.png")
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, checkpoint.CheckpointError, ProbeError, OSError) as error:
-        print(f"townlet bench memory: {error}", file=sys.stderr)
-        return FAILED
+    options = make_parser().parse_args(arguments)
+    run, name = find_run(options.probe, options.runs_dir, options.checkpoint, "best", aside)
+    level, network = _load(run, name, options.device)
+    ticks = level.max_steps if options.ticks is None else options.ticks
+    sampling = Sampling(options.agents, ticks, options.every, options.recent, options.epsilon, options.seed)
+    result = probe(level, network, sampling, options.device, aside)
+    out = folder_for(run) if options.out is None else options.out
+    out.mkdir(parents=True, exist_ok=True)
+    found = json.dumps(to_json(result))
+    write_atomically(out / "memory_probe.json", found.encode())
+    draw(result, out / "memory_probe.png")
     if options.json:
         print(found)
         return DONE

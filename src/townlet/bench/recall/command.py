@@ -1,7 +1,6 @@
 """`python -m townlet.bench recall`: what each kind of memory learns to hold, by four questions with known answers."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ from townlet.bench.memory.results import Results, ResultsError
 from townlet.bench.recall.pupils import Plan, Trial, run_trial
 from townlet.bench.recall.questions import QUESTIONS
 from townlet.bench.recall.report import CAPTION, Found, draw, markdown, rows_of
-from townlet.config import ConfigError
 from townlet.level.file import configs_directory, load
-from townlet.screen.command_line import DONE, FAILED, WRONG_USE, Parser, cannot_write, positive, some_of
+from townlet.screen.command_line import DONE, FAILED, Parser, aside, positive, some_of, tells_errors
 
 
 def make_parser(plan: Plan) -> Parser:
@@ -41,27 +39,19 @@ def make_parser(plan: Plan) -> Parser:
     return parser
 
 
+@tells_errors("townlet bench recall", ResultsError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
+    plan = load(Plan, configs_directory() / "recall.yaml")
+    options = make_parser(plan).parse_args(arguments)
+    results = Results(options.json)
+    trials = _trials(plan, options)
     try:
-        plan = load(Plan, configs_directory() / "recall.yaml")
-        options = make_parser(plan).parse_args(arguments)
-        results = Results(options.json)
-        trials = _trials(plan, options)
         _run([trial for trial in trials if not results.has(trial)], results)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except ResultsError as error:
-        print(f"townlet bench recall: {error}", file=sys.stderr)
-        return FAILED
     except KeyboardInterrupt:
-        print(f"stopped; what is done is in {options.json}, and the same command goes on", file=sys.stderr)
+        aside(f"stopped; what is done is in {options.json}, and the same command goes on")
         return FAILED
-    try:
-        _tell(_grouped(trials, results), options)
-    except OSError as error:
-        return cannot_write("townlet bench recall", error)
+    _tell(_grouped(trials, results), options)
     return DONE
 
 

@@ -65,7 +65,7 @@ _shtab_townlet_bench_env_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--level[a level\'s id, name or file (default\: 2)]:level:_townlet_level_files"
   "--agents[how many at once, each in turn]:N,N:"
-  "--contestants[some of compiled, eager, c, numpy, gymnasium (default\: all)]:A,B:"
+  "--contestants[some of compiled, eager, vector, c, numpy, gymnasium (default\: all)]:A,B:"
   "--compile-time[measure compiling too, cold and from its cache]"
   "*--set[any key of the level]:KEY=VALUE:"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
@@ -202,7 +202,8 @@ _shtab_townlet_check_env_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--num-envs[how many sub-environments (default\: 4)]:num_envs:"
   "--steps[at most so many steps (default\: 1000)]:steps:"
-  ":an id, or MODULE\:ID where a module registers it:"
+  "*--set[gym_options.NAME\=VALUE, a keyword argument of the environment, or gym_wrappers\=\[NAME, ...\]]:KEY=VALUE:"
+  ":an id, module\:id or file.py\:id, as for train --gym:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -308,7 +309,7 @@ _shtab_townlet_replay_options=(
   "--seed[which maps and starts (default\: those of the run\'s own evaluations)]:seed:"
   {--weights,--no-weights}"[the network\'s weights too, with which a page can go on from any step (default\: yes)]"
   "--memory-every[the memory of every N-th frame (default\: by its size)]:N:"
-  "--out[write it there (default\: the run\'s replays, or the page alone)]:FILE:_files"
+  "--out[write it there (default\: the run\'s replays, or beside an export here, or the page alone)]:FILE:_files"
   "--html[write a page that plays it, one file for any browser]:FILE:_files"
   "*--beside[in the page, the lives of another checkpoint on the same maps, side by side\; may be repeated]:CHECKPOINT:(latest best)"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
@@ -351,7 +352,7 @@ _shtab_townlet_schema_defaults_added=0
 _shtab_townlet_train_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--level[a level\'s id, name or file (default\: 2)]:level:_townlet_level_files"
-  "--gym[an environment of Gymnasium\: id, or module\:id]:ENV_ID:"
+  "--gym[an environment of Gymnasium\: an id, module\:id or file.py\:id, or a class there in the place of the id\; its keyword arguments are --set gym_options.NAME\=VALUE, wrappers --set gym_wrappers\=\[NAME, ...\]]:ENV_ID:"
   "--curriculum[one level after the other, as 0,0.5,1,2\: a ladder]:LEVELS:_townlet_level_files"
   "--mastery[greedy survival that ends a level of a ladder, as a share of its limit (default\: 0.9)]:mastery:"
   "--seed[what all chance follows from\: maps, first weights, exploring (default\: as the level says)]:seed:"

@@ -7,8 +7,8 @@ from pathlib import Path
 from townlet.commands.lives import replay as command
 from townlet.config import ConfigError
 from townlet.page.html import to_html
-from townlet.page.replay import Replay, read
-from townlet.run.run_directory import REPLAY_SUFFIX, write_atomically
+from townlet.page.replay import Replay, read, unpack
+from townlet.run.run_directory import REPLAY_SUFFIX, is_exported, write_atomically
 
 HEIGHT = 780  # pixels, in which town, panels and timeline are in sight at once
 
@@ -47,8 +47,9 @@ def show(
 ) -> Shown:
     """Return the page of a replay, of a replay's file, or of a run: what `townlet.learn` returned, or its name or path.
 
-    A run is recorded as that command records it, into its folder, if that has not been done for its newest checkpoint.
-    `height` is in pixels. Raises ReplayError, RunError, CheckpointError and ConfigError, each a line that says why.
+    A run is recorded as that command records it, into its folder, if that has not been done for its newest checkpoint;
+    an agent that was exported is recorded each time, and its lives are written nowhere. `height` is in pixels. Raises
+    ReplayError, RunError, CheckpointError and ConfigError, each a line that says why.
     """
     if isinstance(what, Replay):
         return Shown(what, height)
@@ -60,6 +61,8 @@ def show(
     flags = ["--agents", str(agents), "--steps", str(steps), "--runs-dir", str(runs_dir)]
     options = command.make_parser().parse_args([*flags, "--", os.fspath(what)])
     wanted = command.find(options)
+    if is_exported(wanted.run):  # its replay would lie in the working folder, under a name that another may have
+        return Shown(unpack(command.record_run(options, wanted)), height)
     if not wanted.path.is_file():
         packed = command.record_run(options, wanted)
         wanted.path.parent.mkdir(exist_ok=True)

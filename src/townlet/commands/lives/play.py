@@ -16,17 +16,7 @@ from townlet.play.picture import picture
 from townlet.run.run_directory import RunError
 from townlet.run.saving.checkpoint import CheckpointError
 from townlet.run.saving.saved import find_run
-from townlet.screen.command_line import (
-    DONE,
-    FAILED,
-    WRONG_USE,
-    Parser,
-    aside,
-    named,
-    named_path,
-    setting,
-    whole,
-)
+from townlet.screen.command_line import DONE, WRONG_USE, Parser, aside, named, named_path, setting, tells_errors, whole
 from townlet.screen.device import device_named
 from townlet.screen.keys import DOWN, LEFT, RIGHT, UP, keyboard
 
@@ -59,20 +49,13 @@ def make_parser() -> Parser:
     return parser
 
 
+@tells_errors("townlet play", RunError, CheckpointError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
-    screen = Console()
-    try:
-        game = make_game(options)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, CheckpointError) as error:
-        print(f"townlet play: {error}", file=sys.stderr)
-        return FAILED
+    screen, game = Console(), make_game(options)
     if not (sys.stdin.isatty() and screen.is_terminal):
-        print("townlet play: expected a terminal to draw on and to read keys from, got none", file=sys.stderr)
+        aside("townlet play: expected a terminal to draw on and to read keys from, got none")
         return WRONG_USE
     _live(game, screen)
     screen.print(picture(game, "", ""))

@@ -1,7 +1,6 @@
 """`townlet replay`: record what a trained agent does, step by step, in a file that a page plays back."""
 
 import argparse
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,20 +18,8 @@ from townlet.page.replay import Replay, ReplayError, unpack
 from townlet.run.run_directory import REPLAY_SUFFIX, REPLAYS, RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
 from townlet.run.saving.replays import origin_of, record_greedy
-from townlet.run.saving.saved import find_run
-from townlet.screen.command_line import (
-    DONE,
-    FAILED,
-    WRONG_USE,
-    Parser,
-    aside,
-    cannot_write,
-    named,
-    named_path,
-    positive,
-    setting,
-    whole,
-)
+from townlet.run.saving.saved import find_run, folder_for
+from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, setting, tells_errors, whole
 from townlet.screen.device import device_named
 
 
@@ -64,7 +51,10 @@ def make_parser() -> Parser:
         "--memory-every", type=positive, metavar="N", help="the memory of every N-th frame (default: by its size)"
     )
     parser.add_argument(
-        "--out", type=named_path, metavar="FILE", help="write it there (default: the run's replays, or the page alone)"
+        "--out",
+        type=named_path,
+        metavar="FILE",
+        help="write it there (default: the run's replays, or beside an export here, or the page alone)",
     )
     parser.add_argument(
         "--html", type=named_path, metavar="FILE", help="write a page that plays it, one file for any browser"
@@ -82,28 +72,20 @@ def make_parser() -> Parser:
     return parser
 
 
+@tells_errors("townlet replay", RunError, CheckpointError, WorldError, ReplayError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = make_parser().parse_args(arguments)
-    try:
-        wanted = find(options)
-        packed = record_run(options, wanted)
-        if options.out is None and options.html is None:
-            wanted.path.parent.mkdir(exist_ok=True)
-        path = options.out or (None if options.html else wanted.path)
-        if path is not None:
-            write_atomically(path, packed)
-        if options.html is not None:
-            beside = [record_beside(options, wanted, name) for name in options.beside]
-            write_atomically(options.html, to_html(packed, title_of(unpack(packed)), beside).encode())
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, CheckpointError, WorldError, ReplayError) as error:
-        print(f"townlet replay: {error}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        return cannot_write("townlet replay", error)
+    wanted = find(options)
+    packed = record_run(options, wanted)
+    if options.out is None and options.html is None:
+        wanted.path.parent.mkdir(exist_ok=True)
+    path = options.out or (None if options.html else wanted.path)
+    if path is not None:
+        write_atomically(path, packed)
+    if options.html is not None:
+        beside = [record_beside(options, wanted, name) for name in options.beside]
+        write_atomically(options.html, to_html(packed, title_of(unpack(packed)), beside).encode())
     told = describe(packed)
     for written in filter(None, (path, options.html)):
         print(f"{written}: {told}")
@@ -129,7 +111,7 @@ def find(options: Namespace) -> Found:
     world = _level(load_world(learned, options.level or run / "config.yaml", dict(options.set)))
     world = world.model_copy(update={"network": learned.network})  # what plays is the network that learned
     found = find_checkpoint(run, learned, checkpoint)
-    return Found(run, learned, world, found, run / REPLAYS / _file_name(options, learned, world, found))
+    return Found(run, learned, world, found, folder_for(run, REPLAYS) / _file_name(options, learned, world, found))
 
 
 def describe(packed: bytes) -> str:

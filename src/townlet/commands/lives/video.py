@@ -1,6 +1,5 @@
 """`townlet video`: a life as a film, with what the network thinks of each action drawn in."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,17 +15,7 @@ from townlet.page.film import film
 from townlet.page.replay import Replay, ReplayError, read, unpack
 from townlet.run.run_directory import REPLAY_SUFFIX, RunError
 from townlet.run.saving.checkpoint import CheckpointError
-from townlet.screen.command_line import (
-    DONE,
-    FAILED,
-    WRONG_USE,
-    Parser,
-    cannot_write,
-    named,
-    named_path,
-    positive,
-    whole,
-)
+from townlet.screen.command_line import DONE, Parser, named, named_path, positive, tells_errors, whole
 
 
 def make_parser() -> Parser:
@@ -50,6 +39,7 @@ def make_parser() -> Parser:
     return parser
 
 
+@tells_errors("townlet video", RunError, CheckpointError, WorldError, ReplayError, FilmError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     parser = make_parser()
@@ -58,30 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"argument --life: expected 0 or more, got {options.life}")
     if options.out is not None and options.out.suffix.lower() not in KINDS:
         parser.error(f"argument --out: expected a name that ends in {' or '.join(KINDS)}, got {options.out}")
-    try:
-        recorded, path = _recorded(options)
-        first, last = _frames(options, recorded)
-        path = options.out or path
-        if options.out is None:
-            path.parent.mkdir(exist_ok=True)
-        screen = Console(stderr=True)
-        drawn = track(
-            film(recorded, options.life, first, last),
-            f"drawing {last - first + 1} pictures",
-            total=last - first + 1,
-            console=screen,
-            transient=True,
-            disable=not screen.is_terminal,
-        )
-        write_film(path, drawn, options.fps)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_USE
-    except (RunError, CheckpointError, WorldError, ReplayError, FilmError) as error:
-        print(f"townlet video: {error}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        return cannot_write("townlet video", error)
+    recorded, path = _recorded(options)
+    first, last = _frames(options, recorded)
+    path = options.out or path
+    if options.out is None:
+        path.parent.mkdir(exist_ok=True)
+    screen = Console(stderr=True)
+    drawn = track(
+        film(recorded, options.life, first, last),
+        f"drawing {last - first + 1} pictures",
+        total=last - first + 1,
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    )
+    write_film(path, drawn, options.fps)
     print(f"{path}: {path.stat().st_size / 1000:,.0f} KB, {last - first + 1} pictures, {options.fps} a second")
     return DONE
 

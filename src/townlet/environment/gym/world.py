@@ -192,6 +192,9 @@ class GymEnvironment:
     def _tensor(self, values: Array) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
+    def standing(self) -> None:
+        """Return None: there is no map that all environments have."""
+
     def cause_of_death(self, final_features: Tensor) -> Tensor:
         """Return 0 for all: nothing is known of causes."""
         return torch.zeros(len(final_features), dtype=torch.int64, device=self.device)

@@ -8,7 +8,7 @@ from townlet.level.task import Level, Task
 def training_problems(task: Task) -> list[Problem]:
     """Everything wrong between the parts of a task's training, and between them and the rewards of a level."""
     problems = [*_returns_problems(task), *_mode_problems(task), *_worker_problems(task)]
-    return [*problems, *_curriculum_problems(task)] if isinstance(task, Level) else problems
+    return [*problems, *_curriculum_problems(task), *_stop_problems(task)] if isinstance(task, Level) else problems
 
 
 def _returns_problems(level: Task) -> list[Problem]:
@@ -62,6 +62,13 @@ def _worker_problems(level: Task) -> list[Problem]:
     if training.num_agents % workers:
         problems.append(Problem(key, f"a divisor of num_agents, {training.num_agents}", str(workers)))
     return problems
+
+
+def _stop_problems(level: Level) -> list[Problem]:
+    goal = level.training.stop.goal if level.training.stop else None
+    if goal is None or goal <= level.max_steps:
+        return []
+    return [Problem(("training", "stop", "goal"), f"at most max_steps, {level.max_steps}", f"{goal:g}")]
 
 
 def _curriculum_problems(level: Level) -> list[Problem]:

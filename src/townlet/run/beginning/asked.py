@@ -70,6 +70,8 @@ class Prepared(NamedTuple):
             if (step := training.population.env_steps) >= self.plan.total_steps:
                 done = f"step {step:,} of {self.plan.total_steps:,}"
                 training.tell(f"nothing is left to train: {done}; --total-steps asks for more")
+            elif training.ending:
+                training.tell(f"nothing is left to train: {training.ending.why}; --set training.stop=null goes on")
         elif self.taught:
             load_weights(training, self.taught)
         training.run.note(checkpoint_every=self.wishes.checkpoint_every)

@@ -17,8 +17,9 @@ from townlet.config import Score
 from townlet.run.report.chart import Chart, Curve, yardsticks_of
 from townlet.run.report.differences import differences
 from townlet.run.report.document import Block, build
-from townlet.run.report.markup import element, pairs, short, table
+from townlet.run.report.markup import element, pairs, short, spoken, table
 from townlet.run.report.record import Record
+from townlet.run.report.run_map import ELSEWHERE, shares_by_place
 from townlet.run.report.series import Series
 from townlet.run.run_directory import REPORT_NAME
 
@@ -47,6 +48,7 @@ def comparison(groups: Groups, folder: Path, shown: Shown) -> bytes:
     blocks = [
         Block("What they came to", after=[_finals(groups, shown)]),
         Block("On the way", [*_charts(groups, shown)]),
+        Block("Where they spend their time", after=_stays(groups)),
         Block("What differs between them", after=_differences(groups)),
         Block("The runs", after=[_runs(groups, folder)]),
     ]
@@ -149,6 +151,24 @@ def _finals(groups: Groups, shown: Shown) -> Element:
         steps, minutes = f"{max(run.step for run in runs):,}", sum(run.seconds for run in runs) / len(runs) / 60.0
         rows.append([label, str(len(runs)), *_told(scores, of), each, *_told(gaps, of), steps, f"{minutes:.1f}"])
     return table(heads, rows, f"The last evaluation of each, on {score.unseen}")
+
+
+def _stays(groups: Groups) -> list[Element]:
+    """On which places greedy agents stand: means over the seeds whose newest evaluation counted it."""
+    last = {label: [run.evaluations[-1] for run in runs if run.evaluations] for label, runs in groups.items()}
+    shares = {label: [shares_by_place(one) for one in found if one.get("visits")] for label, found in last.items()}
+    if not any(shares.values()):
+        return []
+    places = dict.fromkeys(place for found in shares.values() for one in found for place in one if place != ELSEWHERE)
+    rows = [
+        [spoken(place), *(_mean_percent([one[place] for one in found if place in one]) for found in shares.values())]
+        for place in [*places, ELSEWHERE]
+    ]
+    return [table(["place", *shares], rows, "% of the steps of greedy agents, by the last evaluation of each")]
+
+
+def _mean_percent(shares: Sequence[float]) -> str:
+    return f"{100 * sum(shares) / len(shares):.1f}" if shares else "-"
 
 
 def _told(values: Sequence[float], of: IntervalOf) -> tuple[str, str]:

@@ -77,6 +77,11 @@ def short(value: float) -> str:
     return f"{value:.4g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.2g}"
 
 
+def spoken(name: str) -> str:
+    """Write a name of a level in words."""
+    return name.replace("_", " ")
+
+
 def duration(seconds: float) -> str:
     """Write a time as people say it: 45 s, 19 min, 2 h 5 min."""
     minutes = round(seconds / 60)

@@ -8,6 +8,7 @@ import numpy as np
 
 from townlet.config import Score
 from townlet.run.report.chart import Chart, Curve, with_trend, yardsticks_of
+from townlet.run.report.markup import spoken
 from townlet.run.report.record import Record
 from townlet.run.report.series import Series, smooth, thin
 
@@ -92,7 +93,7 @@ def life_charts(record: Record) -> Iterator[Chart]:
     """How lives end, and how agents are meanwhile."""
     ends = endings(record)
     colours = _colours([name for name in ends if name != LIMIT_REACHED], (ORANGE, PURPLE, AMBER, BLUE, SKY, GREY))
-    curves = [Curve(name, _percent(one), colours.get(name, GREEN), "area") for name, one in ends.items()]
+    curves = [Curve(spoken(name), _percent(one), colours.get(name, GREEN), "area") for name, one in ends.items()]
     says = "Of the episodes that ended in training, by what ended them."
     yield Chart("How lives end", "% of episodes", curves, says, stacked=True, least=0.0, most=100.0)
 
@@ -100,8 +101,8 @@ def life_charts(record: Record) -> Iterator[Chart]:
 def meter_charts(record: Record) -> Iterator[Chart]:
     """The mean of each meter over the agents."""
     for name, one in record.named("meters/", "_mean").items():
-        curves = with_trend(name, one, BLUE)
-        yield Chart(name, "mean of all agents", curves, least=0.0, most=1.0, small=True)
+        curves = with_trend(spoken(name), one, BLUE)
+        yield Chart(spoken(name), "mean of all agents", curves, least=0.0, most=1.0, small=True)
 
 
 def speed_charts(record: Record) -> Iterator[Chart]:
@@ -110,7 +111,8 @@ def speed_charts(record: Record) -> Iterator[Chart]:
         "Speed", "environment steps a second", with_trend("steps a second", record["time/fps"], BLUE), least=0.0
     )
     shares = record.named("time/", "_share")
-    curves = [Curve(name, _percent(one), index % COLOURS, "area") for index, (name, one) in enumerate(shares.items())]
+    named = enumerate((spoken(name), _percent(one)) for name, one in shares.items())
+    curves = [Curve(name, one, index % COLOURS, "area") for index, (name, one) in named]
     says = "Of each second, what choosing actions, the world, the memory of steps and the updates took."
     yield Chart("Where the time goes", "% of the time", curves, says, stacked=True, least=0.0, most=100.0)
 

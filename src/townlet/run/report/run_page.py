@@ -8,6 +8,7 @@ from townlet.config import Task
 from townlet.run.report import run_charts, run_tables
 from townlet.run.report.document import Block, build
 from townlet.run.report.record import Record, read_record
+from townlet.run.report.run_map import where
 from townlet.run.run_directory import write_atomically
 
 
@@ -27,11 +28,11 @@ def page_of(record: Record, folder: Path) -> bytes:
         Block("What it was taught by", [*run_charts.course_charts(record)]),
         Block("How agents live", [*run_charts.life_charts(record)]),
         Block("Their meters", [*run_charts.meter_charts(record)]),
-        Block("Where they spend their time", after=run_tables.uses(record)),
+        Block("Where they spend their time", after=[*where(record), *run_tables.uses(record)]),
         Block("Evaluations", after=run_tables.evaluations(record)),
         Block("Speed", [*run_charts.speed_charts(record)]),
         Block("Configuration", after=run_tables.configuration(record)),
         Block("To repeat it", after=run_tables.repeat(record)),
         Block("Files", after=run_tables.files(record, folder)),
     ]
-    return build(f"{record.path.name}: Level {record.task.id}, {record.task.name}", run_tables.head(record), blocks)
+    return build(f"{record.path.name}: Level {record.task.id}, {record.task.title}", run_tables.head(record), blocks)

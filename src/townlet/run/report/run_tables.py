@@ -11,7 +11,7 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
 from townlet.run.report.differences import from_defaults
-from townlet.run.report.markup import Content, bar, duration, element, folded, pairs, short, table
+from townlet.run.report.markup import Content, bar, duration, element, folded, pairs, short, spoken, table
 from townlet.run.report.record import Record, best_checkpoint
 from townlet.run.report.series import mean_of, per_step
 
@@ -31,7 +31,7 @@ def head(record: Record) -> list[Element]:
     goes = f"{record.step:,} steps" + (f" of {asked:,}" if record.step < asked else "")
     return [
         element("p", f"{where}: {goes}, {duration(record.seconds)}", class_="over"),
-        element("h1", f"Level {task.id}: {task.name}"),
+        element("h1", f"Level {task.id}: {task.title}"),
         element("p", task.description),
         element("ul", *(_tile(*tile) for tile in _tiles(record)), class_="tiles"),
         element("p", _sentence(record) or f"No evaluation yet: {score.word} is told from the first one on."),
@@ -85,25 +85,26 @@ def constants(record: Record) -> list[Element]:
 
 
 def uses(record: Record) -> list[Element]:
-    """Where agents spend their time: how often each place is used, at first and now."""
+    """How often each place is used in training, at first and now."""
     rates = {name: per_step(one, 100.0) for name, one in record.named("affordance/", "_uses").items()}
     then = {name: mean_of(one, *EARLY) for name, one in rates.items()}
     now = {name: mean_of(one, *LATE) for name, one in rates.items()}
     most = max([1e-9, *(one for one in (*then.values(), *now.values()) if math.isfinite(one))])
     rows: list[list[Content]] = [
-        [name, short(then[name]), short(now[name]), bar(now[name] / most, then[name] / most)]
+        [spoken(name), short(then[name]), short(now[name]), bar(now[name] / most, then[name] / most)]
         for name in sorted(now, key=lambda name: -now[name])
     ]
     if not rows:
         return []
     heads = ["place", "first tenth", "last tenth", "last (bar), first (mark)"]
-    return [table(heads, rows, "Uses in 100 steps of an agent")]
+    return [table(heads, rows, "Uses in training, in 100 steps of an agent")]
 
 
 def evaluations(record: Record) -> list[Element]:
     """Every evaluation, the newest first."""
     score, causes = record.task.score, list(dict.fromkeys(c for e in record.evaluations for c in e.get("deaths") or {}))
-    heads = ["steps", score.word, "standard deviation", "reward", "lived to the limit", "memory gap", *causes]
+    heads = ["steps", score.word, "standard deviation", "reward", "lived to the limit", "memory gap"]
+    heads += map(spoken, causes)
     spread = "std_ep_length" if score.key == "mean_ep_length" else "std_reward"
     keys = (score.key, spread, "mean_reward", "survival_rate", "memory_ablation_gap")
     rows = [

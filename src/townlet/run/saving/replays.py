@@ -1,7 +1,6 @@
-"""The replays of a run: at which evaluations lives are recorded, whose, and which files stay."""
+"""The replays of a run: at which evaluations lives are recorded, and whose."""
 
 import contextlib
-import re
 from pathlib import Path
 
 import torch
@@ -15,11 +14,9 @@ from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.meta import id_in, read_meta
 from townlet.run.run_directory import REPLAY_SUFFIX, REPLAYS, RunDirectory, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint
+from townlet.run.saving.replay_folder import last_evaluation, last_stage, prune
 
 _IN_STAGE = "curriculum/agents_in_stage_"  # how metrics begin that count agents
-_OWN = re.compile(r"step_(\d{9,})(?:_stage-(\d+))?\.replay", re.ASCII)  # other recordings have other names
-_EVALUATED = re.compile(r"step_(\d{9,})\.json", re.ASCII)
-_LEFTOVER = re.compile(r"\.step_\d{9,}(_stage-\d+)?\.replay\.tmp", re.ASCII)
 
 
 class Recorder:
@@ -94,38 +91,3 @@ def farthest_stage(population: VectorizedPopulation) -> int:
     counts = population.curriculum.read_metrics()
     stages = (int(name.removeprefix(_IN_STAGE)) for name, count in counts.items() if count and _IN_STAGE in name)
     return max(stages, default=0)
-
-
-def last_stage(folder: Path) -> int:
-    """Return the highest stage that the replays of a folder are of; 0 without any. A resumed run knows it by that."""
-    with contextlib.suppress(OSError):  # who writes into it tells of a folder that cannot be read
-        return max((int(named[2] or 0) for named in _own(folder)), default=0)
-    return 0
-
-
-def last_evaluation(folder: Path, step: int) -> int:
-    """Return at which step the evaluation before that of `step` was, by the files of a folder; 0 without any.
-
-    Evaluations are unevenly apart, for steps come as many at once as agents live, and a resumed run knows only files.
-    """
-    with contextlib.suppress(OSError):
-        found = (_EVALUATED.fullmatch(path.name) for path in folder.iterdir())
-        return max((at for named in found if named and (at := int(named[1])) < step), default=0)
-    return 0
-
-
-def prune(folder: Path, keep: int) -> None:
-    """Remove all replays of the run's own but the newest `keep`, and what a process left that was killed."""
-    newest_first = sorted(_own(folder), key=lambda named: int(named[1]), reverse=True)
-    for named in newest_first[keep:]:
-        (folder / named[0]).unlink(missing_ok=True)
-    for path in folder.iterdir():
-        if _LEFTOVER.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-
-
-def _own(folder: Path) -> list[re.Match[str]]:
-    """The names of the replays that a run wrote by its level's rule."""
-    if not folder.is_dir():
-        return []
-    return [named for path in folder.iterdir() if (named := _OWN.fullmatch(path.name))]

@@ -7,21 +7,17 @@ import torch
 
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from townlet.bench.probe import command
-from townlet.bench.probe.command import add_probe_arguments, main_probe
 from townlet.bench.probe.linear import ProbeError
 from townlet.bench.probe.sights import Sampling
 from townlet.config import load_level
 from townlet.run.saving import checkpoint
 from townlet.run.training_run import resolved_config
-from townlet.screen.command_line import Parser
 
 FEW = ["--agents", "96", "--ticks", "24", "--every", "2", "--device", "cpu"]
 
 
 def run_probe(*words):
-    parser = Parser(prog="probe")
-    add_probe_arguments(parser)
-    return main_probe(parser.parse_args([*FEW, "--probe", *map(str, words)]))
+    return command.main([*FEW, "--probe", *map(str, words)])
 
 
 def made_run(path, level):

@@ -35,7 +35,9 @@ test("a group of pulls reads meters as the group before left them, and its pulls
   const pulls = [{ source: 0, target: 1, strength: 0.05 }, { source: 1, target: 0, strength: 0.1 }];
   const meters = [0.135, 0.15];
   // After what they lose by themselves: 12.5% and 10%, short of 25% by a half and by three fifths.
-  about(tickTold(smallWorld({ cascades: [{ name: "both", pulls }] }), meters).meters, [0.125 - 0.06, 0.1 - 0.025]);
+  const together = tickTold(smallWorld({ cascades: [{ name: "both", pulls }] }), meters);
+  about(together.meters, [0.125 - 0.06, 0.1 - 0.025]);
+  about(together.causes.map((told) => told.at(-1).amount), [0.06, 0.025]);
   const apart = pulls.map((pull) => ({ name: "one", pulls: [pull] }));
   about(tickTold(smallWorld({ cascades: apart }), meters).meters, [0.125 - 0.07, 0.1 - 0.025]); // joy at 7.5% by then
 });

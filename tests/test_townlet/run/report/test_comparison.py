@@ -45,6 +45,10 @@ def test_finals_are_means_over_seeds_with_their_intervals(page):
     assert wider == ["wider", "1", "5", "-", "5", "1", "-", "300", "5.0"]
 
 
+def test_where_agents_spend_their_time_is_the_mean_over_seeds_of_the_last_evaluations(page):
+    assert page.rows("place") == [["place", "mine", "wider"], ["Chair", "65.0", "65.0"], ["elsewhere", "35.0", "35.0"]]
+
+
 @pytest.mark.parametrize("title", ["Greedy survival", "Greedy survival against time"])
 def test_curves_are_means_in_bands_with_each_seed_behind_them(page, title):
     mine = curve(page, title, "mine")

@@ -22,7 +22,9 @@ def test_it_opens_from_the_disk_and_shows_what_was_recorded(sheet, address, size
     chart.focus()
     page.keyboard.press("ArrowRight")
     assert "100gap0.5" in chart.inner_text()  # the first point
-    assert page.locator("canvas").count() == page.locator("figure").count() == 9
+    assert page.locator("canvas").count() == page.locator("figure .chart").count() == 9
+    town = page.locator(".map svg")
+    assert town.is_visible() and town.bounding_box()["width"] <= size[0] and "75" in town.text_content()
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
     assert page.locator("canvas").count() == 9  # drawn anew in its other colours

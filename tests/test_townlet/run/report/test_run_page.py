@@ -8,6 +8,7 @@ import re
 import pytest
 
 from support.reports import page_of, write_run
+from support.rooms import room, write_level
 from townlet.config import load_gym_task, load_task, resolved_config
 from townlet.run.metrics import MetricsStore
 from townlet.run.report.run_page import write_report
@@ -73,12 +74,65 @@ def test_lives_end_by_their_causes_and_by_the_limit_in_shares_of_all(page):
 
 
 def test_places_are_told_by_their_uses_in_steps_at_first_and_at_last(page):
-    assert page.rows("place")[1:] == [["Chair", "4", "15", ""]]  # 4 in 100 steps, 30 in 200
+    (uses,) = (rows for rows in page.tables if rows[0][:2] == ["place", "first tenth"])
+    assert uses[1:] == [["Chair", "4", "15", ""]]  # 4 in 100 steps, 30 in 200
+
+
+def test_the_newest_evaluation_says_where_agents_spend_their_time(page):
+    heads, chair, elsewhere = page.rows("place")
+    assert heads[:2] == ["place", "% of steps"]
+    assert (chair, elsewhere) == (["Chair", "65", ""], ["elsewhere", "35", ""])  # 13 of 20, before 2 of 10
+    assert page.rows("row") == [["row", "column 1", "column 2", "column 3"], ["1", "75", "20", "5.0"]]
+    cells = [(one["fill-opacity"], one["width"]) for one in page.attributes("rect") if one["class"] == "cell"]
+    assert cells == [("1.00", "100"), ("0.27", "100"), ("0.07", "100")]  # 15, 4 and 1 of the most, 15
+    assert page.texts("text") == ["75", "20", "5.0"]  # no names: each map has them in other cells
+    (said,) = (text for text in page.texts("figcaption") if "Where the population" in text)
+    assert said.endswith(
+        "% of the 20 steps of greedy agents, after 300 steps of training. Each map has its places in other cells."
+    )
+    drawn = [(one["class"], one["width"], one["x"]) for one in page.attributes("rect") if "x" in one]
+    assert drawn[:2] == [("now", "100.0", "0"), ("before", "1", "30.5")]  # 20 of 65 per cent
+
+
+def test_a_map_that_never_changes_is_drawn_with_its_places(tmp_path):
+    page = page_of(write_run(tmp_path, layout={"kind": "fixed"}))
+    assert page.texts("text") == ["Chair", "75", "20", "5.0"]
+    assert not any("Each map" in text for text in page.texts("figcaption"))
+
+
+def test_a_large_map_is_drawn_without_words_and_a_huge_one_without_a_table(tmp_path):
+    for side, told in ((19, True), (21, False)):
+        run = write_run(tmp_path / str(side), grid__width=side, grid__height=side)
+        visits = {"cells": [[side - x for x in range(side)]] * side, "places": {"Chair": 1}}
+        store = MetricsStore(run / "metrics.sqlite")
+        store.write_evaluation(400, {"episodes": 4, "mean_ep_length": 6.5, "visits": visits}, elapsed=400.0)
+        store.close()
+        page = page_of(run)
+        (drawn,) = (one for one in page.attributes("svg") if one.get("role") == "img")
+        assert int(drawn["width"]) <= 560 and len(page.texts("g")) == side * side
+        assert page.texts("text") == []
+        assert any(rows[0][0] == "row" for rows in page.tables) is told
+
+
+def test_evaluations_that_did_not_count_draw_no_map(tmp_path):
+    run = write_run(tmp_path)
+    store = MetricsStore(run / "metrics.sqlite")
+    for step in (100, 300):
+        store.write_evaluation(step, {"episodes": 4, "mean_ep_length": 6.5, "deaths": {}}, elapsed=float(step))
+    store.close()
+    page = page_of(run)
+    assert "g" not in [tag for tag, *_ in page.elements] and page.rows("place")[0][1] == "first tenth"
+
+
+def test_names_are_told_in_words(tmp_path):
+    run = write_run(tmp_path)
+    (run / "config.yaml").write_text(resolved_config(load_task(write_level(tmp_path, room(name="long_row")))))
+    assert page_of(run).texts("h1") == ["Level room: long row"]
 
 
 def test_numbers_of_every_chart_stand_below_it(page):
     assert (
-        len(page.attributes("figure"))
+        len([one for one in page.attributes("figure") if one["class"] != "map"])
         == len(page.charts)
         == len([one for one in page.attributes("div") if "data-chart" in one])
     )

@@ -17,7 +17,8 @@ from townlet.population.evaluation import GreedyPolicy
 from townlet.run import examiner
 from townlet.run.saving import replays
 from townlet.run.saving.changes import refuse_changes
-from townlet.run.saving.replays import Recorder, chosen, last_evaluation, last_stage, prune
+from townlet.run.saving.replay_folder import last_evaluation, last_stage, prune
+from townlet.run.saving.replays import Recorder, chosen
 
 CPU = torch.device("cpu")
 MAPS = {"kind": "random", "training_maps": 1, "evaluation_maps": 2}

@@ -121,7 +121,7 @@ function makeWaiting(panel) {
 }
 
 function tellRun(news, { level, about, said }) {
-  level.textContent = `Level ${news.run.level.replaceAll("_", " ")}`;
+  level.textContent = `Level ${news.run.level}`;
   about.textContent = news.run.description;
   said.textContent = news.said;
 }
