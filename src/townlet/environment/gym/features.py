@@ -32,7 +32,8 @@ def images_of(space: spaces.Space, start: int = 0) -> tuple[Image, ...]:
     """Return the images in an observation that is encoded from `start` on.
 
     Those are Boxes of three axes, and of bytes also of two, of at least two rows and columns. Channels are the axis
-    beside a square, the last or the first; else the shorter of the two, the last of two alike. What bytes span the space says; other numbers span 0 to 1.
+    beside a square, the last or the first; else the shorter of the two, the last of two alike. What bytes span the
+    space says; other numbers span 0 to 1.
     """
     if isinstance(space, spaces.Tuple | spaces.Dict):
         images: tuple[Image, ...] = ()
