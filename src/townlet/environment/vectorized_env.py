@@ -13,7 +13,7 @@ from townlet.environment.fuse import fuse
 from townlet.environment.layout import lay_out
 from townlet.environment.observation import observe
 from townlet.environment.rewards import reward
-from townlet.environment.rules import Tick, cause_of_death, look_underfoot, tick
+from townlet.environment.rules import Tick, cause_of_death, look_down, look_underfoot, tick
 from townlet.environment.tables import Tables, make_tables
 from townlet.environment.types import Difficulty, EnvState, Observation, Standing, StepResult
 from townlet.seeding import draw_below, mix, stream_seed
@@ -184,9 +184,8 @@ class VectorizedEnv:
 
     def standing(self) -> Standing:
         """Return where the agents are now."""
-        underfoot = look_underfoot(self.level, self.tables, self._state)
         cell = self._state.y * self.level.grid.width + self._state.x
-        return Standing(cell.long(), underfoot.affordance.long())
+        return Standing(cell, look_down(self.level, self.tables, self._state)[1])
 
     def cause_of_death(self, final_features: Tensor) -> Tensor:
         """Return the first lethal meter that is empty in [num_agents, obs_dim], by index; num_meters for none."""
