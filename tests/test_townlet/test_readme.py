@@ -13,6 +13,7 @@ from townlet.bench.speed import env, learner
 from townlet.commands import cli, watch
 from townlet.commands.lives import play
 from townlet.run.run_directory import resolve_run
+from townlet.screen.command_line import WRONG_USE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -107,7 +108,7 @@ def test_a_guide_runs_from_top_to_bottom(guide, capsys):
 def test_the_mistakes_in_the_readme_are_told_in_those_words(folder, capsys):
     wrong = (folder / "my_town.yaml").read_text().replace("window: 7", "window: 6").replace("hygiene:", "hygeine:")
     (folder / "my_town.yaml").write_text(wrong)
-    assert cli.main(["validate", "my_town.yaml"]) == train.WRONG_USE
+    assert cli.main(["validate", "my_town.yaml"]) == WRONG_USE
     told = capsys.readouterr().err.strip().splitlines()
     shown = [line for block in blocks("") for line in block.splitlines() if line.startswith("my_town.yaml:")]
     assert shown and shown == told
