@@ -11,10 +11,10 @@ KEPT := PYTHONDONTWRITEBYTECODE= # tests start many processes, and each would co
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train test mutants torture map bench-gpu lint clean
+.PHONY: help train test mutants torture map completions bench-gpu release docs lint clean
 
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds flags
 	$(BIN)/python -m townlet.train --level 2 $(ARGS)
@@ -34,8 +34,18 @@ torture: $(VENV)/.installed-dev ## install, then kill, starve and damage trainin
 map: $(VENV)/.installed-dev ## install, then draw the rooms of the source into docs/architecture
 	$(BIN)/python tests/house_map.py
 
+completions: $(VENV)/.installed-dev ## install, then write what completes a command line in a shell, from the parsers
+	$(BIN)/python tests/completions.py
+
 bench-gpu: $(VENV)/.installed ## install, then measure on a CUDA device, into docs/results
-	$(BIN)/python -m townlet.bench gpu $(ARGS)
+	$(BIN)/python -m townlet.bench gpu --out docs/results $(ARGS)
+
+release: $(VENV)/.installed-dev ## install, then build wheel and sdist into dist, look into both, and train from the wheel
+	$(BIN)/python tests/release.py
+
+docs: $(VENV)/.installed-docs ## install, then build docs/ as a site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+	@echo "The site is build/site/index.html; its search needs a server: $(BIN)/python -m http.server -d build/site"
 
 lint: $(VENV)/.installed-dev ## check style and types
 	$(BIN)/ruff check .
@@ -58,3 +68,8 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Townlet, PyTorch and the development tools into $(VENV); the first time takes some minutes."
 	$(INSTALL) -e '.[dev,tensorboard]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Townlet, PyTorch and what builds the site into $(VENV); the first time takes some minutes."
+	$(INSTALL) -e '.[docs]'
+	@touch $@

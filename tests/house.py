@@ -51,6 +51,21 @@ def imports(module: str) -> frozenset[str]:
     return frozenset(name.removeprefix("townlet").lstrip(".") for name in found if name.split(".")[0] == "townlet")
 
 
+def names_in(path: Path) -> set[str]:
+    """Functions, classes and constants of a module, and those of its classes as Class.name."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{one.name}" for one in node.body if isinstance(one, ast.FunctionDef)}
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
 def is_within(module: str, packages: tuple[str, ...]) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 

@@ -23,6 +23,7 @@ _ON_DEMAND = {
     "Run": "townlet.session.run",
     "learn": "townlet.session.learning",
     "load_policy": "townlet.policy.loading",
+    "loggers": "townlet.loggers",  # the room itself
     "show": "townlet.commands.lives.notebook",
 }
 
@@ -30,7 +31,8 @@ _ON_DEMAND = {
 def __getattr__(name: str) -> Any:
     if name not in _ON_DEMAND:
         raise AttributeError(f"module 'townlet' has no attribute {name!r}")
-    return getattr(import_module(_ON_DEMAND[name]), name)
+    found = import_module(_ON_DEMAND[name])
+    return found if found.__name__ == f"townlet.{name}" else getattr(found, name)
 
 
 def __dir__() -> list[str]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from townlet.level import file as level_file
-from townlet.level.checks import gym_problems, level_problems, name_problems
+from townlet.level.checks.whole import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
 from townlet.level.file import ConfigError
+from townlet.level.images import Images, SeeingFeedForward, SeeingRecurrent
 from townlet.level.memories import CounterMemory, DeltaMemory, GroundMemory, Memory
 from townlet.level.parts import (
     Adversarial,
@@ -39,10 +40,11 @@ from townlet.level.parts import (
     Reward,
     SpatialEncoder,
     Static,
+    Stop,
     Training,
 )
 from townlet.level.settle import Tell, settle
-from townlet.level.task import GymTask, Level, Score, Task
+from townlet.level.task import GymTask, Level, Score, Task, anchored
 from townlet.level.yaml_text import write_yaml
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "Grid",
     "GroundMemory",
     "GymTask",
+    "Images",
     "JointEncoder",
     "Layout",
     "Level",
@@ -80,9 +83,12 @@ __all__ = [
     "Replays",
     "Reward",
     "Score",
+    "SeeingFeedForward",
+    "SeeingRecurrent",
     "SpatialEncoder",
     "Stage",
     "Static",
+    "Stop",
     "Task",
     "Tell",
     "Training",
@@ -104,7 +110,7 @@ def load_task(
     """
     path = reference if isinstance(reference, Path) else level_file.find_level(reference)
     if "gym" in level_file.keys(path, overrides or {}):
-        return settle(level_file.load(GymTask, path, overrides or {}, gym_problems), tell)
+        return settle(anchored(level_file.load(GymTask, path, overrides or {}, gym_problems), path.parent), tell)
     return settle(level_file.load(Level, path, overrides or {}, level_problems, name_problems), tell)
 
 
@@ -132,7 +138,7 @@ def load_gym_task(
         raise ConfigError([f"{recipe}: expected a Gymnasium task, with a key gym, for {env_id}, got a level"])
     named = re.sub(r"[^0-9A-Za-z._-]+", "-", env_id.rpartition(":")[2]).strip("-._")[:64] or "gym"
     given = {"id": write_yaml(named)} | dict(overrides or {}) | {"gym": write_yaml(env_id)}
-    return settle(level_file.load(GymTask, path, given, gym_problems), tell)
+    return settle(anchored(level_file.load(GymTask, path, given, gym_problems), path.parent), tell)
 
 
 def resolved_config(task: Task) -> str:

@@ -1,37 +1,39 @@
-"""`python -m townlet.train`: train a population in a level."""
+"""`python -m townlet.train`: train a population in a level.
+
+A plan is made and told without PyTorch, which takes long to import: what needs it is imported where it is used.
+"""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from townlet.agent.optimizers import TrainingDivergedError
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.callbacks.callback import Callback
 from townlet.config import ConfigError
 from townlet.environment.types import WorldError
 from townlet.run.beginning.asked import Asked, Prepared, overridden, prepare
-from townlet.run.ladder import Ladder, find_ladder, load_levels
 from townlet.run.plan import Pacing, Wishes, describe
 from townlet.run.run_directory import RunError
-from townlet.run.saving import checkpoint
-from townlet.run.training import climb, describe_climb, train_in
-from townlet.run.training_run import TrainingFailedError, TrainingRun
+from townlet.run.saving.manifest import CheckpointError
+from townlet.run.side_effects import TrainingFailedError
 from townlet.screen.command_line import DONE, FAILED, aside, tells_errors
 from townlet.screen.process import run_as_process
 from townlet.screen.signals import StopRequest, stop_on_signals
 from townlet.screen.train_flags import read_flags
-from townlet.screen.unfailing import Unfailing
 from townlet.screen.what_next import say_what_next
 from townlet.watch.alongside import watched
+
+if TYPE_CHECKING:
+    from townlet.run.training_run import TrainingRun
+    from townlet.screen.unfailing import Unfailing
 
 MASTERY = 0.9  # of the limit
 
 
-@tells_errors(
-    "townlet train", RunError, checkpoint.CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError
-)
+@tells_errors("townlet train", RunError, CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 done, 1 failed, 2 wrong use."""
     options = read_flags(arguments)
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace, stop: StopRequest) -> int:
-    ladder = find_ladder(options.resume, options.runs_dir) if options.resume else None
+    ladder = _find_ladder(options) if options.resume else None
     if options.curriculum or ladder:
         return _climb(options, ladder, stop)
     of_run = {name: getattr(options, name) for name in ("level", "gym", "resume", "load", "run_name", "runs_dir")}
@@ -61,17 +63,19 @@ def carry_out(
     ready: Prepared,
     stop: StopRequest,
     watch: bool,
-    reporter: Unfailing | None = None,
+    reporter: "Unfailing | None" = None,
     callbacks: Sequence[Callback] = (),
-) -> TrainingRun:
+) -> "TrainingRun":
     """Train what is prepared, to its end or until stopped, and show it in a browser too where somebody is to `watch`.
 
     `reporter` and `callbacks` are as in `train_in`, and what is raised as in `TrainingRun.train`. Returns the run,
     closed.
     """
+    from townlet.run.training import train_in
+
     run = ready.open_folder()
 
-    def begin(training: TrainingRun) -> None:
+    def begin(training: "TrainingRun") -> None:
         if watch:
             beside.enter_context(watched(run.path, training.tell))
         ready.begin(training)
@@ -80,8 +84,20 @@ def carry_out(
         return train_in(run, ready.task, ready.plan, ready.wishes, stop, begin, reporter, callbacks)
 
 
+def _find_ladder(options: argparse.Namespace) -> Path | None:
+    from townlet.run.ladder import find_ladder
+
+    found = find_ladder(options.resume, options.runs_dir)
+    if found and options.resume == "latest":
+        aside(f"latest is {found}")
+    return found
+
+
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
     """Train in the levels of a ladder: a new one, or that at `path`."""
+    from townlet.run.ladder import Ladder, load_levels
+    from townlet.run.training import climb, describe_climb
+
     if options.watch:
         raise ConfigError(["--watch shows one run, got a ladder of several: townlet watch latest shows its newest"])
     wishes, mastery = _wishes(options), options.mastery or MASTERY

@@ -1,6 +1,5 @@
 """The page for newcomers: its map is today's, and every function that a document links is where the link leads."""
 
-import ast
 import re
 from itertools import combinations
 from pathlib import Path
@@ -8,6 +7,7 @@ from xml.etree import ElementTree
 
 import house_map
 import pytest
+from house import names_in
 from house_floors import LANE, floors_of, lay_out, without_detours
 
 ROOT = Path(__file__).parents[2]
@@ -83,21 +83,6 @@ def test_in_the_picture_no_box_or_way_lies_over_another():
 
 
 # --- what documents link -----------------------------------------------------------------------------------------
-
-
-def names_in(path: Path) -> set[str]:
-    """Functions, classes and constants of a module, and those of its classes as Class.name."""
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            found |= {f"{node.name}.{one.name}" for one in node.body if isinstance(one, ast.FunctionDef)}
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        found |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return found
 
 
 def links() -> list[tuple[Path, str, Path]]:

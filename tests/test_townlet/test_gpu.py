@@ -8,8 +8,8 @@ import torch
 
 from support.learning import copy_of, differences, everything, make_training, random_batch, recurrent
 from support.worlds import flat, random_valid
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.learner import QLearner
-from townlet.agent.optimizers import TrainingDivergedError
 from townlet.capture import Captured, mapped
 from townlet.config import load_level
 from townlet.environment.types import Difficulty

@@ -31,6 +31,7 @@ TESTS = Path(__file__).parent
 # Imports that go against what a room may import, each with its reason. An entry that is no longer needed must go.
 EXCEPTIONS = {
     ("population.evaluation", "environment.make"): "an evaluation makes a world of its own",
+    ("population.worker", "environment.make"): "a worker makes the world of its share",
 }
 
 
@@ -158,15 +159,18 @@ STEP_PATH = {
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
         "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture", "VectorizedEnv.standing",
-        "begin_episodes", "advance", "in_place", "_count", "_histogram",
     ),
+    "environment.advance": ("begin_episodes", "advance", "in_place", "_count", "_histogram"),
+    "environment.repeat": ("Repeated.__call__", "_Form.take", "_Form.run", "_Block.hand_out"),
     "capture": ("Captured.__call__", "Captured._run_again", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
         "RecurrentSpatialQNetwork.read_beside",
-        "WholeEncoder.forward", "PartwiseEncoder.forward", "QHead.forward", "QNetwork._inputs",
+        "QHead.forward", "QNetwork._inputs",
     ),
+    "agent.encoders": ("WholeEncoder.forward", "PartwiseEncoder.forward"),
+    "agent.images": ("Scale.forward", "Convolutions.forward", "_picture"),
     "agent.memory.cells": ("LSTM.forward", "LSTM.unroll_by_steps", "GRU.forward", "_unroll_with_resets"),
     "agent.memory.beside": ("Memories.read", "Written.forward"),
     "agent.memory.sightings": (
@@ -193,9 +197,9 @@ STEP_PATH = {
     "agent.acting": ("q_values", "carry_on"),
     "agent.optimizers": ("DeviceAdam.step_if_finite", "DeviceAdam.set_learning_rate"),
     "agent.learner": (
-        "QLearner.prepare", "QLearner.update", "QLearner._descend", "QLearner._take_gradient", "QLearner.td_error",
-        "QLearner._returns", "QLearner._next_values", "QLearner._with_cut_steps", "QLearner._unroll",
-        "QLearner._memory_at_start",
+        "QLearner.prepare", "QLearner.update", "QLearner._descend", "QLearner._gradient", "QLearner._over_shares",
+        "QLearner._take", "QLearner.td_error", "QLearner._returns", "QLearner._next_values",
+        "QLearner._with_cut_steps", "QLearner._unroll", "QLearner._memory_at_start",
         "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
     ),
     "agent.losses": (

@@ -77,9 +77,8 @@ def test_the_citation_is_of_this_version_by_its_authors():
 
 def test_the_source_distribution_holds_what_the_tests_read():
     included = PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
-    assert {"/docs", "/CONTRIBUTING.md", "/CHANGELOG.md", "/CITATION.cff", "/Makefile", "/tests", "/.ci"} <= set(
-        included
-    )
+    documents = {"/docs", "/mkdocs.yml", "/CONTRIBUTING.md", "/CHANGELOG.md", "/CITATION.cff"}
+    assert documents | {"/Makefile", "/tests", "/.ci"} <= set(included)
 
 
 def test_the_wheel_carries_the_site():

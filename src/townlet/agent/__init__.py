@@ -1,4 +1,4 @@
 """Networks, losses and the learner.
 
-May import: ground, config, environment.layout, environment.types.
+May import: ground, config, shares, environment.layout, environment.types.
 """

@@ -60,4 +60,4 @@ def q_values(network: QNetwork, observation: Observation, memory: Memory) -> tup
 def carry_on(hidden: Hidden, actions: Tensor, forgets: Tensor, num_actions: int) -> Memory:
     """Keep the memory after a step; agents that begin an episode next [num_agents] bool begin it without any."""
     kept = tuple(part.masked_fill(forgets.view(1, -1, 1), 0.0) for part in hidden)
-    return Memory(kept, torch.where(forgets, num_actions, actions))
+    return Memory(kept, actions.masked_fill(forgets, num_actions))

@@ -14,6 +14,7 @@ from townlet.capture import Captured
 from townlet.config import Training
 from townlet.masking import masked_max
 from townlet.sequences import CutSteps, Hidden, SequenceBatch
+from townlet.shares.share import ALONE, Share
 
 
 class Update(NamedTuple):
@@ -28,11 +29,14 @@ class QLearner:
 
     The targets' network is a copy, renewed every `target_every` updates or a little (`target_rate`) at each, or the
     online network itself. `capture` runs gradient steps over static buffers, as one graph on a CUDA device; None does
-    so there and nowhere else. A loss that is not finite then raises no error before `check`, see DeviceAdam.
+    so there and nowhere else. A loss that is not finite then raises no error before `check`, see DeviceAdam. With a
+    `share` the steps of all shares are learned from together, and weights stay equal bit for bit in each.
     """
 
-    def __init__(self, network: QNetwork, training: Training, capture: bool | None = None) -> None:
-        self.network, self.training, self.loss = network, training, losses.make_loss(training)
+    def __init__(
+        self, network: QNetwork, training: Training, capture: bool | None = None, share: Share = ALONE
+    ) -> None:
+        self.network, self.training, self.loss, self.share = network, training, losses.make_loss(training), share
         device = next(network.parameters()).device
         has_target = training.target_every or training.target_rate
         # `to` lays the copied weights of a cell side by side again, as CUDA's kernels want them.
@@ -91,24 +95,38 @@ class QLearner:
         error, q = self.td_error(batch)
         valid = batch.valid[:, batch.burn_in :]
         loss = losses.masked_mean(self.loss(error), valid, batch.weights)
-        grad_norm = self._take_gradient(loss)
-        self.optimizer.step_if_finite(loss.detach(), grad_norm)
-        error, ones = error.detach(), torch.ones_like(batch.weights)
-        metrics = {
+        gradient, error, ones = self._gradient(loss), error.detach(), torch.ones_like(batch.weights)
+        told = {
             "train/loss": loss.detach(),
             "train/td_error": losses.masked_mean(error.abs(), valid, ones),
             "train/q_mean": losses.masked_mean(q.detach(), valid, ones),
-            "train/grad_norm": grad_norm,
         }
-        return Update(metrics, error)
+        if self.share.size > 1:
+            gradient, *means = self._over_shares(gradient, list(told.values()), valid.sum())
+            told = dict(zip(told, means, strict=True))
+        grad_norm = self._take(gradient)
+        self.optimizer.step_if_finite(told["train/loss"], grad_norm)
+        return Update(told | {"train/grad_norm": grad_norm}, error)
 
-    def _take_gradient(self, loss: Tensor) -> Tensor:
-        """Give the weights their gradients, clipped to `max_grad_norm` together; returns their norm before that.
-
-        They are parts of one tensor, so that measuring and clipping take an operation each, and not one a weight.
-        """
+    def _gradient(self, loss: Tensor) -> Tensor:
+        """The gradient of all weights as one tensor: to measure and clip it is an operation each, not one a weight."""
         parts = torch.autograd.grad(loss, self.weights, materialize_grads=True)
-        gradient = torch.cat([part.flatten() for part in parts])
+        return torch.cat([part.flatten() for part in parts])
+
+    def _over_shares(self, gradient: Tensor, means: list[Tensor], count: Tensor) -> list[Tensor]:
+        """Means over the valid steps of all shares, of means over the `count` of this one.
+
+        A mean of the shares' means would count the steps of a share with few of them for more.
+        """
+        sizes = [len(gradient), *[1] * len(means)]
+        sums = torch.cat([gradient, torch.stack([*means, torch.ones_like(means[0])])]) * count
+        self.share.sum(sums)
+        *summed, steps = sums.split([*sizes, 1])
+        of_all, *others = (one / steps.clamp(min=1.0) for one in summed)
+        return [of_all, *(one.squeeze(0) for one in others)]
+
+    def _take(self, gradient: Tensor) -> Tensor:
+        """Give the weights their gradients, clipped to `max_grad_norm` together; returns their norm before that."""
         norm = gradient.norm()
         gradient *= (self.training.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)
         for weight, part in zip(self.weights, gradient.split(self.sizes), strict=True):

@@ -9,12 +9,21 @@ from itertools import chain, islice, pairwise
 import torch
 from torch import Tensor, nn
 
+from townlet.agent.encoders import PartwiseEncoder, WholeEncoder, make_layer
+from townlet.agent.images import make_convolutions, make_scale
 from townlet.agent.memories import make_beside
 from townlet.agent.memory.beside import Memories
 from townlet.agent.memory.cells import make_cell
 from townlet.agent.memory.records import Records
 from townlet.agent.memory.sightings import DIRECTIONS, directions
-from townlet.config import FeedForward, JointEncoder, Recurrent, SpatialEncoder
+from townlet.config import (
+    FeedForward,
+    Images,
+    Recurrent,
+    SeeingFeedForward,
+    SeeingRecurrent,
+    SpatialEncoder,
+)
 from townlet.environment.layout import ObservationLayout
 from townlet.sequences import Hidden
 
@@ -30,6 +39,11 @@ def make_network(config: FeedForward | Recurrent, layout: ObservationLayout, num
     return SimpleQNetwork(layout, num_actions, config)
 
 
+def image_of(config: FeedForward | Recurrent) -> Images | None:
+    """Return how a network reads images; None where it takes them as they come."""
+    return config.image if isinstance(config, SeeingFeedForward | SeeingRecurrent) else None
+
+
 def count_parameters(network: nn.Module) -> int:
     """Count what is trained."""
     return sum(part.numel() for part in network.parameters() if part.requires_grad)
@@ -39,10 +53,16 @@ class QNetwork(nn.Module):
     """What all networks share: how they are called, their memory, and what they take in beside the observation."""
 
     def __init__(
-        self, layout: ObservationLayout, num_actions: int, previous_action: bool, directions: bool = False
+        self,
+        layout: ObservationLayout,
+        num_actions: int,
+        previous_action: bool,
+        directions: bool = False,
+        image: Images | None = None,
     ) -> None:
         super().__init__()
         self.obs_dim, self.num_actions, self.takes_previous_action = layout.obs_dim, num_actions, previous_action
+        self.scale = make_scale(layout, image)
         self.offsets = layout.slices["offsets"] if directions else None
         places = layout.width("offsets") // 2 if directions else 0
         self.extra = num_actions * previous_action + DIRECTIONS * places  # width of what `_inputs` adds
@@ -79,7 +99,7 @@ class QNetwork(nn.Module):
 
         Previous actions are one-hot, zero for none.
         """
-        parts = [features]
+        parts = [features if self.scale is None else self.scale(features)]
         if self.takes_previous_action:
             if previous_actions is None:
                 raise ValueError("previous_actions: expected [batch, time] int64 for this network, got None")
@@ -94,9 +114,12 @@ class SimpleQNetwork(QNetwork):
     """A feed-forward network over single observations."""
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: FeedForward) -> None:
-        super().__init__(layout, num_actions, config.previous_action, config.directions)
-        widths = [layout.obs_dim + self.extra, *config.hidden]
-        self.body = nn.Sequential(*(_layer(before, after, config.layer_norm) for before, after in pairwise(widths)))
+        image = image_of(config)
+        super().__init__(layout, num_actions, config.previous_action, config.directions, image)
+        self.convolutions = make_convolutions(layout, self.extra, image)
+        width = self.convolutions.width if self.convolutions is not None else layout.obs_dim + self.extra
+        widths = [width, *config.hidden]
+        self.body = nn.Sequential(*(make_layer(before, after, config.layer_norm) for before, after in pairwise(widths)))
         self.value, self.dueling = QHead(widths[-1], num_actions, config.dueling), config.dueling
 
     def initial_hidden(self, batch: int) -> Hidden:
@@ -119,7 +142,8 @@ class SimpleQNetwork(QNetwork):
         reset: Tensor | None = None,
     ) -> tuple[Tensor, Hidden]:
         """Map features [batch, time, obs_dim] to q [batch, time, num_actions]; `reset` has nothing to forget."""
-        return self.value(self.body(self._inputs(features, previous_actions))), hidden
+        inputs = self._inputs(features, previous_actions)
+        return self.value(self.body(inputs if self.convolutions is None else self.convolutions(inputs))), hidden
 
 
 class RecurrentSpatialQNetwork(QNetwork):
@@ -130,12 +154,13 @@ class RecurrentSpatialQNetwork(QNetwork):
     """
 
     def __init__(self, layout: ObservationLayout, num_actions: int, config: Recurrent = REFERENCE) -> None:
-        super().__init__(layout, num_actions, config.previous_action, config.directions)
+        image = image_of(config)
+        super().__init__(layout, num_actions, config.previous_action, config.directions, image)
         self.encoder: PartwiseEncoder | WholeEncoder
         if isinstance(config.encoder, SpatialEncoder):
             self.encoder = PartwiseEncoder(layout, self.extra, config.encoder)
         else:
-            self.encoder = WholeEncoder(layout, self.extra, config.encoder, config.layer_norm)
+            self.encoder = WholeEncoder(layout, self.extra, config.encoder, config.layer_norm, image)
         width: int = self.encoder.width
         self.cell = make_cell(config.cell, width, config.hidden, config.memory_span)
         beside = make_beside(config, layout, layout.obs_dim + self.extra, num_actions)
@@ -143,7 +168,7 @@ class RecurrentSpatialQNetwork(QNetwork):
         self.learned = Memories(part for part in beside if part.learned)
         self.skip = config.skip
         read = sum(part.width for part in beside)
-        self.head = _layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
+        self.head = make_layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
         self.value, self.dueling = QHead(config.head, num_actions, config.dueling), config.dueling
         self.records = Records(self.ruled, num_actions, layout.choices, config.head)
 
@@ -209,55 +234,6 @@ class RecurrentSpatialQNetwork(QNetwork):
         return torch.cat(read, dim=-1)
 
 
-class WholeEncoder(nn.Module):
-    """One layer over the whole observation."""
-
-    def __init__(self, layout: ObservationLayout, extra: int, config: JointEncoder, layer_norm: bool) -> None:
-        super().__init__()
-        self.width = config.width
-        self.layer = _layer(layout.obs_dim + extra, config.width, layer_norm)
-
-    def input_layers(self) -> dict[str, slice]:
-        """The one layer reads all."""
-        return {"layer.0.weight": slice(None)}
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map [..., obs_dim + extra] to [..., width]."""
-        return self.layer(features)
-
-
-class PartwiseEncoder(nn.Module):
-    """Two convolutions over the window; a layer for each other part of the observation."""
-
-    def __init__(self, layout: ObservationLayout, extra: int, config: SpatialEncoder) -> None:
-        super().__init__()
-        if layout.window_size is None:
-            raise ValueError("encoder: expected an observation with a window, got one without")
-        self.window, self.size = layout.slices["window"], layout.window_size
-        self.spatial = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(True), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(True), nn.Flatten(),
-            nn.Linear(32 * self.size**2, config.window), nn.ReLU(True),
-        )  # fmt: skip
-        self.slices = [part for name, part in layout.slices.items() if name != "window"]
-        if extra:
-            self.slices.append(slice(layout.obs_dim, layout.obs_dim + extra))
-        self.parts = nn.ModuleList(_layer(part.stop - part.start, config.part, False) for part in self.slices)
-        self.width = config.window + config.part * len(self.slices)
-
-    def input_layers(self) -> dict[str, slice]:
-        """A layer reads each part but the window, which is read by convolutions."""
-        return {f"parts.{index}.0.weight": part for index, part in enumerate(self.slices)}
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map [batch, time, obs_dim + extra] to [batch, time, width]: one call over all timesteps."""
-        batch, time, _ = features.shape
-        window = features[..., self.window].reshape(
-            batch * time, 1, self.size, self.size
-        )  # [batch * time, 1, size, size]
-        parts = [layer(features[..., part]) for layer, part in zip(self.parts, self.slices, strict=True)]
-        return torch.cat([self.spatial(window).view(batch, time, -1), *parts], dim=-1)
-
-
 class QHead(nn.Module):
     """Q-values; dueling: value plus advantage less its mean (Wang et al., 2016)."""
 
@@ -273,8 +249,3 @@ class QHead(nn.Module):
             return output
         advantage = output[..., : self.num_actions]
         return output[..., self.num_actions :] + advantage - advantage.mean(dim=-1, keepdim=True)
-
-
-def _layer(before: int, after: int, layer_norm: bool) -> nn.Sequential:
-    norm = [nn.LayerNorm(after)] if layer_norm else []
-    return nn.Sequential(nn.Linear(before, after), *norm, nn.ReLU(inplace=True))

@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-
-class TrainingDivergedError(Exception):
-    """A loss or gradient is not finite; the message names which, and at which update."""
+from townlet.agent.divergence import TrainingDivergedError
 
 
 class HostAdam(torch.optim.Adam):

@@ -13,7 +13,7 @@ USAGE = """usage: townlet bench BENCHMARK ... (or python -m townlet.bench)
   memories   what each kind of memory costs, to act with and to learn from
   train      the whole loop of a level, beside learners of Stable-Baselines3
   scale      how costs grow with agents, windows, capacity and the world
-  gpu        env, learner and train on a CUDA device, into docs/results
+  gpu        env, learner and train on a CUDA device
   memory     public tasks of memory, beside a control and a peer
   recall     what each kind of memory learns to hold: lags, places, counts, order
 

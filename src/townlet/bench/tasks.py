@@ -61,7 +61,52 @@ class CartPoleWithoutVelocities(gymnasium.ObservationWrapper[Array, int, Array])
         return observation[SEEN] * self.scale
 
 
+class NoisyCartPole(gymnasium.ObservationWrapper[Array, int, Array]):
+    """POPGym's NoisyPositionOnlyCartPole (Morad et al., 2023) of a `size`, Easy, Medium or Hard, in other units.
+
+    Position and angle, noise included, are multiplied by `scale`: pole and noise stay what they are.
+    """
+
+    def __init__(self, size: str, scale: tuple[float, float] = (1.0, 1.0)) -> None:
+        import popgym  # noqa: F401  registers; some seconds, for this task alone
+
+        super().__init__(gymnasium.make(f"popgym-NoisyPositionOnlyCartPole{size}-v0").unwrapped)
+        self.scale = np.array(scale, dtype=np.float32)
+        whole = self.env.observation_space
+        assert isinstance(whole, spaces.Box)
+        self.observation_space = spaces.Box(whole.low * self.scale, whole.high * self.scale, dtype=np.float32)
+
+    def observation(self, observation: Array) -> Array:
+        """Tell both numbers in the units of `scale`."""
+        return (observation * self.scale).astype(np.float32)
+
+
+class MiniGridMemory(gymnasium.ObservationWrapper[Array, int, dict[str, Any]]):
+    """MiniGrid's Memory (Chevalier-Boisvert et al., 2023) in a map of a `size`, told one-hot.
+
+    Observations are [view * view * 20 + 4] float32: for each cell in sight, row by row, which of 11 kinds of things, 6
+    colours and 3 states it has, and the direction that the agent looks in. MiniGrid itself tells them by their numbers,
+    a key as 5 and a ball as 6. Its mission, the same in each episode, is left out. `options` are MiniGrid's.
+    """
+
+    def __init__(self, size: int, **options: Any) -> None:
+        from minigrid.wrappers import OneHotPartialObsWrapper  # some seconds, for this task alone
+
+        super().__init__(OneHotPartialObsWrapper(gymnasium.make(f"MiniGrid-MemoryS{size}-v0", **options).unwrapped))
+        parts = self.env.observation_space
+        assert isinstance(parts, spaces.Dict) and isinstance(parts["direction"], spaces.Discrete)
+        self._ways: Array = np.eye(parts["direction"].n, dtype=np.float32)
+        width = int(np.prod(parts["image"].shape or ())) + len(self._ways)
+        self.observation_space = spaces.Box(0.0, 1.0, (width,), np.float32)
+
+    def observation(self, observation: dict[str, Any]) -> Array:
+        """Put what is in sight and the direction into one vector."""
+        return np.concatenate([observation["image"].ravel(), self._ways[observation["direction"]]], dtype=np.float32)
+
+
 gymnasium.register("Townlet/MemoryLength-v0", f"{__name__}:MemoryLength")
 gymnasium.register(
     "Townlet/CartPoleWithoutVelocities-v1", f"{__name__}:CartPoleWithoutVelocities", max_episode_steps=500
 )
+gymnasium.register("Townlet/NoisyCartPole-v0", f"{__name__}:NoisyCartPole")
+gymnasium.register("Townlet/MiniGridMemory-v0", f"{__name__}:MiniGridMemory")

@@ -28,6 +28,7 @@ USAGE = """usage: townlet COMMAND ...
   schema     print the JSON Schema of level files, for editors
   check-env  check a vector environment of Gymnasium, by its id
   bench      benchmarks, as python -m townlet.bench
+  completion print the script by which a shell completes all this
 
 townlet COMMAND --help says more; townlet --version says which version this is."""
 
@@ -50,6 +51,7 @@ COMMANDS = {
     "schema": lazily("townlet.commands.levels.schema"),
     "check-env": lazily("townlet.commands.check_env"),
     "bench": lazily("townlet.bench.__main__"),
+    "completion": lazily("townlet.commands.completion.command"),
 }
 
 

@@ -16,7 +16,9 @@ from townlet.run.metrics import MetricsStore
 from townlet.run.report.comparison import Shown, comparison
 from townlet.run.report.record import read_record
 from townlet.run.run_directory import RunError, resolve_run, write_atomically
-from townlet.screen.command_line import DONE, Parser, aside, labelled, named_path, tells_errors
+from townlet.screen.command_line import DONE, Parser, aside, labelled, named_path, one_of, tells_errors
+
+AXES = ("steps", "seconds")
 
 
 @tells_errors("townlet compare", RunError, sqlite3.Error)
@@ -57,7 +59,7 @@ def make_parser() -> Parser:
     parser.add_argument("--html", type=named_path, metavar="FILE", help="write them as a page too, one file")
     parser.add_argument("--title", default="", help="its title")
     parser.add_argument(
-        "--by", nargs="+", choices=("steps", "seconds"), default=["steps", "seconds"], help="against what"
+        "--by", nargs="+", type=one_of(*AXES), default=[*AXES], metavar="AXIS", help="against steps, seconds or both"
     )
     parser.add_argument("--runs-dir", type=named_path, default=Path("runs"), help="where runs lie (default: runs)")
     return parser

@@ -1,4 +1,4 @@
 """The world: tables, rules, observations, and all agents in one step.
 
-May import: ground, config.
+May import: ground, config, shares.
 """

@@ -11,11 +11,11 @@ import torch
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def fuse(function: F, varying: str, trial: Sequence[Any]) -> F:
-    """Compile a pure function of tensors, of constants that are the same at each call, and of one argument that varies.
+def fuse(function: F, varying: tuple[str, ...], trial: Sequence[Any]) -> F:
+    """Compile a pure function of tensors, of constants that are the same at each call, and of what may be None.
 
     PyTorch asks at each call whether all that it compiled in is as it was, which for a level takes as long as the
-    arithmetic of a hundred agents. Here it asks for the shapes and types of tensors, and for `varying`, the argument
+    arithmetic of a hundred agents. Here it asks for the shapes and types of tensors, and for `varying`, the arguments
     that may be None, alone. So the function is copied: what is compiled stays with a function's code, for all callers.
     Called once with `trial`, like which all calls are. Raises what PyTorch raises where it fails.
     """
@@ -23,7 +23,7 @@ def fuse(function: F, varying: str, trial: Sequence[Any]) -> F:
     own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__)
 
     def kept(guards: Sequence[Any]) -> list[bool]:
-        return [guard.guard_type == "TENSOR_MATCH" or varying in guard.name for guard in guards]
+        return [guard.guard_type == "TENSOR_MATCH" or any(name in guard.name for name in varying) for guard in guards]
 
     filters = hasattr(torch.compiler, "keep_tensor_guards_unsafe")  # of later PyTorch; others ask for everything
     options: dict[str, Any] = {"guard_filter_fn": kept} if filters else {}

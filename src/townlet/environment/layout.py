@@ -7,17 +7,36 @@ from townlet.config import Level
 
 
 @dataclass(frozen=True)
+class Image:
+    """An image among what is observed: where it lies, flat, and what its numbers span.
+
+    It is [channels, height, width] with `channels_first`, else [height, width, channels].
+    """
+
+    part: slice
+    height: int
+    width: int
+    channels: int
+    channels_first: bool
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class ObservationLayout:
     """Where each part of an observation lies.
 
     `window_size` is the window's side, None without a window; `grid` the map's columns and rows, None without a map.
-    `choices` are how many there are of each, where an action is several choices at once, in row-major order.
+    `choices` are how many there are of each, where an action is several choices at once, in row-major order. `images`
+    lie within the parts. `in_bytes`: all that is observed are whole numbers from 0 to 255.
     """
 
     slices: dict[str, slice]
     window_size: int | None = None
     grid: tuple[int, int] | None = None
     choices: tuple[int, ...] = ()
+    images: tuple[Image, ...] = ()
+    in_bytes: bool = False
 
     @property
     def obs_dim(self) -> int:

@@ -40,6 +40,10 @@ class Tables:
     place_x: Tensor  # [num_maps * num_affordances] int32, -1 where absent
     place_y: Tensor  # [num_maps * num_affordances] int32, -1 where absent
 
+    def tensors(self) -> list[Tensor]:
+        """Return those that lie on the device."""
+        return [table for table in vars(self).values() if isinstance(table, Tensor)]
+
 
 def make_tables(level: Level, maps: str, device: torch.device) -> Tables:
     """Build the tables of `level` for its "training" or its "evaluation" maps."""

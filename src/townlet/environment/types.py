@@ -1,12 +1,15 @@
 """What the world hands to others: frozen records of tensors, one row an agent, and the protocol of an environment."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from townlet.environment.layout import ObservationLayout
+
+if TYPE_CHECKING:  # those who only tell of a WorldError do without PyTorch
+    import torch
+    from torch import Tensor
 
 
 class WorldError(Exception):
@@ -39,7 +42,7 @@ class StepResult(NamedTuple):
     @property
     def lived(self) -> Tensor:
         """Whose tick was a step, [num_agents] bool."""
-        return torch.ones_like(self.terminated) if self.skipped is None else ~self.skipped
+        return self.terminated.new_ones(self.terminated.shape) if self.skipped is None else ~self.skipped
 
     @property
     def forgets(self) -> Tensor:

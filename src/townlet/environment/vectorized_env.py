@@ -1,42 +1,28 @@
 """The vectorised town: all agents in one fused step."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from townlet.capture import Captured, mapped, reason_of, write
+from townlet.capture import Captured, mapped, reason_of
 from townlet.config import Level
+from townlet.environment.advance import Advanced, Counts, advance, begin_episodes, in_place
 from townlet.environment.fuse import fuse
+from townlet.environment.kernels import UnknownKernelsError
 from townlet.environment.layout import lay_out
 from townlet.environment.observation import observe
-from townlet.environment.rewards import reward
-from townlet.environment.rules import Tick, cause_of_death, look_down, look_underfoot, tick
-from townlet.environment.tables import Tables, make_tables
+from townlet.environment.repeat import Repeated
+from townlet.environment.rules import cause_of_death, look_down, look_underfoot
+from townlet.environment.tables import make_tables
 from townlet.environment.types import Difficulty, EnvState, Observation, Standing, StepResult
-from townlet.seeding import draw_below, mix, stream_seed
+from townlet.seeding import mix, stream_seed
+from townlet.shares.share import ALONE, Share
 
 STEPS_THAT_REPAY_COMPILING = 7_000  # compiling takes 2 to 9 s and saves about 1.3 ms a step on a CPU
-
-MAP_STREAM, X_STREAM, Y_STREAM = 1, 2, 3  # what a new episode draws
-
-
-class Counts(NamedTuple):
-    """What happened in a tick, over all agents."""
-
-    uses: Tensor  # [num_affordances] float32, interactions completed
-    deaths: Tensor  # [num_meters] float32, by the first lethal meter that is empty
-
-
-class Advanced(NamedTuple):
-    """What `advance` returns."""
-
-    state: EnvState
-    result: StepResult
-    counts: Counts
-    shared: tuple[Tensor, ...]  # what several outputs are made of: what is not handed out is computed for each anew
 
 
 class VectorizedEnv:
@@ -44,9 +30,10 @@ class VectorizedEnv:
 
     `maps` is "training" or "evaluation": tables that share no map. `seed` decides which map and which cell each episode
     of each agent begins with, by a hash of (seed, agent, episode), so agent 7 lives the same life beside any number of
-    others. `compile` fuses the step; "auto" does so where the level's run is long enough to repay it, and does without
-    where that fails, mostly for want of a C++ compiler: `compile_failure` then says why. On a CUDA device both also
-    `capture` the step, where that succeeds.
+    others; of a population in several processes it holds the agents of one `share`. `compile` fuses the step; "auto"
+    does so where the level's run is long enough to repay it, and does without where that fails, mostly for want of a
+    C++ compiler: `compile_failure` then says why. On a CUDA device both also `capture` the step, where that succeeds.
+    `skips` says that steps will be told who is skipped, to compile for that.
     """
 
     resumes = True
@@ -59,12 +46,15 @@ class VectorizedEnv:
         seed: int | None = None,
         compile: bool | Literal["auto"] = "auto",
         maps: Literal["training", "evaluation"] = "training",
+        skips: bool = False,
+        share: Share = ALONE,
     ) -> None:
         if num_agents < 1:
             raise ValueError(f"num_agents: expected at least 1, got {num_agents}")
         if maps not in ("training", "evaluation"):
             raise ValueError(f"maps: expected training or evaluation, got {maps!r}")
         self.level, self.num_agents, self.device, self.maps = level, num_agents, torch.device(device), maps
+        self.share, self.skips = share, skips
         self.observation_layout = lay_out(level)
         self.obs_dim, self.num_actions = self.observation_layout.obs_dim, len(level.actions)
         lethal = [level.meters[name].lethal for name in level.present_meters]
@@ -75,9 +65,12 @@ class VectorizedEnv:
         self._state = self._first_episodes()
         self.compile_failure: str | None = None
         self._advance: Callable[..., Advanced] = advance
-        if compile is True or (compile == "auto" and repays_compiling(level.training.total_steps // num_agents)):
+        steps = level.training.total_steps // (num_agents * share.size)
+        if compile is True or (compile == "auto" and repays_compiling(steps)):
             self._advance = self._compile(may_fail=compile == "auto")
         self._step: Callable[..., Advanced] = partial(self._advance, level, self.tables)
+        if self.compiled and self.device.type == "cpu":
+            self._repeat()
         if compile is not False and self.device.type == "cuda":
             self.capture()
 
@@ -98,12 +91,17 @@ class VectorizedEnv:
 
     def _compile(self, may_fail: bool) -> Callable[..., Advanced]:
         try:
-            return fuse(advance, varying="difficulty", trial=(self.level, self.tables, *self._trial()))
+            return fuse(advance, varying=("difficulty", "skipped"), trial=(self.level, self.tables, *self._trial()))
         except Exception as error:  # compilers fail in many ways
             if not may_fail:
                 raise
             self.compile_failure = reason_of(error)
             return advance
+
+    def _repeat(self) -> None:
+        """Make the calls of the compiled step's kernels alone from now on, where that is all there is to it."""
+        with suppress(UnknownKernelsError):  # then it stays as it is: slower, no more
+            self._step = Repeated(self._step, self.tables.tensors(), self._trial())
 
     def capture(self) -> None:
         """Take steps over static buffers from now on, on a CUDA device as one graph: see `Captured`.
@@ -125,15 +123,17 @@ class VectorizedEnv:
             self._step = step
 
     def _trial(self) -> tuple[Any, ...]:
-        """What a step takes, with a difficulty if that is what the steps of training have."""
+        """What a step takes, with a difficulty if that is what the steps of training have, and with who is skipped."""
         still, difficulty = torch.zeros_like(self._key, dtype=torch.int64), None
         if self.level.graded:
             shares = torch.ones(len(self.level.present_meters), self.num_agents, device=self.device)
             difficulty = Difficulty(shares, torch.zeros_like(still, dtype=torch.bool))
-        return self._key, self._state, self._counts, still, difficulty
+        skipped = torch.zeros_like(still, dtype=torch.bool) if self.skips else None
+        return self._key, self._state, self._counts, still, difficulty, skipped
 
     def _agent_keys(self, seed: int) -> Tensor:
-        agent = torch.arange(self.num_agents, dtype=torch.int32, device=self.device)
+        first = self.share.rank * self.num_agents
+        agent = torch.arange(first, first + self.num_agents, dtype=torch.int32, device=self.device)
         return mix(agent ^ stream_seed(seed, f"world/{self.maps}"))
 
     def _no_counts(self) -> Counts:
@@ -168,19 +168,22 @@ class VectorizedEnv:
         """What all agents see now."""
         return observe(self.level, self.tables, self._state, look_underfoot(self.level, self.tables, self._state))
 
-    def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
+    def step(self, actions: Tensor, difficulty: Difficulty | None = None, skipped: Tensor | None = None) -> StepResult:
         """Advance all agents by `actions` [num_agents] int64, indices into `level.actions`.
 
         A forbidden action does nothing, as waiting does. Ended episodes begin anew within the step. Without a
-        difficulty the world is as the level says. Raises ValueError for actions of another shape or type. A step that
-        is captured overwrites the result of the one before, see `capture`.
+        difficulty the world is as the level says. Who is `skipped` [num_agents] bool stays as it is, and is paid
+        nothing. Raises ValueError for actions of another shape or type.
+
+        A result stays what it is for whoever holds a part of it; a compiled step on a CPU writes into the memory of one
+        that nobody holds any more. A step that is captured overwrites the result of the one before, see `capture`.
         """
         if actions.shape != (self.num_agents,) or actions.dtype != torch.int64:
             got = f"{list(actions.shape)} {actions.dtype}"
             raise ValueError(f"actions: expected [{self.num_agents}] torch.int64, got {got}")
-        done = self._step(self._key, self._state, self._counts, actions, difficulty)
+        done = self._step(self._key, self._state, self._counts, actions, difficulty, skipped)
         self._state, self._counts = done.state, done.counts
-        return done.result
+        return done.result if skipped is None else done.result._replace(skipped=skipped)
 
     def standing(self) -> Standing:
         """Return where the agents are now."""
@@ -193,12 +196,9 @@ class VectorizedEnv:
         return cause_of_death(self.level, list(final.unbind(dim=1)))  # a row a meter
 
     def read_metrics(self) -> dict[str, float]:
-        """Means of the meters now; uses of affordances and deaths by meter since the last call."""
-        means, uses, deaths = (
-            self._state.meters.mean(dim=1).tolist(),
-            self._counts.uses.tolist(),
-            self._counts.deaths.tolist(),
-        )
+        """Means of the meters now; uses of affordances and deaths by meter since the last call; of all shares."""
+        means = (self.share.sum(self._state.meters.mean(dim=1)) / self.share.size).tolist()
+        uses, deaths = (self.share.sum(counts).tolist() for counts in self._counts)
         self._counts, level = self._no_counts(), self.level
         metrics = {f"meters/{name}_mean": value for name, value in zip(level.present_meters, means, strict=True)}
         for name, value in zip(level.affordances, uses, strict=True):
@@ -229,69 +229,3 @@ class VectorizedEnv:
 def repays_compiling(steps: int) -> bool:
     """Whether so many steps of all agents at once repay what compiling takes."""
     return steps >= STEPS_THAT_REPAY_COMPILING
-
-
-def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -> EnvState:
-    """The first state of the given episode of each agent; `key` and `episode` are [num_agents] int32."""
-    hashed = mix(key ^ episode)
-    return EnvState(
-        meters=tables.initial.unsqueeze(1).expand(-1, len(key)),
-        x=draw_below(mix(hashed ^ X_STREAM), level.grid.width),
-        y=draw_below(mix(hashed ^ Y_STREAM), level.grid.height),
-        map_index=draw_below(mix(hashed ^ MAP_STREAM), tables.num_maps),
-        progress=torch.zeros_like(key),  # no tensor twice: dynamo would compile once more where they part
-        tick=torch.zeros_like(key),
-        episode=episode,
-    )
-
-
-def advance(
-    level: Level,
-    tables: Tables,
-    key: Tensor,
-    state: EnvState,
-    counts: Counts,
-    actions: Tensor,
-    difficulty: Difficulty | None = None,
-) -> Advanced:
-    """One tick of all agents and the reset of those whose episode ended: pure, and of fixed shapes."""
-    done = tick(level, tables, state, actions, difficulty)
-    ended = (done.terminated | done.truncated).int()  # an int32 is stored and read by vectors, a bool is not
-    begun = begin_episodes(level, tables, key, state.episode + 1)
-    after = EnvState(*(torch.where(ended > 0, new, old) for new, old in zip(begun, done.state, strict=True)))
-    underfoot = look_underfoot(level, tables, after)
-    final = observe(level, tables, done.state, done.underfoot)
-    shared = (ended, done.completed, done.cause, done.underfoot.cell, underfoot.cell)
-    result = StepResult(
-        observation=observe(level, tables, after, underfoot),
-        reward=reward(level, done, difficulty),
-        terminated=done.terminated,
-        truncated=done.truncated,
-        final_features=final.features,
-        final_action_mask=final.action_mask,
-    )
-    return Advanced(after, result, _count(counts, done), shared)
-
-
-def in_place(step: Callable[..., Advanced]) -> Callable[..., Advanced]:
-    """Make a step write state and counts where it read them, so that the next one finds them there."""
-
-    def written(
-        key: Tensor, state: EnvState, counts: Counts, actions: Tensor, difficulty: Difficulty | None
-    ) -> Advanced:
-        done = step(key, state, counts, actions, difficulty)
-        write([*state, *counts], [*done.state, *done.counts])
-        return done._replace(state=state, counts=counts, shared=())
-
-    return written
-
-
-def _count(counts: Counts, done: Tick) -> Counts:
-    uses, deaths = counts
-    return Counts(uses + _histogram(done.completed, len(uses)), deaths + _histogram(done.cause, len(deaths)))
-
-
-def _histogram(values: Tensor, size: int) -> Tensor:
-    """How often each of 0 to size - 1 is among `values` [num_agents], [size] float32; larger values are left out."""
-    bins = torch.arange(size, dtype=values.dtype, device=values.device)
-    return (values.unsqueeze(0) == bins.unsqueeze(1)).float().sum(dim=1)

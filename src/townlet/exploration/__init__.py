@@ -1,4 +1,4 @@
 """How agents try what they do not know.
 
-May import: ground, config, environment.types, curriculum.last_episodes.
+May import: ground, config, shares, environment.types, curriculum.last_episodes.
 """

@@ -1,10 +1,10 @@
-"""The parts of a level that say how its difficulty grows, and the worth of what is new."""
+"""The parts of a level that say how its difficulty grows, the worth of what is new, and when it is learned."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from townlet.level.part import Name, Part, Positive, Rate, Ticks, Unit
+from townlet.level.part import WHOLE, Name, Part, Positive, Rate, Ticks, Unit
 
 
 class Static(Part):
@@ -29,7 +29,7 @@ class Adversarial(Part):
 
     kind: Literal["adversarial"]
     stages: Annotated[tuple[Stage, ...], Field(strict=False, min_length=2)]
-    episodes: Annotated[int, Field(ge=2, le=1000)]  # of an agent, that it is judged by
+    episodes: Annotated[int, Field(ge=2, le=1000), WHOLE]  # of an agent, that it is judged by
     min_stay: Ticks  # steps of an agent in a stage before it may leave it
     advance_above: Unit  # survival
     retreat_below: Unit  # survival
@@ -41,7 +41,7 @@ class Adversarial(Part):
 class Anneal(Part):
     """When the weight of curiosity is multiplied by `factor`: see `exploration.annealing` for the rule."""
 
-    episodes: Annotated[int, Field(ge=1, le=1000)]  # of each agent, that are looked at
+    episodes: Annotated[int, Field(ge=1, le=1000), WHOLE]  # of each agent, that are looked at
     survival: Unit  # their mean survival, in shares of the time limit, is at least this
     spread: Unit  # and its standard deviation at most this
     factor: Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -58,3 +58,20 @@ class Curiosity(Part):
     embedding: Positive
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
     anneal: Anneal | None = None
+
+
+class Stop(Part):
+    """What ends training before its steps are used up: a greedy score of `goal`, or `patience`.
+
+    That is so many evaluations one after the other without a better one than before. The score is survival in the town,
+    and the return in a task of Gymnasium.
+    """
+
+    goal: float | None = None
+    patience: Positive | None = None
+
+    @model_validator(mode="after")
+    def _by_something(self) -> Self:
+        if self.goal is None and self.patience is None:
+            raise ValueError("expected a goal, a patience or both, got neither")
+        return self

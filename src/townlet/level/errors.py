@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, NamedTuple
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from townlet.level.suggestion import suggestion
+
+if TYPE_CHECKING:  # whoever tells a ConfigError does without
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
 
 Key = tuple[str | int, ...]
 Schema = dict[str, Any]

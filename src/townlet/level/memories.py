@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from townlet.level.part import MOST, Name, Part
+from townlet.level.part import MOST, WHOLE, Name, Part
 
-Banks = Annotated[int, Field(ge=1, le=64)]
-Width = Annotated[int, Field(ge=1, le=1024)]
+Banks = Annotated[int, Field(ge=1, le=64), WHOLE]
+Width = Annotated[int, Field(ge=1, le=1024), WHOLE]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
@@ -20,7 +20,7 @@ class SpectralMemory(Part):
     """
 
     kind: Literal["spectral"]
-    lags: Annotated[int, Field(ge=2, le=1024, multiple_of=2)]
+    lags: Annotated[int, Field(ge=2, le=1024, multiple_of=2), WHOLE]
     keep: Share
     turn: Literal["fixed", "learned"] = "fixed"
     banks: Banks = 1
@@ -67,7 +67,7 @@ class CounterMemory(Part):
     kind: Literal["counter"]
     most: Width
     of: Literal["all", "outcomes", "parts"] = "all"
-    reach: Annotated[int, Field(ge=0, le=8)] = 0
+    reach: Annotated[int, Field(ge=0, le=8), WHOLE] = 0
 
 
 class LinearRecurrentMemory(Part):
@@ -78,7 +78,7 @@ class LinearRecurrentMemory(Part):
 
     kind: Literal["lru"]
     units: Width
-    span: Annotated[int, Field(ge=2, le=MOST)]
+    span: Annotated[int, Field(ge=2, le=MOST), WHOLE]
     traces: bool = False
 
 

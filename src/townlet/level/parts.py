@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from townlet.level.course import Adversarial, Curiosity, Static
+from townlet.level.course import Adversarial, Curiosity, Static, Stop
 from townlet.level.memories import Memory
-from townlet.level.part import MOST, Count, Name, Part, Positive, Rate, Ticks, Unit
+from townlet.level.part import MOST, WHOLE, Count, Name, Part, Positive, Rate, Ticks, Unit
 
 WINDOW = "cells around the agent, row by row: 1 where something stands"
 
@@ -18,8 +18,8 @@ Action = Literal["UP", "DOWN", "LEFT", "RIGHT", "INTERACT", "WAIT"]
 class Grid(Part):
     """Size of the map in cells; x is the column, y the row."""
 
-    width: Annotated[int, Field(ge=1, le=64)]
-    height: Annotated[int, Field(ge=1, le=64)]
+    width: Annotated[int, Field(ge=1, le=64), WHOLE]
+    height: Annotated[int, Field(ge=1, le=64), WHOLE]
 
 
 class Meter(Part):
@@ -77,8 +77,8 @@ class Layout(Part):
     """`fixed`: the affordances' own places. `random`: a new map each episode, from tables drawn from the seed."""
 
     kind: Literal["fixed", "random"]
-    training_maps: Annotated[int, Field(ge=1, le=65536)] | None = None
-    evaluation_maps: Annotated[int, Field(ge=1, le=65536)] | None = None
+    training_maps: Annotated[int, Field(ge=1, le=65536), WHOLE] | None = None
+    evaluation_maps: Annotated[int, Field(ge=1, le=65536), WHOLE] | None = None
 
 
 class MultiTick(Part):
@@ -179,7 +179,7 @@ class Recurrent(Part):
     cell: Literal["lstm", "gru"] = "lstm"
     hidden: Positive
     head: Positive
-    memory_span: Annotated[int, Field(ge=2, le=MOST)] | None = None
+    memory_span: Annotated[int, Field(ge=2, le=MOST), WHOLE] | None = None
     sightings: bool = False
     frontier: bool = False
     memory: Annotated[tuple[Memory, ...], Field(strict=False)] = ()
@@ -250,10 +250,11 @@ class Exploration(Part):
 class Training(Part):
     """How the population learns."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
-    num_agents: Annotated[int, Field(ge=1, le=2**20)]
+    seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE]
+    num_agents: Annotated[int, Field(ge=1, le=2**20), WHOLE]
+    workers: Annotated[int, Field(ge=1, le=64), WHOLE] = 1  # processes on the CPU, each with as many of the agents
     total_steps: Positive  # environment steps, all agents together
-    seq_len: Annotated[int, Field(ge=1, le=512)]
+    seq_len: Annotated[int, Field(ge=1, le=512), WHOLE]
     mode: Annotated[Fresh | Replay, Field(discriminator="kind")]
     initial_state: Literal["stored", "zero"] = "stored"  # memory at the start of a window
     gamma: Unit
@@ -273,6 +274,7 @@ class Training(Part):
     exploration: Exploration
     curriculum: Annotated[Static | Adversarial, Field(discriminator="kind")] | None = None  # null: static
     curiosity: Curiosity | None = None
+    stop: Stop | None = None  # null: when the steps are used up
 
 
 class Evaluation(Part):

@@ -12,7 +12,8 @@ FILE_NAME = "level.schema.json"  # beside the folder of levels
 DEFINITIONS = "#/$defs/"
 OVERLAY = "Overlay"  # ends the name of a type of which a file may say a part only
 EXTENDS = "What this file is laid over: a path from its folder, or the id or name of a shipped level."
-GROUPED = "^[0-9]+(_[0-9]+)+$"  # 20_000_000, which editors take for a string
+# 20_000_000 and 20M, which editors take for strings.
+GROUPED = "^([0-9]+(_[0-9]+)+|[0-9]+(_[0-9]+)*(\\.[0-9]+)?[kmgbKMGB])$"
 
 
 def level_schema() -> Schema:
@@ -56,7 +57,7 @@ def tidy(node: Any) -> Any:
 
 
 def _grouped(node: Any) -> Any:
-    """With whole numbers in groups."""
+    """With whole numbers in groups, or with a letter for what they are multiplied by."""
     if isinstance(node, list):
         return [_grouped(item) for item in node]
     if not isinstance(node, dict):

@@ -1,10 +1,13 @@
 """The task of a run: a level of the town or an environment of Gymnasium, and how agents learn in it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from townlet.level.images import SeeingFeedForward, SeeingRecurrent
+from townlet.level.part import WHOLE
 from townlet.level.parts import (
     Action,
     Adversarial,
@@ -29,8 +32,18 @@ from townlet.level.parts import (
 
 PRESENT = "The meters that the level has, in observation order."
 VOCABULARY = "The kinds of places that agents know, by name, in observation order."
+DAY = "Ticks of a day; null: no hours."
 WORD = "at most 64 letters, digits, dots, dashes and underscores, a letter or digit first"
 Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$", max_length=64, description=WORD)]
+
+
+def _one_wrapper(wrapper: str | dict[str, Any]) -> str | dict[str, Any]:
+    if isinstance(wrapper, dict) and [type(given) for given in wrapper.values()] != [dict]:
+        raise ValueError("one wrapper with its keyword arguments, as {TimeLimit: {max_episode_steps: 200}}")
+    return wrapper
+
+
+Wrapper = Annotated[str | dict[str, Any], AfterValidator(_one_wrapper)]
 
 
 class Score(NamedTuple):
@@ -44,7 +57,12 @@ class Score(NamedTuple):
 
     def tell(self, result: Mapping[str, Any]) -> str:
         """Write an evaluation's score: "466.0 of 500", or "0.97" where there is no limit."""
-        return f"{result[self.key]:.2f}" if self.limit is None else f"{result[self.key]:.1f} of {self.limit}"
+        figure = self.figure(result[self.key])
+        return figure if self.limit is None else f"{figure} of {self.limit}"
+
+    def figure(self, value: float) -> str:
+        """Write a score: steps to a tenth, where their limit is known, anything else to a hundredth."""
+        return f"{value:.2f}" if self.limit is None else f"{value:.1f}"
 
 
 class Task(Part):
@@ -97,7 +115,7 @@ class Level(Task):
     layout: Layout
     actions: Annotated[tuple[Action, ...], Field(strict=False, min_length=1, description="What agents can do.")]
     max_steps: Annotated[Ticks, Field(description="Ticks after which an episode is cut off.")]
-    day_ticks: Annotated[int, Field(ge=1, le=10_000, description="Ticks of a day; null: no hours.")] | None = None
+    day_ticks: Annotated[int, Field(ge=1, le=10_000, description=DAY), WHOLE] | None = None
     multi_tick: MultiTick | None = None
     observation: Observation
     reward: Reward
@@ -133,9 +151,12 @@ class Level(Task):
 class GymTask(Task):
     """A Gymnasium environment with discrete actions, and how agents learn in it."""
 
-    gym: Annotated[str, Field(min_length=1)]  # its id; module:id where a module registers it
-    gym_options: dict[str, Any] = Field(default_factory=dict)  # keyword arguments of the environment
+    gym: Annotated[str, Field(min_length=1)]  # its id, or with module: or file.py: before it, see `finding.registered`
+    gym_options: dict[str, Any] = Field(default_factory=dict)  # keyword arguments; asynchronous: in processes
+    # Wrappers' names, or each with its keyword arguments, the innermost first: see `finding.wrapped`.
+    gym_wrappers: Annotated[tuple[Wrapper, ...], Field(strict=False)] = ()
     max_steps: Ticks | None = None  # time limit; null: the environment's own
+    network: Annotated[SeeingFeedForward | SeeingRecurrent, Field(discriminator="kind")]
 
     @property
     def score(self) -> Score:
@@ -155,3 +176,23 @@ class GymTask(Task):
     def action_weights(self, num_actions: int) -> list[float]:
         """All alike: the actions have no names."""
         return [1.0] * num_actions
+
+
+def anchored(task: GymTask, folder: Path) -> GymTask:
+    """Return the task with the files that it names, as file.py:Name, by their whole paths, from here or from `folder`.
+
+    So a run finds them wherever it is gone on with.
+    """
+    wrappers = tuple(
+        _anchored(one, folder) if isinstance(one, str) else {_anchored(name, folder): one[name] for name in one}
+        for one in task.gym_wrappers
+    )
+    return task.model_copy(update={"gym": _anchored(task.gym, folder), "gym_wrappers": wrappers})
+
+
+def _anchored(name: str, folder: Path) -> str:
+    where, colon, last = name.rpartition(":")
+    if not where.endswith(".py"):
+        return name
+    path = next((path for path in (Path(where), folder / where) if path.is_file()), Path(where))
+    return f"{path.resolve()}{colon}{last}"

@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 
 from townlet.page.format import COLUMNS, Column, columns_of, components, times
-from townlet.page.header import ColumnRow, Header, Life, World
+from townlet.page.header import ColumnRow, Header, Life, PlannedLife, World
 from townlet.page.numbers import WHOLE, Array
 
 WORD = 4  # bytes: whatever begins in a replay, begins at a multiple of it
@@ -65,6 +65,10 @@ def _in_lives(header: Header) -> Iterator[str]:
     longest = max(life.length for life in header.lives)
     if longest != header.steps:
         yield f"steps: expected {longest}, the length of the longest life, got {header.steps}"
+    if header.planner is not None and len(header.planner) != len(header.lives):
+        yield f"planner: expected a life for each of {len(header.lives)}, got {len(header.planner)}"
+    for index, planned in enumerate(header.planner or ()):
+        yield from (f"planner[{index}]: expected {wrong}" for wrong in _in_end(header.world, planned))
 
 
 def _in_life(world: World, life: Life) -> Iterator[str]:
@@ -73,6 +77,10 @@ def _in_life(world: World, life: Life) -> Iterator[str]:
     for place in life.places:
         if place is not None and (place[0] >= world.width or place[1] >= world.height):
             yield f"places on {world.width}x{world.height} cells, got {list(place)}"
+    yield from _in_end(world, life)
+
+
+def _in_end(world: World, life: Life | PlannedLife) -> Iterator[str]:
     if (life.ended == "death") != (life.cause is not None):
         yield f"a cause of deaths alone, got {life.cause} of one that ended by {life.ended}"
     if life.cause is not None and life.cause >= len(world.meters):

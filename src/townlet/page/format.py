@@ -8,20 +8,21 @@ A replay is one zlib stream. Inflated it is, in this order:
 
 A column is an array [lives, components, times], little-endian: all times of one component of one life lie together. A
 life has one episode, from its first step on. Frame t is the world before step t; so a life of `length` steps has
-`length + 1` frames, the last of them as its end left it. What lies after is 0.
+`length + 1` frames, the last of them as its end left it. What lies after is 0. Planned steps are those of the planner,
+a script that lives a life of its own from the same start.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from townlet.page.header import Header, Stored
+from townlet.page.header import Header, Life, PlannedLife, Stored
 
 
 class Column(NamedTuple):
     """What is recorded of each life, time after time."""
 
     name: str
-    per: Literal["frame", "step"]
+    per: Literal["frame", "step", "planned step"]
     of: Literal["one", "axes", "meters", "actions", "terms", "units"]  # what its components are: see `components`
     stored: Stored | None  # None: whole numbers, in the smallest type that holds them; else value = low + scale * it
     unit: str
@@ -29,7 +30,7 @@ class Column(NamedTuple):
     below: Callable[[Header], tuple[int, ...]] | None = None  # of whole numbers: what each component stays below
     fixed: tuple[float, float] | None = None  # the least and the greatest value, where they are not this replay's own
     together: bool = False  # whether all components have one low and scale, so that stored numbers can be compared
-    remembers: bool = False  # whether it is there where the network has a memory alone
+    needs: Literal["memory", "a planner"] | None = None  # what it is not there without
 
 
 COLUMNS = {
@@ -54,10 +55,12 @@ COLUMNS = {
                together=True),
         Column("q_blank", "step", "actions", "uint16", "return",
                "the same of a memory that was zeroed just before the step, with the same previous action",
-               together=True, remembers=True),
+               together=True, needs="memory"),
         Column("memory", "frame", "units", "uint8", "activation",
                "the hidden state that the agent comes with, zero in frame 0; where it is large, every so many frames",
-               remembers=True),
+               needs="memory"),
+        Column("planned", "planned step", "one", None, "index", "the action that the planner takes, in its own life",
+               below=lambda header: (len(header.world.actions),), needs="a planner"),
     )
 }  # fmt: skip
 
@@ -71,9 +74,17 @@ def components(header: Header, column: Column) -> int:
 
 def times(header: Header, column: Column, every: int) -> int:
     """Return how many times a column has in a replay: frames or steps, every so many."""
-    return -(-(header.steps + (column.per == "frame")) // every)
+    longest = max((life.length for life in header.planner or ()), default=0)
+    steps = longest if column.per == "planned step" else header.steps
+    return -(-(steps + (column.per == "frame")) // every)
+
+
+def lives_of(header: Header, column: Column) -> Sequence[Life | PlannedLife]:
+    """Return the lives whose times a column has: the recorded ones, or those of the planner."""
+    return header.planner or () if column.per == "planned step" else header.lives
 
 
 def columns_of(header: Header) -> list[Column]:
     """Return the columns that a replay has, in their order."""
-    return [column for column in COLUMNS.values() if header.units or not column.remembers]
+    there = {None: True, "memory": header.units > 0, "a planner": header.planner is not None}
+    return [column for column in COLUMNS.values() if there[column.needs]]

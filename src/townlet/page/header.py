@@ -11,6 +11,7 @@ Number = Annotated[float, Field(ge=-1e30, le=1e30)]
 Text = Annotated[str, Field(max_length=256)]
 PerMeter = Annotated[tuple[Number, ...], Field(description="a number for each meter")]
 Stored = Literal["uint8", "uint16", "uint32"]
+Ended = Literal["death", "limit", "cut"]
 Format = Literal["townlet-replay/1"]
 FORMAT: Format = "townlet-replay/1"
 
@@ -150,9 +151,17 @@ class Life(Part):
     map: Annotated[Index, Field(description="its map's number in the pool of maps")]
     places: Annotated[tuple[tuple[Index, Index] | None, ...], Field(description="x, y of each affordance, null: none")]
     length: Annotated[int, Field(ge=1, description="steps that are recorded")]
-    ended: Annotated[Literal["death", "limit", "cut"], Field(description="cut: it went on, unrecorded")]
+    ended: Annotated[Ended, Field(description="cut: it went on, unrecorded")]
     cause: Annotated[Index | None, Field(description="the meter of which it died")]
     total_reward: Number
+
+
+class PlannedLife(Part):
+    """How a script that knows the whole map lived from the start of a life; what it did is the column `planned`."""
+
+    length: Annotated[int, Field(ge=1, description="its steps")]
+    ended: Annotated[Ended, Field(description="cut: it was not lived on")]
+    cause: Annotated[Index | None, Field(description="the meter of which it died")]
 
 
 class ColumnRow(Part):
@@ -186,6 +195,9 @@ class Header(Part):
     memory: tuple[MemoryRow, ...]
     steps: Annotated[int, Field(ge=1, description="of the longest life")]
     lives: Annotated[tuple[Life, ...], Field(min_length=1)]
+    planner: Annotated[
+        tuple[PlannedLife, ...] | None, Field(description="a script's life for each of `lives`; null: none lived")
+    ] = None
     columns: tuple[ColumnRow, ...]
     weights: tuple[WeightRow, ...] | None = None
 

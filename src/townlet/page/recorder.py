@@ -25,8 +25,10 @@ from townlet.environment.types import EnvState, Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.page.header import FORMAT, Header, Life, MemoryRow, Origin
 from townlet.page.numbers import Array
+from townlet.page.planned import end_of, plan
 from townlet.page.replay import ReplayError, pack
 from townlet.page.world import describe_level, describe_world
+from townlet.play.planner import can_plan
 
 NUMBERS_OF_MEMORY = 128  # a step and agent, on average: of a larger memory not every frame is recorded
 Frames = dict[str, list[Tensor]]  # by column: one time after the other, each [lives, components]
@@ -57,6 +59,7 @@ class Wanted(NamedTuple):
     steps: int | None = None  # the first so many; None: all
     weights: bool = True  # whether the network's weights come along
     memory_every: int | None = None  # frames between recorded memories; None: as `NUMBERS_OF_MEMORY` says
+    planner: bool = False  # whether the planner lives from the same starts, where it can in this level
 
 
 def record(level: Level, network: QNetwork, noted: Noted, wanted: Wanted, origin: Origin) -> bytes:
@@ -73,6 +76,9 @@ def record(level: Level, network: QNetwork, noted: Noted, wanted: Wanted, origin
     frames = _live_again(level, tables, network, start, actions[:kept])
     values = {name: _in_order(column) for name, column in frames.items()}
     lives, memory = _lives(tables, wanted.agents, start, values, lengths), memory_rows(network)
+    planned = plan(level, tables, start, wanted.steps) if wanted.planner and can_plan(level) else None
+    if planned is not None:
+        values["planned"] = planned.actions
     header = Header(
         format=FORMAT,
         origin=origin,
@@ -82,6 +88,7 @@ def record(level: Level, network: QNetwork, noted: Noted, wanted: Wanted, origin
         memory=memory,
         steps=max(life.length for life in lives),
         lives=lives,
+        planner=None if planned is None else planned.lives,
         columns=(),
     )
     every = wanted.memory_every or max(1, -(-header.units // NUMBERS_OF_MEMORY))
@@ -184,21 +191,16 @@ def _lives(
     x, y = (row.view(tables.num_maps, -1)[start.map_index].tolist() for row in (tables.place_x, tables.place_y))
     lives = []
     for life, agent in enumerate(agents):
-        ends = np.flatnonzero(ended[life])
-        length = int(ends[0]) + 1 if len(ends) else ended.shape[1]
-        played = int(lengths[life])
-        if length != (played if len(ends) else min(played, length)):
-            raise ReplayError(f"agent {agent}: expected a life of {played} steps, as it was played, got {length}")
-        dies = bool(died[life, length - 1])
+        end, played = end_of(died[life], ended[life], cause[life]), int(lengths[life])
+        if end.length != (played if end.ended != "cut" else min(played, end.length)):
+            raise ReplayError(f"agent {agent}: expected a life of {played} steps, as it was played, got {end.length}")
         lives.append(
             Life(
                 agent=agent,
                 map=int(start.map_index[life]),
                 places=tuple(_place(*at) for at in zip(x[life], y[life], strict=True)),
-                length=length,
-                ended="death" if dies else "limit" if len(ends) else "cut",
-                cause=int(cause[life, length - 1]) if dies else None,
-                total_reward=float(paid[life, :length].sum()),
+                **end.model_dump(),
+                total_reward=float(paid[life, : end.length].sum()),
             )
         )
     return tuple(lives)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from townlet.level.errors import explain
 from townlet.page.checks import array_of, mistakes, padded
-from townlet.page.format import columns_of
+from townlet.page.format import Column, columns_of, lives_of
 from townlet.page.header import FORMAT, ColumnRow, Header, Life, WeightRow
 from townlet.page.numbers import Array, StoredColumn, load, store
 
@@ -154,7 +154,7 @@ def pack(header: Header, values: Mapping[str, Array], every: int, weights: Mappi
     for column in columns_of(header):
         strided = every if column.of == "units" else 1
         try:
-            one = store(column, values[column.name], _lived(header, values[column.name].shape[-1], column.per, strided))
+            one = store(column, values[column.name], _lived(header, column, values[column.name].shape[-1], strided))
         except ValueError as error:
             raise ReplayError(str(error)) from error
         rows.append(_row(column.name, one, strided, offset))
@@ -167,11 +167,11 @@ def pack(header: Header, values: Mapping[str, Array], every: int, weights: Mappi
     return _deflate(whole, b"".join(parts))
 
 
-def _lived(header: Header, count: int, per: str, every: int) -> Array:
+def _lived(header: Header, column: Column, count: int, every: int) -> Array:
     """At which times of a column each life was lived, [lives, times] bool."""
-    lengths = np.array([life.length for life in header.lives])[:, None]
+    lengths = np.array([life.length for life in lives_of(header, column)])[:, None]
     at = np.arange(count) * every
-    return at <= lengths if per == "frame" else at < lengths
+    return at <= lengths if column.per == "frame" else at < lengths
 
 
 def _row(name: str, one: StoredColumn, every: int, offset: int) -> ColumnRow:

@@ -42,7 +42,7 @@ def _cells(one: Column) -> list[str]:
 
 
 def _meaning(one: Column) -> str:
-    return one.meaning + ("; not there without memory" if one.remembers else "")
+    return one.meaning + (f"; not there without {one.needs}" if one.needs else "")
 
 
 def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:

@@ -1,4 +1,4 @@
-"""Play in the terminal: a person lives in the town by the keyboard, and a trained agent beside.
+"""Other lives than an agent's: a person's in the terminal, by the keyboard, and that of a script that knows the map.
 
 May import: ground, config, environment, agent.
 """

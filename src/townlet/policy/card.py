@@ -1,6 +1,8 @@
 """The model card of an exported agent, in the form that hubs of models read: facts as YAML, then words."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -10,11 +12,10 @@ from townlet.config import GymTask, Recurrent, Task
 
 LOOP = """\
 ```python
-import gymnasium
-import townlet
+{imported}
 
 policy = townlet.load_policy(".")  # this folder
-env = gymnasium.make({made})
+{made}
 observation, info = env.reset(seed=0)
 ended = False
 while not ended:
@@ -60,7 +61,7 @@ def card(task: Task, network: QNetwork, manifest: Mapping[str, Any], figures: Fi
         f"\nGreedy, one episode each, on {task.score.unseen}; mean and standard deviation.\n",
         "## Use\n",
         "With Townlet installed, in this folder:\n",
-        LOOP.format(made=_made(task)),
+        _loop(task),
         "\n`townlet evaluate .` measures it again, and `townlet train --load .` begins with its weights.\n",
         "| file | what it is |\n|---|---|",
         *(f"| `{one}` | {ABOUT[one]} |" for one in sorted(files)),
@@ -117,9 +118,34 @@ def _spread(result: Mapping[str, Any], key: str) -> str:
     return f"{result[f'mean_{key}']:.2f} +/- {result[f'std_{key}']:.2f}"
 
 
-def _made(task: Task) -> str:
-    """What Gymnasium is told to make the world by."""
-    if not isinstance(task, GymTask):
-        return '"Townlet/Level-v0", level="config.yaml", maps="evaluation"'
-    options = {**task.gym_options, **({"max_episode_steps": task.max_steps} if task.max_steps else {})}
-    return ", ".join([f'"{task.gym}"', *(f"{name}={value!r}" for name, value in options.items())])
+def _loop(task: Task) -> str:
+    """A life in the task's world, in Python: a file is imported as a module."""
+    modules = {"gymnasium", "townlet"}
+    lines = ['env = gymnasium.make("Townlet/Level-v0", level="config.yaml", maps="evaluation")']
+    if isinstance(task, GymTask):
+        options = {name: value for name, value in task.gym_options.items() if name != "asynchronous"}  # of many agents
+        limit = {"max_episode_steps": task.max_steps} if task.max_steps else {}
+        module, name = _place(task.gym)
+        if module and name.isidentifier():  # a class or a function, and no id
+            modules, lines = modules | {module}, [f"env = {module}.{name}({_called(options)})"]
+            lines += [f"env = gymnasium.wrappers.TimeLimit({_called(limit, 'env')})"] if limit else []
+        else:
+            made = json.dumps(f"{module}:{name}" if module else name)
+            lines = [f"env = gymnasium.make({_called({**options, **limit}, made)})"]
+        for wrapper in task.gym_wrappers:
+            whole, given = (wrapper, {}) if isinstance(wrapper, str) else next(iter(wrapper.items()))
+            module, name = _place(whole)
+            modules |= {module} if module else set()
+            lines.append(f"env = {module or 'gymnasium.wrappers'}.{name}({_called(given, 'env')})")
+    imported = "\n".join(f"import {module}" for module in sorted(modules))
+    return LOOP.format(imported=imported, made="\n".join(lines))
+
+
+def _place(name: str) -> tuple[str, str]:
+    """The module that something is in, "" for none, and its name there."""
+    where, _, last = name.rpartition(":")
+    return (Path(where).stem if where.endswith(".py") else where), last
+
+
+def _called(given: Mapping[str, Any], *first: str) -> str:
+    return ", ".join([*first, *(f"{name}={value!r}" for name, value in given.items())])

@@ -46,7 +46,7 @@ class Senses:
     ) -> tuple[Observation, bool]:
         """Return what agents see and may do, and whether it is one agent alone, without an axis of agents.
 
-        Masks are read from info["action_mask"], or from a part "action_mask" of what is observed; where an environment
+        Masks are read from info["action_mask"], or from the part of what is observed that is one; where an environment
         has none, all is allowed. `masked` may say otherwise for once. Raises WorldError for what is no observation of
         the environment.
         """

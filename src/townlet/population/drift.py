@@ -13,6 +13,8 @@ from townlet.environment.types import Observation
 from townlet.replay.replay_tape import ReplayTape
 from townlet.sequences import Hidden
 
+MOST_NUMBERS = 16_000_000  # observed, that a drift is measured on: of images there are fewer windows, agents and steps
+
 
 @torch.no_grad()
 def q_distance(network: QNetwork, features: Tensor, previous_actions: Tensor, reset: Tensor, hidden: Hidden) -> float:
@@ -35,6 +37,7 @@ def stored_drift(network: QNetwork, tape: ReplayTape, generator: torch.Generator
     past = int(tape.episode_step[rows].max())
     if not past:
         return 0.0  # all of them are first steps, which begin at zero
+    rows = rows[: max(1, MOST_NUMBERS // (past * tape.obs_dim))]
     batch = tape.windows(rows, 1, 1, burn_in=past)
     assert batch.reset is not None
     until = slice(past + 1)

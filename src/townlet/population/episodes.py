@@ -6,29 +6,31 @@ import torch
 from torch import Tensor
 
 from townlet.environment.types import StepResult
+from townlet.shares.share import ALONE, Share
 
 
 class EpisodeTracker:
     """Returns and lengths of episodes, gathered on the device and read once an interval."""
 
-    def __init__(self, num_agents: int, device: torch.device) -> None:
-        self.returns = torch.zeros(num_agents, device=device)  # of the running episodes
-        self.lengths = torch.zeros(num_agents, device=device)
+    def __init__(self, num_agents: int, device: torch.device, share: Share = ALONE) -> None:
+        self.share = share
+        self.running = torch.zeros(2, num_agents, device=device)
+        self.returns, self.lengths = self.running.unbind()  # of the running episodes: rows of one, changed in place
+        self.ones = torch.ones(num_agents, device=device)
         self.sums = torch.zeros(4, dtype=torch.float64, device=device)  # of ended ones: count, return, length, survived
 
     def record(self, result: StepResult) -> None:
         """Add one step of all agents."""
         self.returns += result.reward  # 0 for a tick that was a reset
-        self.lengths += result.lived
+        self.lengths += 1.0 if result.skipped is None else result.lived
         ended = result.ended
-        values = torch.stack([torch.ones_like(self.returns), self.returns, self.lengths, result.truncated.float()])
+        values = torch.stack([self.ones, self.returns, self.lengths, result.truncated.float()])
         self.sums += (values * ended).sum(dim=1)
-        self.returns.masked_fill_(ended, 0.0)
-        self.lengths.masked_fill_(ended, 0.0)
+        self.running.masked_fill_(ended, 0.0)
 
     def read(self) -> dict[str, float]:
-        """Means over the episodes that ended since the last call; nothing if there were none."""
-        count, returns, lengths, survived = self.sums.tolist()
+        """Means over the episodes of all shares that ended since the last call; nothing if there were none."""
+        count, returns, lengths, survived = self.share.sum(self.sums).tolist()
         self.sums.zero_()
         if not count:
             return {}
@@ -40,8 +42,7 @@ class EpisodeTracker:
 
     def cut(self) -> None:
         """Forget the running episodes."""
-        self.returns.zero_()
-        self.lengths.zero_()
+        self.running.zero_()
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return sums and running episodes."""

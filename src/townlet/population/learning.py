@@ -11,7 +11,7 @@ from townlet.agent.learner import QLearner
 from townlet.config import Fresh, Replay, Task, Training
 from townlet.environment.types import Environment, Observation
 from townlet.exploration.curiosity import AnyCuriosity
-from townlet.population.drift import RecentPast, stored_drift
+from townlet.population.drift import MOST_NUMBERS, RecentPast, stored_drift
 from townlet.replay.cuts import Pick, pick_for
 from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 from townlet.seeding import generator
@@ -33,10 +33,9 @@ def make_learning(
 def _make_buffer(
     capacity: int, env: Environment, learner: QLearner, stream: torch.Generator, **options: Any
 ) -> SequentialReplayBuffer:
-    hidden = learner.network.initial_hidden(env.num_agents)
-    return SequentialReplayBuffer(
-        capacity, env.num_agents, env.obs_dim, env.num_actions, env.device, hidden, stream, **options
-    )
+    hidden, in_bytes = learner.network.initial_hidden(env.num_agents), env.observation_layout.in_bytes
+    sizes = (capacity, env.num_agents, env.obs_dim, env.num_actions)
+    return SequentialReplayBuffer(*sizes, env.device, hidden, stream, in_bytes=in_bytes, **options)
 
 
 class FreshLearning:
@@ -51,8 +50,10 @@ class FreshLearning:
         self.curiosity, self.pick, self.from_zero = curiosity, pick, training.initial_state == "zero"
         self.with_successors = curiosity.weight is not None  # curiosity alone asks for what each step led to
         self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
-        self.stream = generator(training.seed, "replay", env.device)
-        self.past = RecentPast(min(env.num_agents, DRIFT_AGENTS), DRIFT_STEPS, env.num_actions)
+        self.stream = generator(training.seed, learner.share.stream("replay"), env.device)
+        agents = min(env.num_agents, DRIFT_AGENTS, max(1, MOST_NUMBERS // (DRIFT_STEPS * env.obs_dim)))
+        steps = min(DRIFT_STEPS, max(1, MOST_NUMBERS // (agents * env.obs_dim)))
+        self.past = RecentPast(agents, steps, env.num_actions)
         self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
 
     def note(self, observation: Observation, memory: Memory) -> None:

@@ -1,6 +1,7 @@
 """The population: all agents act at once with one network, remember each for itself, and learn from one tape."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from townlet.population.reward_scale import make_reward_scale
 from townlet.population.stopwatch import Stopwatch
 from townlet.seeding import generator, go_on, stream_seed
 from townlet.sequences import Hidden
+from townlet.shares.share import ALONE, Share
 
 
 class VectorizedPopulation:
@@ -29,31 +31,35 @@ class VectorizedPopulation:
     Public: network, learner, buffer, hidden (the acting memory, a row an agent), num_agents. All randomness comes from
     named streams of the task's seed. `network` takes the place of the one that the task names. `whole` is False where a
     step was broken off by an error between what it changes: such a population is not worth keeping.
+
+    With a `share` the environment's agents are those of one process among several, `num_agents` are those of all.
     """
 
-    def __init__(self, task: Task, env: Environment, network: QNetwork | None = None) -> None:
-        self.task, self.env, self.num_agents, self.device = task, env, env.num_agents, env.device
-        seed = task.training.seed
+    def __init__(self, task: Task, env: Environment, network: QNetwork | None = None, share: Share = ALONE) -> None:
+        self.task, self.env, self.device, self.share = task, env, env.device, share
+        self.num_agents = env.num_agents * share.size
+        seed, rows = task.training.seed, env.num_agents
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, "initialisation"))
             made = network or make_network(task.network, env.observation_layout, env.num_actions)
         self.network = made.to(self.device)
-        self.learner = QLearner(self.network, task.training)
-        weights, stream = task.action_weights(env.num_actions), generator(seed, "exploration", self.device)
-        self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream)
+        self.learner = QLearner(self.network, task.training, share=share)
+        weights = task.action_weights(env.num_actions)
+        stream = generator(seed, share.stream("exploration"), self.device)
+        self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream, share)
         taste, device = task.training.exploration.taste, self.device
-        sizes = (self.num_agents, env.num_actions, env.obs_dim)
+        sizes = (rows, env.num_actions, env.obs_dim)
         self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device)
         self.curriculum = make_curriculum(task, env)
         self.curiosity = make_curiosity(task, env)
-        self.scale = make_reward_scale(self.learner.reward_scale, task.training.gamma, self.num_agents)
+        self.scale = make_reward_scale(self.learner.reward_scale, task.training.gamma, rows)
         self._learning = make_learning(task, env, self.learner, self.curiosity)
         self.buffer = self._learning.buffer
         self.observation: Observation = env.reset()
-        self.memory = initial_memory(self.network, self.num_agents, self.device)
+        self.memory = initial_memory(self.network, rows, self.device)
         self.steps = 0  # of the population; the environment's are num_agents times as many
         self.whole = True
-        self.episodes = EpisodeTracker(self.num_agents, self.device)
+        self.episodes = EpisodeTracker(rows, self.device, share)
         self._watch = Stopwatch("act", "world", "store", "learn")
 
     @property
@@ -135,10 +141,22 @@ class VectorizedPopulation:
         self.learner.check()
         metrics = self.episodes.read() | self.env.read_metrics()
         metrics |= self.curriculum.read_metrics() | self.curiosity.read_metrics()
-        metrics["train/epsilon"] = float(self.exploration.epsilon(self.env_steps).mean())
+        metrics["train/epsilon"] = self._mean(self.exploration.epsilon(self.env_steps))
         if self.hidden:
-            metrics["memory/hidden_norm"] = float(self.hidden[0].norm(dim=-1).mean())
+            metrics["memory/hidden_norm"] = self._mean(self.hidden[0].norm(dim=-1))
         return metrics
+
+    def _mean(self, values: Tensor) -> float:
+        """The mean over the agents of all shares; waits for the device."""
+        return float(self.share.sum(values.mean())) / self.share.size
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Hold for as long as no step is taken."""
+        return nullcontext()
+
+    def close(self) -> None:
+        """Close the environment. Raises WorldError."""
+        self.env.close()
 
     def stored_state_drift(self) -> float | None:
         """How stale the memories are that learning begins with, see `drift`; None without memory or without a past."""
@@ -150,7 +168,8 @@ class VectorizedPopulation:
             "learner": self.learner.state_dict(),
             "buffer": self.buffer.state_dict(),
             "env": self.env.state_dict(),
-            "observation": self.observation._asdict(),
+            # Copied, since a file of tensors holds all the memory that they lie in, here that of a whole result.
+            "observation": {name: part.clone() for name, part in self.observation._asdict().items()},
             **self.memory.state_dict(),
             "steps": self.steps,
             "episodes": self.episodes.state_dict(),
@@ -183,7 +202,7 @@ class VectorizedPopulation:
             self._learning.load_state_dict(state.get("learning", {}))  # which older states do not have
         else:
             self.observation = self.env.reset()
-            self.memory = initial_memory(self.network, self.num_agents, self.device)
+            self.memory = initial_memory(self.network, self.env.num_agents, self.device)
             self.buffer.cut()
             self.episodes.cut()
             self.scale.cut()

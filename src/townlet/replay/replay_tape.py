@@ -46,37 +46,36 @@ class ReplayTape(StepRings):
         ended = terminated | truncated
         slot, begins, lives, forgets = self._place(ended, skipped)
         row, after = self.base + slot, self.base + (slot + 1) % self.slots
-        self.features.index_copy_(0, row, features)
+        self.features.index_copy_(0, row, features.to(self.features.dtype))
         self.action_mask.index_copy_(0, row, action_mask)
         self.actions.index_copy_(0, row, actions)
-        previous = torch.where(begins, self.num_actions, self.previous_actions[row])
+        previous = self.previous_actions[row].masked_fill(begins, self.num_actions)
         self.previous_actions.index_copy_(0, row, previous)
         self.previous_actions.index_copy_(0, after, actions)
         self.rewards_extrinsic.index_copy_(0, row, rewards)
-        intrinsic = torch.zeros_like(rewards) if rewards_intrinsic is None else rewards_intrinsic
-        self.rewards_intrinsic.index_copy_(0, row, intrinsic)
+        _put(self.rewards_intrinsic, row, 0.0 if rewards_intrinsic is None else rewards_intrinsic)
         self.terminated.index_copy_(0, row, terminated)
         self.truncated.index_copy_(0, row, truncated)
-        self.valid.index_copy_(0, row, lives)
+        _put(self.valid, row, lives)
         self.episode_step.index_copy_(0, row, self.lived)
         self._store_hidden(row, hidden)
-        self.features.index_copy_(0, after, final_features)
+        self.features.index_copy_(0, after, final_features.to(self.features.dtype))
         self.action_mask.index_copy_(0, after, final_action_mask)
         self.valid.index_fill_(0, after, False)
         self.recent[self.appended % len(self.recent)] = slot
         self.cursor = (slot + 1 + ended.long()) % self.slots
-        self.lived = torch.where(forgets, 0, self.lived + 1)
+        self.lived = (self.lived + 1).masked_fill(forgets, 0)
         self.ended += ended.sum()
         self.appended += 1
         self._written(row)
 
-    def _place(self, ended: Tensor, skipped: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _place(self, ended: Tensor, skipped: Tensor | None) -> tuple[Tensor, Tensor, Tensor | bool, Tensor]:
         """Slots of a step, with whom it begins an episode, who lives it, who has none after it, each [num_agents].
 
         A tick that was a reset is read as what the last slot of the episode before holds already: no step.
         """
         if skipped is None:
-            return self.cursor, self.lived == 0, torch.ones_like(ended), ended
+            return self.cursor, self.lived == 0, True, ended
         return (self.cursor - skipped.long()) % self.slots, (self.lived == 0) & ~skipped, ~skipped, ended | skipped
 
     def _written(self, rows: Tensor) -> None:
@@ -106,7 +105,7 @@ class ReplayTape(StepRings):
         ring = self.stored_episodes % self.num_agents
         rows = self.base[ring] + (self.cursor[ring] + torch.arange(steps + 1, device=self.device)) % self.slots
         begun = rows[:-1]
-        self.features[rows], self.action_mask[rows] = whole.observations, whole.action_mask
+        self.features[rows], self.action_mask[rows] = whole.observations.to(self.features.dtype), whole.action_mask
         self.actions[begun] = whole.actions
         self.previous_actions[rows[0]], self.previous_actions[rows[1:]] = self.num_actions, whole.actions
         self.rewards_extrinsic[begun], self.rewards_intrinsic[begun] = whole.rewards_extrinsic, whole.rewards_intrinsic
@@ -172,7 +171,7 @@ class ReplayTape(StepRings):
         valid = (terminated | ~truncated) & lived
         rows = torch.cat([steps, after[:, -1:]], dim=1)  # [num_agents, seq_len + 1]
         batch = self._read(rows, valid, reset, intrinsic_weight)
-        return batch._replace(successors=self.features[after]) if with_successors else batch
+        return batch._replace(successors=self.features[after].float()) if with_successors else batch
 
     def cut_steps(self, seq_len: int, pick: Pick, from_zero: bool = False) -> CutSteps | None:
         """Read those of every agent's newest `seq_len` steps that a time limit cut off; None where `pick` picks none.
@@ -212,7 +211,7 @@ class ReplayTape(StepRings):
         if intrinsic_weight is not None:  # mixed here and nowhere else
             rewards = rewards + intrinsic_weight * self.rewards_intrinsic[steps]
         return SequenceBatch(
-            observations=self.features[rows],
+            observations=self.features[rows].float(),
             action_mask=self.action_mask[rows],
             actions=self.actions[steps],
             rewards=rewards,
@@ -225,3 +224,11 @@ class ReplayTape(StepRings):
             reset=reset,
             burn_in=burn_in,
         )
+
+
+def _put(table: Tensor, rows: Tensor, values: Tensor | float) -> None:
+    """Write values [some], or one for all, into rows [some] of a table: an operation either way."""
+    if isinstance(values, Tensor):
+        table.index_copy_(0, rows, values)
+    else:
+        table.index_fill_(0, rows, values)

@@ -33,8 +33,9 @@ class SequentialReplayBuffer(ReplayTape):
         generator: torch.Generator | None = None,
         stored_every: int = 1,
         priority: Priority | None = None,
+        in_bytes: bool = False,
     ) -> None:
-        super().__init__(capacity, num_agents, obs_dim, num_actions, device, hidden, stored_every)
+        super().__init__(capacity, num_agents, obs_dim, num_actions, device, hidden, stored_every, in_bytes)
         self.generator = generator
         self.priorities = Priorities(len(self.valid), priority, self.device) if priority else NoPriorities()
         self.chances: SumTree | None = None  # of a window in each row, from the first draw on; no part of the state

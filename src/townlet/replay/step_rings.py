@@ -13,7 +13,7 @@ class StepRings:
     """A ring of `capacity // num_agents` transitions for each agent, in the order in which they were lived.
 
     `hidden` is a network's memory for any batch, () without memory: kept is the one before each step, or before the
-    step in every `stored_every`-th slot.
+    step in every `stored_every`-th slot. `in_bytes`: features are whole numbers from 0 to 255, and take a byte each.
     """
 
     def __init__(
@@ -25,6 +25,7 @@ class StepRings:
         device: torch.device | str = "cpu",
         hidden: Hidden = (),
         stored_every: int = 1,
+        in_bytes: bool = False,
     ) -> None:
         if num_agents < 1 or capacity // num_agents < 2:
             raise ValueError(
@@ -39,7 +40,7 @@ class StepRings:
         def table(*shape: int, dtype: torch.dtype = torch.float32, rows: int = rows) -> Tensor:
             return torch.zeros(rows, *shape, dtype=dtype, device=self.device)
 
-        self.features = table(obs_dim)
+        self.features = table(obs_dim, dtype=torch.uint8 if in_bytes else torch.float32)
         self.action_mask = table(num_actions, dtype=torch.bool)
         self.actions = table(dtype=torch.int64)
         self.previous_actions = table(dtype=torch.int64)

@@ -4,7 +4,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from townlet.config import Level, Task
-from townlet.environment.layout import ObservationLayout, lay_out
+from townlet.environment.layout import Image, ObservationLayout, lay_out
 from townlet.environment.make import make_env
 from townlet.environment.tables import draw_places
 
@@ -75,7 +75,17 @@ def _face(task: Task) -> _Face:
 def _widths(layout: ObservationLayout, num_actions: int) -> dict[str, int | str]:
     widths: dict[str, int | str] = {part: layout.width(part) for part in layout.slices}
     choices = {"choices": " x ".join(map(str, layout.choices))} if len(layout.choices) > 1 else {}
-    return {**widths, "actions": num_actions, **choices}
+    shapes = {f"image {at}": _shape(image) for at, image in enumerate(layout.images)}
+    return {**widths, **shapes, "actions": num_actions, **choices}
+
+
+def _shape(image: Image) -> str:
+    order = (
+        (image.channels, image.height, image.width)
+        if image.channels_first
+        else (image.height, image.width, image.channels)
+    )
+    return " x ".join(map(str, order))
 
 
 def _tell(face: _Face, part: str) -> str:

@@ -1,16 +1,13 @@
 """What is asked of a run: how it is paced, in environment steps, and where and how it is shown."""
 
-from __future__ import annotations
-
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from townlet.config import Task
 from townlet.screen.facts import RunHeader
-
-if TYPE_CHECKING:  # who reads a run does without PyTorch
-    import torch
 
 CHECKPOINTS_IN_A_RUN = 20
 
@@ -28,9 +25,28 @@ NO_PACE = Pacing()
 class Wishes(NamedTuple):
     """What is asked of runs beside their task: the same for every rung of a ladder."""
 
-    device: torch.device
+    device: str  # its kind, cpu or cuda
     plain: bool = False  # lines in place of the dashboard
     checkpoint_every: int | None = None  # environment steps; None: as `CHECKPOINTS_IN_A_RUN` says
+
+
+class Marks(NamedTuple):
+    """What a run's evaluations came to so far, as far as its end depends on that."""
+
+    score: float | None = None  # of the newest
+    best: float = -math.inf
+    waited: int = 0  # evaluations since the best one
+
+    def after(self, score: float) -> "Marks":
+        """Return them with one more evaluation."""
+        return Marks(score, score, 0) if score > self.best else Marks(score, self.best, self.waited + 1)
+
+
+class Ending(NamedTuple):
+    """Why a run ended before its steps were used up."""
+
+    by: str  # goal, patience or callback
+    why: str  # for people
 
 
 @dataclass
@@ -41,25 +57,25 @@ class Plan:
     checkpoint_every: int
     evaluate_every: int
     goal: float | None = None  # greedy score at which the run ends before that; None: never
+    patience: int | None = None  # evaluations without a better one at which it ends too; None: never
 
-    def reached(self, task: Task, score: float | None) -> str | None:
-        """Say that a score reached the goal; None where it did not."""
-        if self.goal is None or score is None or not score >= self.goal:
-            return None
-        return f"greedy {task.score.word} {score:.1f} reached the goal of {self.goal:g}"
-
-
-class Ending(NamedTuple):
-    """Why a run ended before its steps were used up."""
-
-    by: str  # goal, patience or callback
-    why: str  # for people
+    def ending(self, task: Task, marks: Marks) -> Ending | None:
+        """Return why the run ends by its evaluations so far, None where it goes on."""
+        score, word = task.score, f"greedy {task.score.word}"
+        if self.goal is not None and marks.score is not None and marks.score >= self.goal:
+            return Ending("goal", f"{word} {score.figure(marks.score)} reached the goal of {self.goal:g}")
+        if self.patience is not None and marks.waited >= self.patience:
+            evaluations = "an evaluation" if marks.waited == 1 else f"{marks.waited:,} evaluations"
+            return Ending("patience", f"{evaluations} without a {word} above {score.figure(marks.best)}")
+        return None
 
 
 def make_plan(task: Task, wishes: Wishes, goal: float | None = None) -> Plan:
-    """Pace a run by its task and what is asked for; it ends before that where it reaches the goal."""
-    every = steps_between_checkpoints(task, wishes.checkpoint_every)
-    return Plan(task.training.total_steps, every, task.evaluation.every, goal)
+    """Pace a run by its task and what is asked for; it ends before that at the task's own goal, or at this one."""
+    every, stop = steps_between_checkpoints(task, wishes.checkpoint_every), task.training.stop
+    goals = [one for one in (goal, stop.goal if stop else None) if one is not None]
+    patience = stop.patience if stop else None
+    return Plan(task.training.total_steps, every, task.evaluation.every, min(goals, default=None), patience)
 
 
 def steps_between_checkpoints(task: Task, asked: int | None) -> int:
@@ -72,27 +88,37 @@ def passes(step: int, every: int, stride: int) -> bool:
     return step // every > (step - stride) // every
 
 
-def describe(task: Task, plan: Plan, device: torch.device, resumed: Path | None = None) -> str:
+def describe(task: Task, plan: Plan, device: str, resumed: Path | None = None) -> str:
     """Tell the plan of a run to a person."""
-    training = task.training
+    training, apart = task.training, task.training.workers > 1 and device == "cpu"
     lines = {
         "level": f"{task.id} {task.name}: {task.description}",
         "run": f"goes on with {resumed}" if resumed else "a new one",
-        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}",
+        "agents": f"{training.num_agents:,} on {device}, seed {training.seed}"
+        + (f", in {training.workers} processes" if apart else ""),
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
+        **({"stops": " or ".join(early)} if (early := list(_early(task, plan))) else {}),
         "network": task.network.kind,
         "learning": f"{training.mode.kind}, windows of {training.seq_len}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
 
 
-def header(task: Task, plan: Plan, device: torch.device, parameters: int, run: Path) -> RunHeader:
+def _early(task: Task, plan: Plan) -> Iterator[str]:
+    """What ends a run before its steps are used up."""
+    if plan.goal is not None:
+        yield f"at a greedy {task.score.word} of {plan.goal:g}"
+    if plan.patience is not None:
+        yield f"after {plan.patience:,} evaluations without a better one"
+
+
+def header(task: Task, plan: Plan, device: str, parameters: int, run: Path) -> RunHeader:
     """Return what is shown of a run throughout; `parameters` are those of its network."""
     score = task.score
     return RunHeader(
         level=f"{task.id} {task.name}",
-        device=str(device),
+        device=device,
         num_agents=task.training.num_agents,
         seed=task.training.seed,
         total_steps=plan.total_steps,

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
 
+from townlet.level.suggestion import suggestion
 from townlet.run.meta import META_NAME, id_in, new_id, read_meta
 
 CONFIG_NAME = "config.yaml"
 POLICY_NAME = "policy.json"  # beside a config.yaml: the folder is what a run was exported to, and no run
 REPORT_NAME = "report.html"
+REPLAYS, REPLAY_SUFFIX = "replays", ".replay"  # the folder of recorded lives, and how its files are called
 HOLDER = ".holder"  # the file with the number of the process that holds a run
 # Where the system locks nothing, the file itself is the lock, and must not be one that was left unlocked elsewhere.
 LOCK = ".soft-lock" if issubclass(FileLock, SoftFileLock) else ".lock"
@@ -202,7 +204,8 @@ def resolve_run(reference: str, runs_dir: Path, tell: Callable[[str], None] | No
     names = [str(run.relative_to(runs_dir)) for run in matches or runs]
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     problem = "several runs are named" if matches else "no run"
-    raise RunError(f"{problem} {reference!r} in {runs_dir}: there are {listed}")
+    meant = "" if matches else suggestion(reference, ["latest", *(run.name for run in runs), *names])
+    raise RunError(f"{problem} {reference!r} in {runs_dir}: there are {listed}{meant}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a run does beside training, and what is done where that fails."""
+"""What is done where a training fails, and where what a run does beside it fails."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -6,6 +6,10 @@ from contextlib import contextmanager
 
 from townlet.config import ConfigError
 from townlet.screen.command_line import memory_asked_for
+
+
+class TrainingFailedError(Exception):
+    """An error ended a training; one line: where, what was raised, and what was saved."""
 
 
 class SideEffects:

@@ -12,6 +12,7 @@ from townlet.run.meta import describe_machine
 from townlet.run.plan import Pacing, Plan, Wishes, describe, make_plan
 from townlet.run.run_directory import RunDirectory
 from townlet.run.training_run import TrainingRun
+from townlet.screen.device import device_named
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import make_reporter
 from townlet.screen.unfailing import Unfailing
@@ -20,7 +21,7 @@ from townlet.screen.unfailing import Unfailing
 def write_about(run: RunDirectory, task: Task, wishes: Wishes, **facts: object) -> None:
     """Write what a run is, how it is paced, and the machine that it runs on, into its folder. Raises RunError."""
     run.write_config(resolved_config(task))
-    about = {"level": task.id, "seed": task.training.seed, "device": str(wishes.device)}
+    about = {"level": task.id, "seed": task.training.seed, "device": wishes.device}
     run.write_meta(describe_machine(**about, checkpoint_every=wishes.checkpoint_every, **facts))
 
 
@@ -42,7 +43,7 @@ def train_in(
         run,
         quiet_writer_threads(),
         reporter or Unfailing(make_reporter(wishes.plain)) as shown,
-        closing(TrainingRun(task, plan, run, shown, wishes.device, stop, callbacks)) as training,
+        closing(TrainingRun(task, plan, run, shown, device_named(wishes.device), stop, callbacks)) as training,
     ):
         begin(training)
         training.train()
@@ -69,8 +70,9 @@ def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> set[str]:
         training = train_in(run, rung.level, plan, wishes, stop, begin)
         missing |= training.aside.missing
         if not stop.wanted:
-            mastered = plan.reached(rung.level, training.score) is not None
-            ladder.leave(Outcome(training.population.env_steps, training.score, mastered))
+            score = training.marks.score
+            mastered = rung.goal is not None and score is not None and score >= rung.goal
+            ladder.leave(Outcome(training.population.env_steps, score, mastered))
     return missing
 
 

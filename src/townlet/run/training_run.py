@@ -3,18 +3,20 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any, NoReturn
 
 import torch
 
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.networks import count_parameters
-from townlet.agent.optimizers import TrainingDivergedError
 from townlet.callbacks.callback import Callback, Moment
 from townlet.callbacks.listeners import CallbackError, Listeners
 from townlet.config import Task
 from townlet.environment.make import make_training_env
 from townlet.environment.types import Environment, WorldError
 from townlet.population.evaluation import EvaluationStoppedError
+from townlet.population.shared import populate
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.board import Board
 from townlet.run.curves import draw_run
@@ -22,11 +24,11 @@ from townlet.run.examiner import Examiner
 from townlet.run.log import close_log, open_log
 from townlet.run.metrics import MetricsWriter
 from townlet.run.pace import Pace
-from townlet.run.plan import Ending, Plan, header, passes
+from townlet.run.plan import Ending, Marks, Plan, header, passes
 from townlet.run.report.keeper import Keeper
 from townlet.run.run_directory import RunDirectory, RunError
 from townlet.run.saving import checkpoint, saved
-from townlet.run.side_effects import SideEffects, reason_of
+from townlet.run.side_effects import SideEffects, TrainingFailedError, reason_of
 from townlet.screen.process import DONE, FAILED
 from townlet.screen.signals import StopRequest
 from townlet.screen.terminal import Reporter, Snapshot
@@ -34,10 +36,6 @@ from townlet.screen.what_next import stopped_and_saved
 
 SECONDS_BETWEEN_REPORTS = 1.0
 REPORTS_IN_A_RUN = 400  # records of the metrics, evenly over the steps of a run
-
-
-class TrainingFailedError(Exception):
-    """An error ended a training; one line: where, what was raised, and what was saved."""
 
 
 class TrainingRun:
@@ -64,10 +62,9 @@ class TrainingRun:
         self.training = False  # whether `train` is at it
         with ExitStack() as where_it_fails:
             where_it_fails.callback(close_log, self.log)
-            env = make_training_env(task, device, self.tell)
-            where_it_fails.callback(self._close, "the environment", env)
             with self.logs_what_is_at_fault():
-                self.population = VectorizedPopulation(task, env)
+                self.population = populate(task, device, partial(make_training_env, task, device, self.tell))
+            where_it_fails.callback(self._close, "the environment", self.population)
             self.examiner = Examiner(task, plan, self.population, device)
             where_it_fails.pop_all()
         self.elapsed_before, self.started = 0.0, time.monotonic()
@@ -75,7 +72,7 @@ class TrainingRun:
         self.pace, self.page = Pace(), Keeper(task, run, self.aside)
         self.saved_at = -1
         self.resumed_at: int | None = None
-        self.score: float | None = None  # of the newest evaluation
+        self.marks = Marks()
         self.owes_evaluation = False  # whether the process that saved what is gone on from ended before it evaluated it
         self.ending: Ending | None = None  # why there is no step to come though steps are left; None: it goes on
         self.refused = False  # whether the newest checkpoint was, and that was told
@@ -96,7 +93,7 @@ class TrainingRun:
 
     @contextmanager
     def logs_what_is_at_fault(self) -> Iterator[None]:
-        """Let an environment that cannot be reset end the run before a step. Raises TrainingFailedError."""
+        """Let a world that cannot be reset, or a worker, end the run before a step. Raises TrainingFailedError."""
         try:
             yield
         except WorldError as error:
@@ -110,11 +107,11 @@ class TrainingRun:
 
     def close(self) -> None:
         """Close the environments and the log."""
-        self._close("the environment", self.population.env)
+        self._close("the environment", self.population)
         self._close("the environment of the evaluations", self.examiner)
         close_log(self.log)
 
-    def _close(self, name: str, held: Environment | Examiner) -> None:
+    def _close(self, name: str, held: Environment | Examiner | VectorizedPopulation) -> None:
         with self.aside.attempt(f"close {name}"):
             held.close()
 
@@ -141,7 +138,7 @@ class TrainingRun:
             self.training = True
             try:
                 parameters = count_parameters(self.population.network)
-                self.reporter.start(header(self.task, self.plan, self.device, parameters, self.run.path))
+                self.reporter.start(header(self.task, self.plan, str(self.device), parameters, self.run.path))
                 self._live()
             finally:
                 self.training = self.stop.unsaved = False
@@ -250,7 +247,7 @@ class TrainingRun:
         step, report = self.population.env_steps, None
         if not self.examiner.prepared:
             self._save_or_go_on(None)  # then a signal may end the process while a world is compiled
-        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError):
+        with self.aside.attempt("evaluate"), suppress(EvaluationStoppedError), self.population.paused():
             report = self.examiner.examine(lambda: self.stop.wanted)
         if report is None:
             return None
@@ -261,9 +258,9 @@ class TrainingRun:
         self.examiner.keep(report, self.run, step, self.aside)
         self.tell(self.examiner.tell(report, step), "bold")
         self._show(report.metrics)
-        self.score = report.score
-        if reached := self.plan.reached(self.task, report.score):
-            self._stop_for(reached, "goal")
+        self.marks = self.marks.after(report.score)
+        if ending := self.plan.ending(self.task, self.marks):
+            self._stop_for(ending.why, ending.by)
         self._tell("on_evaluation", metrics=report.metrics, evaluation=report.result)
         self.pace.begin(self.population)
         return report.score
@@ -271,7 +268,7 @@ class TrainingRun:
     def _save(self, score: float | None) -> None:
         if score is None and self.population.env_steps == self.saved_at:
             return
-        standing = saved.Standing(self.elapsed, self._learned(), self.score)
+        standing = saved.Standing(self.elapsed, self._learned(), self.marks)
         facts = saved.facts_of(self.task, self.run.id)
         path = saved.save(self.run.checkpoints, facts, self.population, standing, score)
         self.saved_at = self.population.env_steps

@@ -6,22 +6,18 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, Protocol
 
 from townlet.level.errors import ConfigError
 from townlet.level.suggestion import suggestion
+from townlet.level.whole import multiplied
 from townlet.screen.process import DONE, FAILED, WRONG_USE, end, hearing
 
 MOST = 10**15  # of anything that is counted; the levels have the same limit
-LETTERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
-MULTIPLIED = re.compile(
-    r"(?P<number>[-+]?[0-9](_?[0-9]){0,99}(\.[0-9]{1,99})?)(e\+?(?P<exponent>[0-9]{1,2})|(?P<letter>[kmgb]))",
-    re.IGNORECASE,
-)
 
 
 Given = ParamSpec("Given")  # what a command is called with
@@ -38,12 +34,20 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Read the command line; what no flag or place of it takes ends the process with one line and code 2."""
-        options, unknown = self.parse_known_args(args, namespace)
+        words = sys.argv[1:] if args is None else list(args)
+        self._refuse_unknown_flags(words)  # before it is missed that they were to say
+        options, unknown = self.parse_known_args(words, namespace)
         if unknown:
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            meant = suggestion(unknown[0].partition("=")[0], flags) if unknown[0].startswith("-") else ""
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return options
+
+    def _refuse_unknown_flags(self, words: Sequence[str]) -> None:
+        known = [flag for action in self._actions for flag in action.option_strings]
+        for word in takewhile(lambda word: word != "--", words):
+            flag = word.partition("=")[0]
+            is_value = " " in flag or not re.match("--?[a-z]", flag, re.IGNORECASE)  # as a number below 0
+            if not is_value and not any(one.startswith(flag) for one in known):  # they may be cut short
+                self.error(f"unrecognized arguments: {word}{suggestion(flag, known)}")
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with code 2."""
@@ -52,22 +56,12 @@ class Parser(argparse.ArgumentParser):
 
 def whole(text: str) -> int:
     """Read a whole number, as 10000, 10_000, 1e6, 2M or 1.5k: it is one when all is multiplied."""
-    if (value := _multiplied(text)) is not None:
+    if (value := multiplied(text)) is not None:
         return value
     try:
         return int(text.replace("_", ""))
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {_short(text)!r}") from None
-
-
-def _multiplied(text: str) -> int | None:
-    """The whole number that is written with an exponent or a letter for one, None where there is none."""
-    written = MULTIPLIED.fullmatch(text)
-    if written is None:
-        return None
-    times = 10 ** int(written["exponent"] or 0) * LETTERS[(written["letter"] or "").upper()]
-    value = Fraction(written["number"]) * times
-    return int(value) if value.denominator == 1 else None
 
 
 def positive(text: str) -> int:
@@ -126,12 +120,37 @@ def named_path(text: str) -> Path:
 
 
 def setting(text: str) -> tuple[str, str]:
-    """Read `a.b=c`; 1e6 and 2M are whole numbers there too, unless they stand in quotes."""
+    """Read `a.b=c`; what the text of a value stands for, the key says."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"expected key=value, got {_short(text)!r}")
-    number = _multiplied(value)
-    return key, value if number is None else str(number)
+    return key, value
+
+
+def one_of(*known: str) -> Callable[[str], str]:
+    """Return what reads one of the known words."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            told = f"{', '.join(known[:-1])} or {known[-1]}"
+            raise argparse.ArgumentTypeError(f"expected {told}, got {_short(text)!r}{suggestion(text, known)}")
+        return text
+
+    return read
+
+
+def some_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Return what reads some of the known words with commas between; each counts once."""
+
+    def read(text: str) -> list[str]:
+        names = list(dict.fromkeys(text.split(",")))
+        for name in names:
+            if name not in known:
+                expected = f"expected some of {', '.join(known)}"
+                raise argparse.ArgumentTypeError(f"{expected}, got {_short(name)}{suggestion(name, known)}")
+        return names
+
+    return read
 
 
 def labelled(text: str) -> tuple[str, str]:

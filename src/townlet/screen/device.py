@@ -1,10 +1,11 @@
 """The device that a command is to use, and what this process does about it: products and memory."""
 
-import argparse
 import ctypes
 import os
 
 import torch
+
+from townlet.screen.device_kinds import kind_named
 
 ONEDNN_LIMIT, NO_BFLOAT16 = "ONEDNN_MAX_CPU_ISA", "AVX512_CORE"
 
@@ -16,11 +17,7 @@ MALLOC_LIMITS = {  # of glibc's malloc: environment variable, number for mallopt
 
 def device_named(text: str) -> torch.device:
     """Read `auto`, `cpu` or `cuda`; from then on `hasten_products` and `keep_memory` hold."""
-    if text not in ("auto", "cpu", "cuda"):
-        raise argparse.ArgumentTypeError(f"expected auto, cpu or cuda, got {text!r}")
-    if text == "cuda" and not torch.cuda.is_available():
-        raise argparse.ArgumentTypeError("expected a CUDA device, got a machine without one")
-    device = torch.device("cpu" if text == "cpu" or not torch.cuda.is_available() else "cuda")
+    device = torch.device(kind_named(text))
     hasten_products(device)
     keep_memory()
     return device

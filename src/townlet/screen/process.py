@@ -15,6 +15,7 @@ from townlet.screen.streams import fill_descriptors, tolerant_streams
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+SECONDS_FOR_A_CHILD = 1.0  # to be gone once it was killed
 SHOW_CURSOR = b"\x1b[?25h"  # what draws pictures on a terminal has hidden it
 
 _owned = False  # whether this process is a command's, which may end it, and not a notebook's or a script's
@@ -74,11 +75,20 @@ def end(line: str, code: int) -> NoReturn:
     if not _owned:
         raise KeyboardInterrupt
     say(line)
+    _end_children()
     if os.environ.get("TERM") not in (None, "dumb", "unknown"):
         for descriptor in filter(os.isatty, (1, 2)):
             with suppress(OSError):
                 os.write(descriptor, SHOW_CURSOR)
     os._exit(code)
+
+
+def _end_children() -> None:
+    """End the processes that Python started for this one: nobody else may wait for them, and they would stay listed."""
+    multiprocessing = sys.modules.get("multiprocessing")  # imported by those who start any
+    for child in multiprocessing.active_children() if multiprocessing is not None else ():
+        child.kill()
+        child.join(SECONDS_FOR_A_CHILD)
 
 
 def end_within(seconds: float, line: str, code: int) -> None:

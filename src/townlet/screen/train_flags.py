@@ -14,7 +14,7 @@ from townlet.screen.command_line import (
     share,
     whole,
 )
-from townlet.screen.device import device_named
+from townlet.screen.device_kinds import kind_named
 
 
 def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -36,7 +36,13 @@ def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
     parser.add_argument("--level", type=named, help="a level's id, name or file (default: 2)")
-    parser.add_argument("--gym", type=named, metavar="ENV_ID", help="an environment of Gymnasium: id, or module:id")
+    parser.add_argument(
+        "--gym",
+        type=named,
+        metavar="ENV_ID",
+        help="an environment of Gymnasium: an id, module:id or file.py:id, or a class there in the place of the id; "
+        "its keyword arguments are --set gym_options.NAME=VALUE, wrappers --set gym_wrappers=[NAME, ...]",
+    )
     parser.add_argument(
         "--curriculum", type=named_list, metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder"
     )
@@ -52,7 +58,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--num-agents", type=positive, help="agents in the town")
     parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
-    parser.add_argument("--device", type=device_named, default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", type=kind_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument(
         "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level"
     )

@@ -18,7 +18,7 @@ from townlet.run.beginning.asked import Asked, overridden, prepare
 from townlet.run.ladder import find_ladder
 from townlet.run.plan import Wishes
 from townlet.screen.command_line import aside
-from townlet.screen.device import device_named
+from townlet.screen.device_kinds import kind_named
 from townlet.screen.notebook import reporter_for
 from townlet.screen.signals import Interruption, stop_on_signals
 from townlet.screen.unfailing import Unfailing
@@ -90,9 +90,9 @@ def _check(asked: Asked, seed: int | None, checkpoint_every: int | None) -> None
         raise ConfigError([f"resume: expected a run, got a ladder of several, {ladder}: townlet train goes on with it"])
 
 
-def _device(device: torch.device | str) -> torch.device:
+def _device(device: torch.device | str) -> str:
     try:
-        return device_named(str(device))
+        return kind_named(str(device))
     except argparse.ArgumentTypeError as error:
         raise ConfigError([f"device: {error}"]) from None
 

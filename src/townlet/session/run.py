@@ -51,6 +51,9 @@ class Run:
         why, missing = training.ending.why if training.ending else "", frozenset(training.aside.missing)
         return cls(training.run.path, training.task, training.population.env_steps, training.ended_by, why, missing)
 
+    def __repr__(self) -> str:
+        return f"a run of {self.steps:,} steps in level {self.level.id}: {self.path}"
+
     def __fspath__(self) -> str:
         return os.fspath(self.path)
 

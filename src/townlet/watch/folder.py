@@ -13,16 +13,15 @@ from townlet.config import ConfigError, Level, Task, load_task
 from townlet.run.meta import read_meta
 from townlet.run.metrics import MetricsStore
 from townlet.run.plan import steps_between_checkpoints
-from townlet.run.run_directory import HOLDER
+from townlet.run.run_directory import HOLDER, REPLAY_SUFFIX, REPLAYS
 from townlet.run.saving.checkpoint_folder import steps_in
-from townlet.run.saving.replay_folder import REPLAYS, SUFFIX
 from townlet.watch.messages import Group, Picture, Point, PointsNews, Recording, RunNews, Series
 
 PACE, GAP, ERROR = "time/fps", "memory/ablation_gap", "train/td_error"
 GROUPS = (("causes of death", "deaths/", ""), ("meters", "meters/", "_mean"), ("curriculum", "curriculum/", ""))
 NO_TOWN = "A task of Gymnasium has no town that could be shown: there are its curves alone."
 SECONDS_OF_SILENCE = 60.0  # after which a run whose process cannot be seen counts as stopped
-_REPLAY = re.compile(rf"step_(\d{{1,18}})[\w.=-]*{re.escape(SUFFIX)}", re.ASCII)
+_REPLAY = re.compile(rf"step_(\d{{1,18}})[\w.=-]*{re.escape(REPLAY_SUFFIX)}", re.ASCII)
 
 
 State = Literal["waiting", "training", "over", "stopped"]

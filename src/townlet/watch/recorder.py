@@ -18,9 +18,8 @@ from townlet.evaluate import evaluation_seed, trained_network
 from townlet.page.recorder import Wanted
 from townlet.page.replay import ReplayError
 from townlet.run.meta import id_in, read_meta
-from townlet.run.run_directory import write_atomically
+from townlet.run.run_directory import REPLAY_SUFFIX, write_atomically
 from townlet.run.saving.checkpoint import CheckpointError, checkpoints_in, load_weights
-from townlet.run.saving.replay_folder import SUFFIX
 from townlet.run.saving.replays import origin_of, record_greedy
 from townlet.run.saving.saved import facts_of
 from townlet.watch.folder import goes_on, replays_in
@@ -68,7 +67,7 @@ class Recorder:
         found = load_weights(checkpoint, facts_of(task, id_in(read_meta(self.run))))
         origin = origin_of(self.run, task, task, found, evaluation_seed(task))
         packed = record_greedy(task, trained_network(task, found, CPU), self.wanted, origin, CPU)
-        write_atomically(self.into / f"step_{found.step:09}_newest{SUFFIX}", packed)
+        write_atomically(self.into / f"step_{found.step:09}_newest{REPLAY_SUFFIX}", packed)
         for name in sorted(replays_in(self.into), key=lambda name: (len(name), name))[:-KEPT]:
             (self.into / name).unlink(missing_ok=True)
 

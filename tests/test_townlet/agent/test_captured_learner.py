@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from support.learning import copy_of, differences, make_training, random_batch, recurrent
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.learner import QLearner
-from townlet.agent.optimizers import TrainingDivergedError
 from townlet.capture import Captured
 
 RATE = {"learning_rate": 2.0**-9, "final_learning_rate": 2.0**-9}  # exact in float32, as which a graph reads it

@@ -19,9 +19,9 @@ from support.learning import (
     random_hidden,
     recurrent,
 )
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.learner import QLearner, continuing
 from townlet.agent.losses import elementwise_loss, masked_mean
-from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import JointEncoder
 from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from support.learning import copy_of, differences
-from townlet.agent.optimizers import DeviceAdam, HostAdam, TrainingDivergedError
+from townlet.agent.divergence import TrainingDivergedError
+from townlet.agent.optimizers import DeviceAdam, HostAdam
 
 RATE, EPSILON = 2.0**-7, 1e-5  # the rate lies on the device in float32, where this one is exact
 FINE = torch.tensor(0.5)

@@ -75,3 +75,28 @@ def test_cart_pole_in_other_units_is_the_same_world():
 def test_cart_pole_ends_at_500_steps_by_the_time_limit():
     env = gymnasium.make("Townlet/CartPoleWithoutVelocities-v1")
     assert env.spec.max_episode_steps == 500
+
+
+def test_the_noisy_pole_in_other_units_is_popgyms_own_world():
+    pytest.importorskip("popgym", reason="popgym is in the bench extra")
+    scaled = gymnasium.make("Townlet/NoisyCartPole-v0", size="Hard", scale=(2.0, 10.0))
+    plain = gymnasium.make("popgym-NoisyPositionOnlyCartPoleHard-v0")
+    pairs = [(scaled.reset(seed=1)[0], plain.reset(seed=1)[0])]
+    for action in (1, 0, 1):
+        (seen, reward, *ends, _), (own, own_reward, *own_ends, _) = scaled.step(action), plain.step(action)
+        pairs.append((seen, own))
+        assert (reward, ends) == (own_reward, own_ends) == (1 / 200, [False, False])
+    assert all(np.allclose(seen, own * [2.0, 10.0]) for seen, own in pairs)
+    assert all(scaled.observation_space.contains(seen) for seen, _ in pairs)
+
+
+def test_minigrids_memory_tells_what_is_in_sight_and_the_direction_one_hot():
+    pytest.importorskip("minigrid", reason="minigrid is in the bench extra")
+    env = gymnasium.make("Townlet/MiniGridMemory-v0", size=7, agent_view_size=3)
+    own = gymnasium.make("MiniGrid-MemoryS7-v0", agent_view_size=3)
+    seen, told = env.reset(seed=3)[0], own.reset(seed=3)[0]
+    assert env.observation_space.contains(seen)
+    cells, ways = seen[:-4].reshape(9, 20), seen[-4:]
+    assert ways.tolist() == [1.0, 0.0, 0.0, 0.0] == np.eye(4)[told["direction"]].tolist()
+    numbers = [[np.flatnonzero(part).tolist() for part in np.split(cell, [11, 17])] for cell in cells]
+    assert numbers == [[[number] for number in cell] for cell in told["image"].reshape(9, 3).tolist()]

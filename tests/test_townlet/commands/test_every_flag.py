@@ -1,15 +1,11 @@
 """Every flag of every command has a test that sees its effect; this table says which."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
-
-from townlet.bench.__main__ import BENCHMARKS
-from townlet.commands.cli import COMMANDS
-from townlet.screen.command_line import Command, Parser
+from command_parsers import commands, parser_of
 
 TESTS = Path(__file__).parents[1]
 
@@ -38,6 +34,7 @@ LIES = f"{EXPORT}::test_it_lies_with_its_run_unless_another_folder_is_asked_for"
 GRAPHS = f"{EXPORT}::test_the_network_comes_along_as_graphs_where_they_are_asked_for"
 FILM = "commands/lives/test_video.py::test_steps_of_a_life_of_a_run_are_drawn_as_is_asked_for"
 SUB_ENVIRONMENTS = f"{CLI}::test_check_env_makes_so_many_sub_environments_as_are_asked_for"
+CHECKED = "environment/gym/test_finding.py::test_check_env_makes_what_is_asked_for_and_names_the_options_that_there_are"
 CURVES = f"{SCALE}::test_every_curve_is_measured_told_drawn_and_kept"
 RUNS = "commands/test_runs.py::test_runs_are_listed_the_newest_first_with_what_they_came_to"
 SWEEPS = f"{SCALE}::test_sweeps_are_told_what_was_asked_for"
@@ -138,7 +135,8 @@ SEEN: dict[str, dict[str, str]] = {
         "--replay": "page/test_schema.py::test_the_command_prints_it_or_writes_it",
         "--tables": "page/test_schema.py::test_the_command_prints_it_or_writes_it",
     },
-    "check-env": {"--num-envs": SUB_ENVIRONMENTS, "--steps": SUB_ENVIRONMENTS},
+    "completion": {},
+    "check-env": {"--num-envs": SUB_ENVIRONMENTS, "--steps": SUB_ENVIRONMENTS, "--set": CHECKED},
     "bench env": ALL_OF_SPEED | {
         "--level": "bench/speed/test_env.py::test_on_levels_with_more_rules_our_step_alone_is_measured",
         "--agents": "bench/speed/test_env.py::test_contestants_are_measured_at_every_size",
@@ -191,27 +189,22 @@ SEEN: dict[str, dict[str, str]] = {
 # --- the commands ------------------------------------------------------------------------------------------------
 
 
-class ParserMadeError(Exception):
-    """In place of reading a command line: the parser that would."""
-
-
-def commands() -> Iterator[tuple[str, Command, list[str]]]:
-    """Every command by its words, and what it is called with."""
-    yield from ((name, command, []) for name, command in COMMANDS.items() if name != "bench")
-    yield from ((f"bench {name}", command, []) for name, command in BENCHMARKS.items())
-    yield "bench memory --probe", BENCHMARKS["memory"], ["--probe", "run"]
+@pytest.mark.parametrize(("name", "command", "words"), [*commands()], ids=lambda value: value if str(value) else "")
+def test_the_table_holds_every_flag_of_a_command_and_no_other(name, command, words):
+    options = {option for action in parser_of(command, words)._actions for option in action.option_strings}
+    assert set(SEEN[name]) == {option for option in options if option.startswith("--")} - {"--help"}
 
 
 @pytest.mark.parametrize(("name", "command", "words"), [*commands()], ids=lambda value: value if str(value) else "")
-def test_the_table_holds_every_flag_of_a_command_and_no_other(name, command, words, monkeypatch):
-    def read(parser, arguments=None):
-        raise ParserMadeError(parser)
-
-    monkeypatch.setattr(Parser, "parse_args", read)
-    with pytest.raises(ParserMadeError) as made:
-        command(words)
-    options = {option for action in made.value.args[0]._actions for option in action.option_strings}
-    assert set(SEEN[name]) == {option for option in options if option.startswith("--")} - {"--help"}
+def test_a_flag_with_a_letter_too_much_is_told_with_the_one_that_was_meant(name, command, words, capsys):
+    """Also where what a command cannot be without is not there yet."""
+    parser = parser_of(command, words)
+    for flag in SEEN[name]:
+        wrong = f"{flag[:-1]}z{flag[-1]}"
+        with pytest.raises(SystemExit) as stopped:
+            parser.parse_args([f"{wrong}=1"])
+        assert stopped.value.code == 2
+        assert f"unrecognized arguments: {wrong}=1; did you mean '{flag}'?" in capsys.readouterr().err
 
 
 # --- the tests ---------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def empty_cache() -> AbstractContextManager[None]:
 
 @pytest.fixture(scope="module")
 def doubling():
-    return fuse(grow, varying="extra", trial=({"rate": 2.0}, torch.ones(4)))
+    return fuse(grow, varying=("extra",), trial=({"rate": 2.0}, torch.ones(4)))
 
 
 def spread(table: dict[str, float], value: Tensor, extra: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -57,7 +57,7 @@ def spread(table: dict[str, float], value: Tensor, extra: Tensor | None = None) 
 
 
 def test_each_owner_has_constants_of_its_own(doubling) -> None:
-    tripling = fuse(grow, varying="extra", trial=({"rate": 3.0}, torch.ones(4)))
+    tripling = fuse(grow, varying=("extra",), trial=({"rate": 3.0}, torch.ones(4)))
     assert tripling({"rate": 3.0}, torch.ones(4)).tolist() == [3.0] * 4
     assert doubling({"rate": 2.0}, torch.full((4,), 5.0)).tolist() == [10.0] * 4
 
@@ -73,17 +73,17 @@ def test_tensors_of_another_size_are_not_taken_for_those_that_were_compiled_for(
 
 def test_a_pytorch_without_an_option_that_shortens_compiling_compiles_without_all_of_them(monkeypatch, haste) -> None:
     monkeypatch.setitem(haste.QUICKER, "no_such_option", 1)
-    assert fuse(grow, varying="extra", trial=({"rate": 4.0}, torch.ones(4)))({"rate": 4.0}, torch.ones(4))[0] == 4.0
+    assert fuse(grow, varying=("extra",), trial=({"rate": 4.0}, torch.ones(4)))({"rate": 4.0}, torch.ones(4))[0] == 4.0
 
 
 def test_a_pytorch_without_what_shortens_compiling_compiles_without_it(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "townlet.environment.haste", None)  # its imports fail
-    assert fuse(grow, varying="extra", trial=({"rate": 5.0}, torch.ones(4)))({"rate": 5.0}, torch.ones(4))[0] == 5.0
+    assert fuse(grow, varying=("extra",), trial=({"rate": 5.0}, torch.ones(4)))({"rate": 5.0}, torch.ones(4))[0] == 5.0
 
 
 def test_what_is_compiled_in_haste_is_the_same() -> None:
     value = torch.tensor([1.0, -2.0, 0.5, 3.0])
-    fused = fuse(spread, varying="extra", trial=({"rate": 2.0}, value))
+    fused = fuse(spread, varying=("extra",), trial=({"rate": 2.0}, value))
     for left, right in zip(fused({"rate": 2.0}, value), spread({"rate": 2.0}, value), strict=True):
         assert torch.equal(left, right)
 
@@ -98,7 +98,7 @@ def test_no_kernel_is_generated_twice(monkeypatch, haste) -> None:
 
     monkeypatch.setattr(proxy, "codegen_nodes", noting)
     with empty_cache():
-        fuse(spread, varying="extra", trial=({"rate": 2.0}, torch.ones(64)))
+        fuse(spread, varying=("extra",), trial=({"rate": 2.0}, torch.ones(64)))
     assert sorted(generated) == [["op0"], ["op1"]]
 
 
@@ -107,7 +107,7 @@ def test_what_was_compiled_before_comes_from_the_cache() -> None:
     with empty_cache():
         for _ in range(2):
             counters.clear()
-            fuse(grow, varying="extra", trial=({"rate": 7.0}, torch.ones(8)))
+            fuse(grow, varying=("extra",), trial=({"rate": 7.0}, torch.ones(8)))
             traced = counters["aot_autograd"]
             found.append(tuple(traced[f"autograd_cache_{what}"] for what in ("hit", "miss", "bypass")))
     if not any(found[0]):
@@ -133,7 +133,7 @@ def test_garbage_is_collected_after_compiling_as_before(collecting: bool, monkey
     (gc.enable if collecting else gc.disable)()
     try:
         with pytest.raises(RuntimeError, match="no C"):
-            fuse(grow, varying="extra", trial=({"rate": 2.0}, torch.ones(4)))
+            fuse(grow, varying=("extra",), trial=({"rate": 2.0}, torch.ones(4)))
         assert (seen, gc.isenabled()) == ([False], collecting)
     finally:
         (gc.enable if was else gc.disable)()
@@ -143,7 +143,7 @@ def test_pytorch_collects_no_garbage_of_its_own_at_the_end_of_compiling(monkeypa
     config, seen = part_of_pytorch("torch._dynamo", "config"), []
     failing_compiler(monkeypatch, lambda: seen.append(config.run_gc_after_compile))
     with pytest.raises(RuntimeError, match="no C"):
-        fuse(grow, varying="extra", trial=({"rate": 2.0}, torch.ones(4)))
+        fuse(grow, varying=("extra",), trial=({"rate": 2.0}, torch.ones(4)))
     assert seen == [False] and config.run_gc_after_compile
 
 

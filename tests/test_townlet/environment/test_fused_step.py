@@ -14,9 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
 from townlet.environment import rules
+from townlet.environment.advance import Counts, advance
 from townlet.environment.tables import Row, Tables
 from townlet.environment.types import Difficulty, EnvState, StepResult
-from townlet.environment.vectorized_env import Counts, VectorizedEnv, advance
+from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.level.file import shipped_levels
 
 

@@ -1,21 +1,28 @@
 """How long one lives in the town: the yardsticks that learning is measured by."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import torch
 
-from support.planner import Planner
 from support.worlds import FIXED, first_lives, make_env, random_valid
 from townlet.config import load_level
+from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.play.planner import Planner
+
+
+def planned(env: VectorizedEnv) -> Callable[[], torch.Tensor]:
+    """What the planner does in a world, asked again and again."""
+    planner = Planner(env.level, env.tables)
+    return lambda: planner.act(env.state)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [{}, FIXED], ids=["random maps", "fixed map"])
 def test_a_planner_that_knows_the_map_never_dies_on_level_2(layout: Mapping[str, Any]) -> None:
     env = make_env(load_level("2", layout), 24, seed=21, maps="evaluation")
-    ticks, truncated = first_lives(env, Planner(env).act)
+    ticks, truncated = first_lives(env, planned(env))
     assert ticks.tolist() == [500.0] * 24
     assert truncated.all()
 
@@ -23,7 +30,7 @@ def test_a_planner_that_knows_the_map_never_dies_on_level_2(layout: Mapping[str,
 @pytest.mark.slow
 def test_a_planner_that_knows_the_hours_never_dies_on_level_3() -> None:
     env = make_env(load_level("3"), 24, seed=22, maps="evaluation")
-    ticks, truncated = first_lives(env, Planner(env).act)
+    ticks, truncated = first_lives(env, planned(env))
     assert ticks.tolist() == [500.0] * 24
     assert truncated.all()
 

@@ -318,3 +318,43 @@ def test_a_state_that_was_taken_does_not_change_with_later_steps(level: Level) -
 def test_a_state_of_another_number_of_agents_is_refused(level: Level) -> None:
     with pytest.raises(ValueError, match="num_agents: expected 4, got a state of 5"):
         make_env(level, 4).load_state_dict(make_env(level, 5).state_dict())
+
+
+# --- ticks that are no steps --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["2", "3"])
+def test_who_is_skipped_stays_as_it_was_and_the_others_live_as_ever(name: str) -> None:
+    level, who = load_level(name, {"max_steps": 30}), torch.arange(12) % 3 == 0
+    env, other, stream = make_env(level, 12), make_env(level, 12), generator()
+    for step in range(60):
+        before, seen = env.state, env.observe()
+        actions = random_valid(seen.action_mask, stream)
+        skipped = who.roll(step)
+        other.state = before
+        result, whole = env.step(actions, skipped=skipped), other.step(actions)
+        assert torch.equal(result.skipped, skipped)
+        for mine, was, lived in zip(env.state, before, other.state, strict=True):
+            assert torch.equal(mine, torch.where(skipped, was, lived))
+        rows = skipped.unsqueeze(1)
+        for mine, was, lived in zip(result.observation, seen, whole.observation, strict=True):
+            assert torch.equal(mine, torch.where(rows, was, lived))
+        assert torch.equal(result.final_features, torch.where(rows, seen.features, whole.final_features))
+        assert torch.equal(result.final_action_mask, torch.where(rows, seen.action_mask, whole.final_action_mask))
+        assert torch.equal(result.reward, torch.where(skipped, 0.0, whole.reward))
+        assert torch.equal(result.terminated, whole.terminated & ~skipped)
+        assert torch.equal(result.truncated, whole.truncated & ~skipped)
+
+
+def test_what_is_skipped_is_not_counted(level: Level) -> None:
+    env = make_env(level, 2)
+    put(env, 0, at="Bed", meters={"energy": 0.5})
+    put(env, 1, meters={"energy": 0.001})  # less than a move costs
+    actions = torch.tensor([level.actions.index("INTERACT"), level.actions.index("UP")])
+    assert env.read_metrics()["affordance/Bed_uses"] == 0.0
+    env.step(actions, skipped=torch.tensor([True, True]))
+    metrics = env.read_metrics()
+    assert (metrics["affordance/Bed_uses"], metrics["deaths/energy"]) == (0.0, 0.0)
+    env.step(actions)
+    metrics = env.read_metrics()
+    assert (metrics["affordance/Bed_uses"], metrics["deaths/energy"]) == (1.0, 1.0)

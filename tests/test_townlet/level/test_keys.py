@@ -136,6 +136,7 @@ BASES: dict[str, Content] = {
         "sparse_reward": SPARSE,
         "replays": {"every": 96, "agents": 1},
     },
+    "stopping": {**TOWN, "training": FRESH | {"stop": {"goal": 11.0, "patience": 9}}},
     "curious": {**TOWN, "meters": HUNGRY, "training": FRESH | {"curiosity": CURIOSITY}},
     "sparse": {
         **TOWN,
@@ -315,7 +316,12 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.exploration.taste": ("town", {"training.exploration.taste": 5.0}),
         "training.exploration.action_weights": ("town", {"training.exploration.action_weights.INTERACT": 30.0}),
     },
-    "plan": {"description": ("town", {"description": "Another town."})},
+    "plan": {
+        "description": ("town", {"description": "Another town."}),
+        "training.stop.goal": ("stopping", {"training.stop.goal": 10.5}),
+        "training.stop.patience": ("stopping", {"training.stop.patience": 8}),
+        "training.workers": ("town", {"training.workers": 2}),
+    },
     "run": {
         "id": ("town", {"id": "u"}),
         "name": ("town", {"name": "small"}),

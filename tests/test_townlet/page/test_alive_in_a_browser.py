@@ -6,10 +6,12 @@ import pytest
 
 from support.browser import NARROW, wait_until
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
-from support.replays import recording, tampered
+from support.replays import CPU, origin_of, play, recording, tampered
 from townlet.config import load_level
 from townlet.page.html import to_html
+from townlet.page.recorder import Wanted, record
 from townlet.page.replay import unpack
+from townlet.population.evaluation import RandomPolicy
 
 pytestmark = pytest.mark.browser
 
@@ -89,7 +91,7 @@ def drag(page, lived, start, end):
 def test_it_forgets_now_and_lives_on_beside_the_life_that_was_recorded(opened, lived):
     page = opened("#agent=0&step=4")
     page.keyboard.press("x")
-    follows(page, "fork of agent 0 at step 4: memory forgotten")
+    follows(page, "fork of agent 0 at step 4 (memory forgotten)")
     assert step_of(page) == 4 and ended(page) > 4
     numbers = page.locator(".lens-row:not(.forbidden) .number").all_inner_texts()
     assert numbers and all(real == blank for real, blank in map(str.split, numbers))
@@ -115,18 +117,18 @@ def test_a_part_of_the_memory_is_forgotten_by_itself(opened, lived):
     assert len(lived.header.memory) > 1
     page.get_by_label("What is forgotten").select_option(index=2)
     page.get_by_role("button", name="Forget now").click()
-    follows(page, f"fork of agent 0 at step 4: {lived.header.memory[1].name} of the memory forgotten")
+    follows(page, f"fork of agent 0 at step 4 ({lived.header.memory[1].name} of the memory forgotten)")
 
 
 def test_a_link_to_a_fork_leads_to_the_same_life_elsewhere(opened, sheet):
     page = opened("#agent=0&step=4")
     page.keyboard.press("x")
-    follows(page, "fork of agent 0 at step 4: memory forgotten")
+    follows(page, "fork of agent 0 at step 4 (memory forgotten)")
     last = ended(page)
     page.keyboard.press("End")
     page.wait_for_url(re.compile(rf"#agent=0&step={last}&fork=4-forget"))
     elsewhere = sheet(page.url)
-    follows(elsewhere, "fork of agent 0 at step 4: memory forgotten")
+    follows(elsewhere, "fork of agent 0 at step 4 (memory forgotten)")
     elsewhere.locator(f".life[aria-valuenow='{last}']").wait_for()
     assert elsewhere.locator("canvas.map").get_attribute("aria-label") == page.locator("canvas.map").get_attribute(
         "aria-label"
@@ -154,7 +156,7 @@ def test_a_house_is_dragged_to_another_cell_and_not_onto_another(opened, lived):
     )
     free = free_cell(lived, 4)
     drag(page, lived, first, free)
-    follows(page, f"fork of agent 0 at step 4: Bed moved to column {free[0] + 1}, row {free[1] + 1}")
+    follows(page, f"fork of agent 0 at step 4 (Bed moved to column {free[0] + 1}, row {free[1] + 1})")
     assert page.get_by_role("alert").is_hidden()
     page.mouse.click(*centre(page, lived, first))
     assert page.locator(".facts").inner_text() == "An empty cell"
@@ -174,11 +176,11 @@ def test_keys_take_a_house_and_put_it_elsewhere_and_remove_it(opened, lived):
     town.press("Enter")
     go(free[0] - place_x, free[1] - place_y)
     town.press("Enter")
-    moved = f"fork of agent 0 at step 0: Bed moved to column {free[0] + 1}, row {free[1] + 1}"
-    follows(page, moved)
+    moved = f"fork of agent 0 at step 0 (Bed moved to column {free[0] + 1}, row {free[1] + 1}"
+    follows(page, f"{moved})")
     go(free[0] - x, free[1] - y)
     page.get_by_role("button", name="Remove it").click()
-    follows(page, f"{moved}, and 1 more")
+    follows(page, f"{moved}, and 1 more)")
     page.get_by_role("tab", name="What if").click()
     assert page.locator(".changes li").all_inner_texts()[1] == "Step 0: Bed removed"
 
@@ -188,14 +190,24 @@ def test_a_meter_and_the_clock_are_set(opened, lived):
     page.get_by_label("Which meter").select_option(index=1)
     page.get_by_label("How full").fill("7")
     name = lived.header.world.meters[1].name
-    follows(page, f"fork of agent 0 at step 4: {name} set to 7%")
+    follows(page, f"fork of agent 0 at step 4 ({name} set to 7%)")
     assert page.locator(".meter b").nth(1).inner_text() == "7%"
     page.get_by_label("The clock").select_option("21:00")
-    follows(page, f"fork of agent 0 at step 4: {name} set to 7%, and 1 more")
+    follows(page, f"fork of agent 0 at step 4 ({name} set to 7%, and 1 more)")
     assert page.locator(".town .time").inner_text() == "21:00"
 
 
 # --- games --------------------------------------------------------------------------------------------------------
+
+
+def test_arrow_keys_that_set_a_meter_make_one_change_of_it(opened, lived):
+    page = opened("#agent=0&step=4&tab=whatif")
+    full = page.get_by_label("How full")
+    value, name = int(full.input_value()), lived.header.world.meters[0].name
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft"):
+        full.press(key)
+    follows(page, f"fork of agent 0 at step 4 ({name} set to {value + 2}%)")
+    page.wait_for_url(re.compile(rf"&fork=4-meter-0-{value + 2}&tab=whatif$"))
 
 
 def test_a_person_plays_to_the_end_and_is_told_who_lived_longer(opened, lived):
@@ -220,6 +232,41 @@ def test_a_person_plays_to_the_end_and_is_told_who_lived_longer(opened, lived):
     over.click()
     page.locator(f".life[aria-valuenow='{mine}']").wait_for()
     follows(page, "you, from the start of agent 0")
+
+
+def focused(page):
+    """What has the focus: its text, or its name."""
+    return page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.innerText")
+
+
+def test_the_focus_comes_back_to_where_a_game_began(opened):
+    page = opened("#agent=0&step=4&tab=whatif")
+    start = page.get_by_role("button", name="Play it yourself")
+    start.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="You play").wait_for()
+    assert focused(page) == "You play"
+    page.keyboard.press(".")
+    page.keyboard.press("Escape")
+    page.locator(".timeline").wait_for()
+    assert focused(page) == "Play it yourself"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("g")
+    page.keyboard.press("Escape")
+    page.locator(".timeline").wait_for()
+    assert page.evaluate("document.activeElement === document.body")  # where keys go through time
+
+
+def test_a_key_that_ended_a_life_begins_no_other(opened):
+    page = opened("#agent=0&step=4")
+    page.keyboard.press("g")
+    wait = page.get_by_role("button", name="WAIT")
+    wait.focus()
+    for _ in range(SHORT["max_steps"]):
+        if page.get_by_role("button", name="Play again").is_visible():
+            break
+        page.keyboard.press("Enter")
+    assert focused(page) == "You play"
 
 
 def test_fingers_play_by_buttons_and_escape_leaves(opened):
@@ -277,10 +324,45 @@ def test_others_that_began_alike_live_beside_it(sheet, packed, lived, tmp_path):
     told = page.locator(".tiled figcaption")
     told.nth(2).wait_for()
     wait_until(page, "() => !document.querySelector('.tiled').textContent.includes('being lived')")
-    own, other, untrained = told.all_inner_texts()
-    length = lived.lives[0].length
-    assert own.startswith("agent 0, before any learning: ") and own.endswith(f"{length} steps")
-    assert other.startswith("after 2,000 steps of learning: ") and other.endswith(f"{length} steps")
-    assert untrained.startswith("a network that has learned nothing: fresh weights, drawn by this page: ")
+    own, other, untrained = (text.splitlines() for text in told.all_inner_texts())
+    died = f"died of energy, {lived.lives[0].length} steps"
+    assert own == ["before any learning", died] and other[0] == "after 2,000 steps of learning"
+    assert other[1].startswith(f"{died}. ") and untrained[0] == "untrained, fresh weights of this page"
     page.keyboard.press("t")
     told.first.wait_for(state="detached")
+
+
+def test_the_planner_lives_beside_it_as_long_as_it_lived_in_python(opened):
+    planned = record_planned()
+    lives = unpack(planned).header.planner
+    assert {life.ended for life in lives} == {"death", "limit"}
+    page = opened("#agent=0&step=3", other=planned)
+    page.keyboard.press("t")
+    beside = page.locator(".tiled figcaption").last
+    for agent, life in enumerate(lives):
+        page.get_by_label("Whose life").select_option(index=agent)
+        steps = f"{life.length} steps"
+        told = f"died of energy, {steps}" if life.ended == "death" else f"lived to the end, {steps}"
+        wait_until(page, "told => document.querySelectorAll('.tiled figcaption')[2].innerText.includes(told)", told)
+        assert beside.inner_text().splitlines()[0] == "a script that knows the whole map"
+
+
+def test_where_the_page_does_not_know_the_world_it_says_why_there_is_no_planner(opened):
+    page = opened("#agent=0&tab=whatif", other=tampered(record_planned(), fame))
+    page.get_by_role("button", name="Side by side").click()
+    assert page.locator(".tiled figcaption").count() == 1
+    assert page.locator(".absent").inner_text() == (
+        "The planner is not here. This page does not know the reward's term fame. "
+        "So lives are played from the recording alone."
+    )
+
+
+def record_planned():
+    """Lives of agents that act at random, and of the planner beside, in a town in which a bed must be found at once."""
+    level = load_level("2", {**SMALL_NETWORK, **FEW_MAPS, "meters.energy.initial": 0.06, "max_steps": 40})
+    noted, _ = play(level, RandomPolicy(1, CPU), 4)
+    return record(level, network_of(level), noted, Wanted(range(4), planner=True), origin_of(level))
+
+
+def fame(header):
+    header["world"]["terms"][0] = "fame"

@@ -16,6 +16,7 @@ from townlet.population.evaluation import RandomPolicy
 
 TOLD_AGAIN = Path(__file__).parent / "site" / "told_again.mjs"
 STORED = 1 / 65535  # a meter's 16 bits: half of it is lost before a tick, half after it
+ROUNDED = 8 * 0.5e-6  # causes of one meter in a tick at most, each told in millionths
 AGENTS = 6
 LOW = {f"meters.{name}.initial": 0.28 for name in ("satiation", "hygiene", "mood", "social")}
 
@@ -30,4 +31,4 @@ def test_losses_told_cause_by_cause_sum_up_to_what_each_recorded_tick_took(name)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["kinds"] == ["cost", "drain", "effect", "move", "own", "pull"], "lives in which all of it happens"
-    assert told["apart"] < 1.05 * STORED
+    assert told["apart"] < 1.05 * STORED + ROUNDED

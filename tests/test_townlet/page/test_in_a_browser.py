@@ -142,6 +142,16 @@ def test_all_that_matters_is_in_sight_at_once(opened):
             assert box["x"] >= 0 and box["x"] + box["width"] <= size["width"], part
 
 
+def test_what_is_no_list_is_in_sight_as_a_whole_below_the_panels(opened):
+    page = opened()
+    for tab in ("memory", "reward", "visits"):
+        page.locator(f"#tab-{tab}").click()
+        high, shown = page.evaluate(
+            "id => ['scrollHeight', 'clientHeight'].map((of) => document.getElementById(id)[of])", tab
+        )
+        assert high <= shown, tab
+
+
 def test_light_and_dark_can_be_chosen_against_the_machines_own(opened):
     page = opened(color_scheme="dark")
     paper = "getComputedStyle(document.documentElement).backgroundColor"
@@ -252,7 +262,7 @@ def test_a_file_that_is_no_replay_is_told_in_a_sentence_and_what_was_there_stays
 def test_a_page_without_a_replay_asks_for_one_and_shows_it(sheet, packed, served):
     page = sheet(f"{served}/index.html")
     assert page.get_by_role("heading", name="Watch small lives in a town").is_visible()
-    assert page.locator("canvas.map").is_hidden()
+    assert page.locator("canvas.map").is_hidden() and page.locator(".proof").is_hidden()
     with page.expect_file_chooser() as chosen:
         page.get_by_role("button", name="Open a replay …").click()
     chosen.value.set_files({"name": "a.replay", "mimeType": "", "buffer": packed})

@@ -26,7 +26,7 @@ NOISE = random.Random(0).randbytes(64)
 def packed():
     """Four lives of five ticks in a room of three cells."""
     level = Level.model_validate_json(json.dumps(room()))
-    return recording(level, network_of(level), agents=4)
+    return recording(level, network_of(level), agents=4, planner=True)
 
 
 def refusal(packed):
@@ -112,7 +112,7 @@ def test_a_file_is_read_by_its_path(packed, tmp_path):
 
 def test_without_a_memory_there_are_no_columns_of_it():
     level = Level.model_validate_json(json.dumps(room(network={"kind": "feed_forward", "hidden": [4]})))
-    one = unpack(recording(level, network_of(level), agents=2, weights=False))
+    one = unpack(recording(level, network_of(level), agents=2, weights=False, planner=True))
     assert {*COLUMNS} - {*one} == {"q_blank", "memory"} and one.header.memory == () and one.weights is None
     assert [column.name for column in columns_of(one.header)] == [*one]
 

@@ -22,10 +22,9 @@ SHAPES = (  # what is drawn on what: at least 3 to 1
 
 def colours(theme):
     """The colours of a theme, by name: dark replaces what differs."""
-    light, by_system, by_choice = re.findall(r":root[^{]*\{\s*((?:color-scheme: [\w ]+;)?\s*--[^}]*)\}", STYLE)
-    found = [dict(re.findall(r"--([\w-]+): ([^;]+);", part)) for part in (light, by_system, by_choice)]
-    assert found[1] == found[2], "dark by the system and dark by choice are one theme"
-    return found[0] | (found[1] if theme == "dark" else {})
+    parts = re.findall(r":root[^{]*\{\s*((?:color-scheme: [\w ]+;)?\s*--[^}]*)\}", STYLE)
+    light, dark = (dict(re.findall(r"--([\w-]+): ([^;]+);", part)) for part in parts)
+    return light | (dark if theme == "dark" else {})
 
 
 def luminance(colour):

@@ -16,6 +16,7 @@ from townlet.config import FeedForward, Level, load_level
 from townlet.environment.observation import observe
 from townlet.environment.rules import look_underfoot, tick
 from townlet.environment.tables import make_tables
+from townlet.environment.types import EnvState
 from townlet.level.file import shipped_levels
 from townlet.page import recorder
 from townlet.page.numbers import Array
@@ -43,6 +44,7 @@ class Lived(NamedTuple):
     replay: Replay
     seen: list[Array]  # for each life [frames, obs_dim] float32
     paid: Array  # [lives, terms, steps] float32
+    planned: list[EnvState]  # for each life of the planner the world as its end left it, an entry a life
 
 
 def worlds() -> dict[str, Level]:
@@ -94,13 +96,25 @@ def live(level: Level, pack_to: Path) -> Lived:
     with pytest.MonkeyPatch.context() as patched:
         pack = recorder.pack
         patched.setattr(recorder, "pack", lambda header, all, *rest: values.update(all) or pack(header, all, *rest))
-        packed = record(level, network_of(level), noted, Wanted(range(AGENTS)), origin_of(level))
+        packed = record(level, network_of(level), noted, Wanted(range(AGENTS), planner=True), origin_of(level))
     pack_to.mkdir()
     (pack_to / "one.replay").write_bytes(packed)
     replay = unpack(packed)
     features = torch.stack(seen, dim=1).numpy()  # [num_agents, frames, obs_dim]
     rows = [features[agent, : life.length + 1] for agent, life in enumerate(replay.lives)]
-    return Lived(replay, rows, values["reward"])
+    return Lived(replay, rows, values["reward"], plan_again(level, replay))
+
+
+def plan_again(level: Level, replay: Replay) -> list[EnvState]:
+    """Each state of the planner's lives at their ends, by its actions in the world that it lived in."""
+    env = make_env(level, AGENTS, seed=SEED, maps="evaluation")
+    states = [env.state]
+    for actions in torch.from_numpy(replay["planned"][:, 0]).t() if "planned" in replay else ():
+        states.append(tick(level, env.tables, states[-1], actions).state)
+    return [
+        EnvState(*(part[..., index] for part in states[life.length]))
+        for index, life in enumerate(replay.header.planner or ())
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +146,16 @@ def test_what_is_paid_is_equal_to_the_last_bit(everywhere) -> None:
         lengths = [life.length for life in lived.replay.lives]
         paid = np.concatenate([row[:, :length].T for row, length in zip(lived.paid, lengths, strict=True)])
         assert np.array_equal(np.fromfile(folder / "paid", np.float32).reshape(paid.shape), paid), name
+
+
+def test_the_planner_lives_here_as_it_did_in_python_in_every_world_in_which_it_can_plan(everywhere) -> None:
+    planners = {name: lived.replay.header.planner for name, (lived, _, _) in everywhere.items()}
+    assert [name for name, lives in planners.items() if lives is None] == []
+    for name, (lived, told, _) in everywhere.items():
+        for life, state, here in zip(planners[name], lived.planned, told["planned"], strict=True):
+            assert here["end"] == life.model_dump(), name
+            assert here["position"] == [int(state.x), int(state.y)], name
+            assert here["meters"] == state.meters.tolist(), name
 
 
 def test_the_lives_hold_all_that_can_go_apart(everywhere) -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from support.learning import FRESH, MODES, copy_of, differences, everything, population_of
+from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.learner import QLearner
-from townlet.agent.optimizers import TrainingDivergedError
 from townlet.config import load_level
 from townlet.population import vectorized
 

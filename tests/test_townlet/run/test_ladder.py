@@ -222,7 +222,7 @@ def test_a_ladder_is_found_by_its_path_its_name_or_a_run_in_it(tmp_path):
     assert find_ladder("alone", tmp_path) is None
 
 
-def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkeypatch):
+def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, capsys):
     steps = {"training.total_steps": "128"}
     whole = climb(tmp_path / "whole", settings=steps)
     loop = TrainingRun._loop
@@ -243,7 +243,9 @@ def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkey
         parts = climb(tmp_path / "parts", settings=steps)
     assert len(facts(parts)["outcomes"]) == 1
     again = ["--resume", "latest", "--runs-dir", str(tmp_path / "parts")]
+    capsys.readouterr()
     assert train.main([*again, "--device", "cpu", "--plain"]) == 0
+    assert capsys.readouterr().err == f"latest is {parts}\n"
     assert facts(parts)["outcomes"] == facts(whole)["outcomes"]
     for name in facts(whole)["rungs"]:
         one, other = last_weights(whole / name), last_weights(parts / name)

@@ -146,6 +146,13 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew_and_says_so(tmp_pa
     assert same(saved(run, 32).model, weights) and recorded(run) == rows
 
 
+def test_which_run_the_latest_is_whose_weights_are_taken_is_said(tmp_path, capsys):
+    taught = train_briefly(tmp_path, room(), "taught")
+    capsys.readouterr()
+    train_briefly(tmp_path, room(), "run", "--load", "latest", "--total-steps", "4")
+    assert capsys.readouterr().err == f"latest is {taught}\n"
+
+
 def test_a_run_that_began_with_weights_begins_anew_with_them(tmp_path, capsys):
     taught = train_briefly(tmp_path, room(), "taught") / "checkpoints" / "step_000000032"
     run = train_briefly(tmp_path, room(), "run", "--load", str(taught), "--total-steps", "16")

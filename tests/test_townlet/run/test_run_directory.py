@@ -201,6 +201,9 @@ def test_an_unknown_or_ambiguous_run_names_those_that_exist(tmp_path):
         make_run(tmp_path, f"r{number}", checkpoint_time=1000 + number)
     with pytest.raises(RunError, match=r"no run 'x' in .*: there are level/r6, level/r5, .* and 2 more$"):
         resolve_run("x", tmp_path)
+    for wrong, meant in (("lates", "latest"), ("level/r66", "level/r6")):
+        with pytest.raises(RunError, match=rf" and 2 more; did you mean '{meant}'\?$"):
+            resolve_run(wrong, tmp_path)
     make_run(tmp_path, "r0", slug="other")
     with pytest.raises(RunError, match=r"several runs are named 'r0' in .*: there are level/r0, other/r0$"):
         resolve_run("r0", tmp_path)

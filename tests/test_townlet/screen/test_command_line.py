@@ -17,9 +17,11 @@ from townlet.screen.command_line import (
     named,
     named_list,
     named_path,
+    one_of,
     positive,
     run_word,
     setting,
+    some_of,
     tells_errors,
     tells_of_memory,
 )
@@ -60,19 +62,37 @@ def test_names_and_paths_are_taken_as_they_are(tmp_path):
     ],
 )  # fmt: skip
 def test_a_whole_number_is_read_as_people_write_it(text, value):
-    assert positive(text) == value and setting(f"training.total_steps={text}")[0] == "training.total_steps"
-    assert int(setting(f"training.total_steps={text}")[1]) == value
+    assert positive(text) == value
 
 
 @pytest.mark.parametrize("text", ["1.5", "1.23456e3", "0.5e0", "M", "2MM", "2 M", "1e-3", "1e6.5", "e6", "1e999", "2T"])
 def test_what_is_no_whole_number_when_all_is_multiplied_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match=r"^expected a whole number, got "):
         positive(text)
-    assert setting(f"id={text}") == ("id", text)
 
 
-def test_a_setting_keeps_what_stands_in_quotes():
-    assert setting("name='2M'") == ("name", "'2M'") and setting("reward.death=-0.5") == ("reward.death", "-0.5")
+def test_a_setting_is_a_key_and_the_text_of_a_value():
+    assert setting("name='2M'") == ("name", "'2M'") and setting("a.b=c=d") == ("a.b", "c=d")
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^expected key=value, got 'gamma'$"):
+        setting("gamma")
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "said"),
+    [
+        (one_of("steps", "seconds"), "stpes", "expected steps or seconds, got 'stpes'; did you mean 'steps'?"),
+        (some_of(["lags", "order"]), "order,lag", "expected some of lags, order, got lag; did you mean 'lags'?"),
+        (some_of({"env": 1}), "x" * 80, f"expected some of env, got {'x' * 57}..."),
+    ],
+)
+def test_a_word_that_is_not_known_is_told_with_the_one_that_was_meant(read, text, said):
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        read(text)
+    assert str(caught.value) == said
+
+
+def test_words_that_are_known_are_read_each_once():
+    assert one_of("steps", "seconds")("seconds") == "seconds" and some_of("abc")("c,a,c") == ["c", "a"]
 
 
 @pytest.mark.parametrize(

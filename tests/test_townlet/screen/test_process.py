@@ -1,5 +1,6 @@
 """The process of a command: whose it is, what signals do to it from the first import on, and its exit code."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -160,6 +161,16 @@ def test_the_end_is_one_line_and_the_code(ours, capfd):
     assert capfd.readouterr() == ("", "stopped\n")
 
 
+def test_the_end_is_that_of_the_processes_that_were_started_too_and_none_is_left_listed(ours):
+    child = multiprocessing.get_context("fork").Process(target=threading.Event().wait, daemon=True)
+    child.start()
+    with pytest.raises(Ended):
+        end("stopped", DONE)
+    assert child.exitcode == -signal.SIGKILL
+    with pytest.raises(ChildProcessError):
+        os.waitpid(child.pid, os.WNOHANG)
+
+
 def test_an_end_comes_in_time_whatever_holds_the_process_up(monkeypatch):
     ended = threading.Event()
     monkeypatch.setattr(os, "_exit", lambda code: ended.set())
@@ -250,15 +261,15 @@ SCRIPT = "import sys\nfrom townlet.commands.cli import main\nsys.exit(main())\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "imported", "signum"),
+    ("arguments", "imported", "signum", "said"),
     [
-        (["-m", "townlet.train", "--level", "2"], "pydantic", signal.SIGINT),
-        (["-m", "townlet.train", "--level", "2"], "torch", signal.SIGTERM),
-        (["-m", "townlet.evaluate", "latest"], "townlet.config", signal.SIGHUP),
-        (["townlet", "compare", "latest"], "rich.console", signal.SIGINT),
+        (["-m", "townlet.train", "--level", "2"], "pydantic", signal.SIGINT, "townlet: stopped\n"),
+        (["-m", "townlet.train"], "torch", signal.SIGTERM, "townlet train: stopped before anything was trained\n"),
+        (["-m", "townlet.evaluate", "latest"], "townlet.config", signal.SIGHUP, "townlet: stopped\n"),
+        (["townlet", "compare", "latest"], "rich.console", signal.SIGINT, "townlet: stopped\n"),
     ],
 )
-def test_a_signal_while_a_command_is_imported_is_one_line(arguments, imported, signum, tmp_path, hangup):
+def test_a_signal_while_a_command_is_imported_is_one_line(arguments, imported, signum, said, tmp_path, hangup):
     (tmp_path / "sitecustomize.py").write_text(SEND_AT_AN_IMPORT)
     (tmp_path / "townlet").write_text(SCRIPT)
     source = Path(process.__file__).parents[2]
@@ -268,4 +279,4 @@ def test_a_signal_while_a_command_is_imported_is_one_line(arguments, imported, s
     }  # fmt: skip
     command = [sys.executable, *arguments]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stdout, done.stderr) == (FAILED, "", "townlet: stopped\n")
+    assert (done.returncode, done.stdout, done.stderr) == (FAILED, "", said)

@@ -16,9 +16,9 @@ import townlet
 from support.rooms import room, saved, train_briefly, write_level
 from townlet.config import ConfigError
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.run import training
 from townlet.run.run_directory import RunError
 from townlet.run.saving.checkpoint import CheckpointError
-from townlet.session import learning
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_nothing_is_printed_but_progress_beside_the_output_where_it_is_asked_for
         ({"overrides": {"training.gama": 0.9}}, ConfigError, r"training\.gama: expected one of .*did you mean 'gamma'"),
         ({"total_steps": 0}, ConfigError, r"training\.total_steps: expected an integer, at least 1.* got 0"),
         ({"checkpoint_every": 0}, ConfigError, r"^checkpoint_every: expected at least 1, got 0$"),
-        ({"device": "tpu"}, ConfigError, r"^device: expected auto, cpu or cuda, got 'tpu'$"),
+        ({"device": "tpu"}, ConfigError, r"^device: expected auto, cpu or cuda, got 'tpu'; did you mean 'cpu'\?$"),
         ({"run_name": "a/b"}, RunError, r"^run name 'a/b' is not a plain name"),
         ({"load": "nowhere/at/all"}, ConfigError, r"got nothing there$"),
         ({"resume": "latest"}, RunError, r"^no run 'latest': there are no runs in "),
@@ -205,7 +205,7 @@ def test_the_process_multiplies_matrices_as_before(learn, monkeypatch):
         torch.set_float32_matmul_precision("medium")
         return torch.device("cpu")
 
-    monkeypatch.setattr(learning, "device_named", hasten)
+    monkeypatch.setattr(training, "device_named", hasten)
     torch.set_float32_matmul_precision("high")
     learn()
     assert torch.get_float32_matmul_precision() == "high"

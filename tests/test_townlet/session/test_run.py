@@ -51,7 +51,7 @@ def test_its_agent_acts_and_the_run_stands_for_its_folder(run):
 
 
 def test_a_notebook_shows_its_curves_and_says_where_the_rest_lies(run):
-    assert "<img" not in run._repr_html_()
+    assert "<img" not in run._repr_html_() and repr(run) == f"a run of 32 steps in level room: {run.path}"
     draw_run(run.level, run.path / "metrics.sqlite", run.path / "curves.png")
     page = run._repr_html_()
     assert 'src="data:image/png;base64,iVBOR' in page and "Level room, room: 32 steps<" in page

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from townlet.config import ConfigError, GymTask, Part, load_gym_task, load_task
 from townlet.level.file import configs_directory, load
+from townlet.level.part import Positive
 from townlet.level.suggestion import suggestion
 
 Agent = Literal["recurrent", "control", "peer"]
-Positive = Annotated[int, Field(ge=1)]
 
 
 class Peer(Part):

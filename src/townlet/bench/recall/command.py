@@ -1,7 +1,7 @@
 """`python -m townlet.bench recall`: what each kind of memory learns to hold, by four questions with known answers."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,7 @@ from townlet.bench.recall.pupils import Plan, Trial, run_trial
 from townlet.bench.recall.questions import QUESTIONS
 from townlet.bench.recall.report import CAPTION, Found, draw, markdown, rows_of
 from townlet.level.file import configs_directory, load
-from townlet.level.suggestion import suggestion
-from townlet.screen.command_line import DONE, FAILED, Parser, aside, positive, tells_errors
-
-
-def some_of(known: Mapping[str, Any]) -> Callable[[str], list[str]]:
-    """Read `A,B`, each among the known."""
-
-    def read(text: str) -> list[str]:
-        names = list(dict.fromkeys(text.split(",")))
-        for name in names:
-            if name not in known:
-                expected = f"expected some of {', '.join(known)}"
-                raise argparse.ArgumentTypeError(f"{expected}, got {name}{suggestion(name, known)}")
-        return names
-
-    return read
+from townlet.screen.command_line import DONE, FAILED, Parser, aside, positive, some_of, tells_errors
 
 
 def make_parser(plan: Plan) -> Parser:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from townlet.agent.networks import QNetwork, count_parameters, make_network
 from townlet.bench.recall.questions import NOT_ASKED, QUESTIONS, Question
 from townlet.config import FeedForward, Part, Recurrent
+from townlet.level.part import Positive
 from townlet.seeding import generator, stream_seed
 from townlet.sequences import Hidden
 
@@ -24,9 +25,9 @@ _NETWORK: TypeAdapter[FeedForward | Recurrent] = TypeAdapter(
 class Schooling(Part):
     """How all of them are taught: in windows, with memory carried from one to the next and no gradient across."""
 
-    updates: Annotated[int, Field(ge=1)]
-    episodes: Annotated[int, Field(ge=1)]  # side by side
-    window: Annotated[int, Field(ge=1)]  # steps; episodes are cut into these
+    updates: Positive
+    episodes: Positive  # side by side
+    window: Positive  # steps; episodes are cut into these
     learning_rate: Annotated[float, Field(gt=0.0)]  # falls to a tenth
 
 

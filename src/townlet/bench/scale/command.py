@@ -6,7 +6,6 @@ curve and what was timed, `size` what the curve changes, its samples are seconds
 how many agent-steps or timesteps a call is; `facts` of the whole hold the exponents.
 """
 
-import argparse
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
@@ -19,7 +18,7 @@ from townlet.bench.scale.worlds import sweep_affordances, sweep_agents, sweep_gr
 from townlet.bench.speed.options import BenchError, Tell, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed.report import Lines, Report, Row
 from townlet.bench.speed.timing import Pace
-from townlet.screen.command_line import Parser, named
+from townlet.screen.command_line import Parser, named, some_of
 
 
 class Curve(NamedTuple):
@@ -40,19 +39,11 @@ CURVES = {
 }
 
 
-def curves_named(text: str) -> list[str]:
-    """Read `A,B`, names of curves."""
-    names = list(dict.fromkeys(text.split(",")))
-    if unknown := [name for name in names if name not in CURVES]:
-        raise argparse.ArgumentTypeError(f"expected some of {', '.join(CURVES)}, got {', '.join(unknown)}")
-    return names
-
-
 def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet bench scale", description="Measure how costs grow with sizes.")
     parser.add_argument("--level", type=named, default="2", help="a level's id, name or file (default: 2)")
-    parser.add_argument("--of", type=curves_named, default=list(CURVES), metavar="A,B", help="curves (default: all)")
+    parser.add_argument("--of", type=some_of(CURVES), default=list(CURVES), metavar="A,B", help="curves (default: all)")
     for name, curve in CURVES.items():
         told = ",".join(map(str, curve.sizes))
         parser.add_argument(f"--{name}", type=distinct, metavar="N,N", help=f"{curve.axis.size} (default: {told})")

@@ -15,7 +15,7 @@ from functools import partial
 
 import torch
 
-from townlet.bench.speed.env_worlds import KernelSteps, NumpySteps, OneByOne, OurSteps
+from townlet.bench.speed.env_worlds import KernelSteps, NumpySteps, OneByOne, OurSteps, VectorSteps
 from townlet.bench.speed.options import BenchError, Tell, add_speed_arguments, asked_for, numbers, run_benchmark
 from townlet.bench.speed.report import Lines, Report, Row, by_size
 from townlet.bench.speed.timing import Entry, Pace, measure_in_turn
@@ -26,11 +26,12 @@ from townlet.bench.worlds.plain_rules import NotPlainError, PlainRules, PlainWor
 from townlet.capture import reason_of
 from townlet.config import Level, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
-from townlet.screen.command_line import Parser, named
+from townlet.screen.command_line import Parser, named, some_of
 
 CONTESTANTS = {
     "compiled": "our step, compiled",
     "eager": "our step, eager",
+    "vector": "Gymnasium, all agents",
     "c": "C kernel",
     "numpy": "NumPy",
     "gymnasium": "Gymnasium, one agent",
@@ -47,14 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--level", type=named, default="2", help="a level's id, name or file (default: 2)")
     parser.add_argument("--agents", type=numbers, default=AGENTS, metavar="N,N", help="how many at once, each in turn")
     parser.add_argument(
-        "--contestants", type=lambda text: text.split(","), default=list(CONTESTANTS), metavar="A,B",
+        "--contestants", type=some_of(CONTESTANTS), default=list(CONTESTANTS), metavar="A,B",
         help=f"some of {', '.join(CONTESTANTS)} (default: all)",
     )  # fmt: skip
     parser.add_argument("--compile-time", action="store_true", help="measure compiling too, cold and from its cache")
     add_speed_arguments(parser, Pace(repeats=5, seconds=0.3))
     options = parser.parse_args(arguments)
-    if unknown := [name for name in options.contestants if name not in CONTESTANTS]:
-        parser.error(f"--contestants: expected some of {', '.join(CONTESTANTS)}, got {', '.join(unknown)}")
     return run_benchmark(parser.prog, options, measure)
 
 
@@ -68,7 +67,7 @@ def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
     peers = _peers(level, wanted, report.notes)
     for index, agents in enumerate(options.agents):
         tell(f"{agents:,} agents: making the worlds")
-        steps = _ours(level, agents, options.device, wanted, report.notes)
+        steps = _ours(level, agents, options, report.notes)
         steps |= {name: make(agents) for name, make in peers.items()}
         entries = [
             Entry(CONTESTANTS[name], step, agents, torch.device("cpu") if name in peers else options.device)
@@ -90,13 +89,18 @@ def _tell_size(tell: Tell, agents: int, name: str) -> None:
     tell(f"{agents:,} agents: {name}")
 
 
-def _ours(level: Level, agents: int, device: torch.device, wanted: Sequence[str], notes: list[str]) -> dict[str, Step]:
+def _ours(level: Level, agents: int, options: Namespace, notes: list[str]) -> dict[str, Step]:
     torch.compiler.reset()  # each size is compiled anew, and PyTorch compiles one function so many times only
+    made: dict[str, Callable[[], Step]] = {
+        "compiled": lambda: OurSteps(VectorizedEnv(level, agents, options.device, compile=True)),
+        "eager": lambda: OurSteps(VectorizedEnv(level, agents, options.device, compile=False)),
+        "vector": lambda: VectorSteps(options.level, dict(options.set), agents, options.device),
+    }
     steps: dict[str, Step] = {}
-    for name in ("compiled", "eager"):
-        if name in wanted:
+    for name, make in made.items():
+        if name in options.contestants:
             try:
-                steps[name] = OurSteps(VectorizedEnv(level, agents, device, compile=name == "compiled"))
+                steps[name] = make()
             except Exception as error:  # compilers fail in many ways
                 if name == "eager":
                     raise

@@ -1,16 +1,18 @@
 """Contestants of `bench env`: each call is one step of all agents under random allowed actions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
+from torch import Tensor
 
 from townlet.bench.worlds.choices import choices, choose_in_numpy, choose_in_torch, draw
 from townlet.bench.worlds.kernel_world import KernelWorld
 from townlet.bench.worlds.numpy_world import NumpyWorld
 from townlet.bench.worlds.plain_rules import PlainRules
+from townlet.environment.gym.adaptors import TownletVectorEnv
 from townlet.environment.gym.registration import register_worlds
 from townlet.environment.vectorized_env import VectorizedEnv
 
@@ -18,19 +20,39 @@ DRAWN_STEPS = 64  # of random numbers, made beforehand and used in turn
 
 
 class OurSteps:
-    """A VectorizedEnv; the choice is compiled where its step is."""
+    """A VectorizedEnv. It chooses in NumPy on a CPU, else on its device, where that is compiled if its step is."""
 
     def __init__(self, env: VectorizedEnv) -> None:
         self.env, self.mask, self.steps = env, env.reset().action_mask, 0
-        rows = draw(DRAWN_STEPS, env.num_agents, env.num_actions)
-        self.draws = [torch.from_numpy(row.copy()).to(env.device) for row in rows]
-        self.table = torch.from_numpy(choices(env.num_actions)).to(env.device)
-        self.choose = torch.compile(choose_in_torch, dynamic=False) if env.compiled else choose_in_torch
+        self.rows, table = draw(DRAWN_STEPS, env.num_agents, env.num_actions), choices(env.num_actions)
+        self.choose: Callable[[Tensor, int], Tensor]
+        if env.device.type == "cpu":
+            self.choose = lambda mask, row: torch.from_numpy(choose_in_numpy(mask.numpy(), self.rows[row], table))
+            return
+        draws, on_device = torch.from_numpy(self.rows).to(env.device), torch.from_numpy(table).to(env.device)
+        choose = torch.compile(choose_in_torch, dynamic=False) if env.compiled else choose_in_torch
+        self.choose = lambda mask, row: choose(mask, draws[row], on_device)
 
     def __call__(self) -> None:
         """Choose and step."""
-        actions = self.choose(self.mask, self.draws[self.steps % DRAWN_STEPS], self.table)
+        actions = self.choose(self.mask, self.steps % DRAWN_STEPS)
         self.mask = self.env.step(actions).observation.action_mask
+        self.steps += 1
+
+
+class VectorSteps:
+    """The same world, compiled, as Gymnasium's vector environment."""
+
+    def __init__(self, level: str, settings: Mapping[str, Any], num_agents: int, device: torch.device) -> None:
+        self.env = TownletVectorEnv(level, num_agents, overrides=settings, device=device, compile=True)
+        _, info = self.env.reset(seed=0)
+        self.mask, self.steps = info["action_mask"], 0
+        self.draws, self.table = draw(DRAWN_STEPS, *self.mask.shape), choices(self.mask.shape[1])
+
+    def __call__(self) -> None:
+        """Choose and step."""
+        *_, info = self.env.step(choose_in_numpy(self.mask, self.draws[self.steps % DRAWN_STEPS], self.table))
+        self.mask = info["action_mask"]
         self.steps += 1
 
 

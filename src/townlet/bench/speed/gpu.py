@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Each writes `gpu-NAME.json`, `.md` and `.png`; where one fails, the others are run all the same.
     """
     parser = Parser(prog="townlet bench gpu", description="Run all benchmarks of speed on a CUDA device.")
-    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder (default: docs/results)")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder (default: runs/bench)")
     options = parser.parse_args(arguments)
     if not torch.cuda.is_available():
         print(f"{parser.prog}: expected a CUDA device, got a machine without one", file=sys.stderr)

@@ -10,7 +10,9 @@ from townlet.config import Level, Recurrent
 from townlet.environment.gym.adaptors import TownletVectorEnv
 from townlet.environment.make import make_env
 from townlet.environment.types import Environment
+from townlet.population.shared import populate
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.shares.share import Share
 
 PEER_ENVS = 16
 PEER_ROLLOUT = 256  # steps of each, of RecurrentPPO
@@ -42,12 +44,15 @@ class Trainee(Protocol):
 class OurTrainee:
     """A population that acts, steps, stores and learns as its level says; no metrics, evaluations or checkpoints.
 
-    It lives in `env`, or in a world of its own.
+    It lives in `env`, or in a world of its own, in as many processes as the level says.
     """
 
     def __init__(self, level: Level, device: torch.device, env: Environment | None = None) -> None:
-        env = env or make_env(level, level.training.num_agents, device)
-        self.population = VectorizedPopulation(level, env)
+
+        def make_share(share: Share) -> Environment:
+            return make_env(level, level.training.num_agents // share.size, device, share=share)
+
+        self.population = VectorizedPopulation(level, env) if env else populate(level, device, make_share)
 
     def advance(self) -> None:
         """Take a few steps of the population."""

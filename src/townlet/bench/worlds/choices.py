@@ -35,10 +35,10 @@ def draw(steps: int, num_agents: int, num_actions: int, seed: int = 0) -> Array:
 
 def choose_in_numpy(mask: Array, draws: Array, table: Array) -> Array:
     """Choose actions [num_agents] int64 for a mask [num_agents, num_actions] and draws [num_agents]."""
-    allowed = np.zeros(len(mask), dtype=np.intp)
-    for action in range(mask.shape[1]):
-        allowed |= mask[:, action].astype(np.intp) << action
-    return table[allowed, draws]
+    allowed = np.zeros(len(mask), dtype=np.int32)
+    for action, column in enumerate(mask.T.astype(np.int32)):
+        allowed |= column << action
+    return table.ravel()[allowed * table.shape[1] + draws]
 
 
 def choose_in_torch(mask: Tensor, draws: Tensor, table: Tensor) -> Tensor:

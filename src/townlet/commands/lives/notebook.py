@@ -8,8 +8,7 @@ from townlet.commands.lives import replay as command
 from townlet.config import ConfigError
 from townlet.page.html import to_html
 from townlet.page.replay import Replay, read, unpack
-from townlet.run.run_directory import is_exported, write_atomically
-from townlet.run.saving.replay_folder import SUFFIX
+from townlet.run.run_directory import REPLAY_SUFFIX, is_exported, write_atomically
 
 HEIGHT = 780  # pixels, in which town, panels and timeline are in sight at once
 
@@ -54,7 +53,7 @@ def show(
     """
     if isinstance(what, Replay):
         return Shown(what, height)
-    if Path(what).suffix == SUFFIX:
+    if Path(what).suffix == REPLAY_SUFFIX:
         return Shown(read(Path(what)), height)
     for name, count in (("agents", agents), ("steps", steps)):
         if count < 1:  # which a command would end its process for

@@ -15,9 +15,8 @@ from townlet.evaluate import REFERENCE, evaluation_seed, find_checkpoint, load_w
 from townlet.page.html import to_html
 from townlet.page.recorder import Wanted
 from townlet.page.replay import Replay, ReplayError, unpack
-from townlet.run.run_directory import RunError, write_atomically
+from townlet.run.run_directory import REPLAY_SUFFIX, REPLAYS, RunError, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint, CheckpointError
-from townlet.run.saving.replay_folder import REPLAYS, SUFFIX
 from townlet.run.saving.replays import origin_of, record_greedy
 from townlet.run.saving.saved import find_run, folder_for
 from townlet.screen.command_line import DONE, Parser, aside, named, named_path, positive, setting, tells_errors, whole
@@ -141,12 +140,15 @@ def _level(task: Task) -> Level:
     return task
 
 
-def record_run(options: Namespace, wanted: Found) -> bytes:
-    """Play lives and record them; returns the replay's file. Raises WorldError and ReplayError."""
+def record_run(options: Namespace, wanted: Found, planner: bool = True) -> bytes:
+    """Play lives and record them, and the planner's from the same starts where it can plan; returns the replay's file.
+
+    Raises WorldError and ReplayError.
+    """
     run, learned, world, found, _ = wanted
     seed = evaluation_seed(learned) if options.seed is None else options.seed
     network = trained_network(learned, found, options.device)
-    kept = Wanted(range(options.agents), options.steps, options.weights, options.memory_every)
+    kept = Wanted(range(options.agents), options.steps, options.weights, options.memory_every, planner)
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         progress.add_task(f"playing and recording {options.agents} lives", total=None)
@@ -156,7 +158,8 @@ def record_run(options: Namespace, wanted: Found) -> bytes:
 def record_beside(options: Namespace, wanted: Found, name: str) -> bytes:
     """Record the same lives by another checkpoint, without its weights. Raises as `find` and `record_run` do."""
     other = find_checkpoint(wanted.run, wanted.learned, name)
-    return record_run(Namespace(**vars(options) | {"weights": False}), wanted._replace(checkpoint=other))
+    without = Namespace(**vars(options) | {"weights": False})
+    return record_run(without, wanted._replace(checkpoint=other), planner=False)
 
 
 def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoint) -> str:
@@ -167,4 +170,4 @@ def _file_name(options: Namespace, learned: Level, world: Level, found: Checkpoi
     parts += [] if options.weights else ["no-weights"]
     parts += [f"memory-every-{options.memory_every}"] if options.memory_every is not None else []
     parts += [f"{key}-{value}".replace("/", "-") for key, value in options.set]
-    return "_".join(parts)[:200] + SUFFIX
+    return "_".join(parts)[:200] + REPLAY_SUFFIX

@@ -13,9 +13,8 @@ from townlet.environment.types import WorldError
 from townlet.page.encoding import KINDS, FilmError, write_film
 from townlet.page.film import film
 from townlet.page.replay import Replay, ReplayError, read, unpack
-from townlet.run.run_directory import RunError
+from townlet.run.run_directory import REPLAY_SUFFIX, RunError
 from townlet.run.saving.checkpoint import CheckpointError
-from townlet.run.saving.replay_folder import SUFFIX
 from townlet.screen.command_line import DONE, Parser, named, named_path, positive, tells_errors, whole
 
 
@@ -23,7 +22,10 @@ def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet video", description="Draw a life as a film, MP4 or GIF.")
     parser.add_argument(
-        "source", type=named, metavar="RUN", help=f"a run's folder or name, latest, a checkpoint, or a {SUFFIX} file"
+        "source",
+        type=named,
+        metavar="RUN",
+        help=f"a run's folder or name, latest, a checkpoint, or a {REPLAY_SUFFIX} file",
     )
     parser.add_argument("--checkpoint", type=named, help="latest, best, or a checkpoint's name (default: latest)")
     parser.add_argument("--life", type=whole, default=0, help="which of the lives, from 0 on (default: 0)")
@@ -78,7 +80,7 @@ def _recorded(options: Namespace) -> tuple[Replay, Path]:
     asked = replay.make_parser().parse_args(words)
     wanted = replay.find(asked)
     path = wanted.path.with_name(wanted.checkpoint.path.name + name)
-    return unpack(replay.record_run(asked, wanted)), path
+    return unpack(replay.record_run(asked, wanted, planner=False)), path
 
 
 def _frames(options: Namespace, recorded: Replay) -> tuple[int, int]:

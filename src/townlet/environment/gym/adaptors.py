@@ -26,6 +26,7 @@ from townlet.environment.vectorized_env import VectorizedEnv
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.integer[Any]]
+Rows = NDArray[np.intp]  # indices of some agents
 Infos = dict[str, Any]
 Rendered = Picture | str
 RENDERING = {"render_modes": ["ansi", "human", "rgb_array"], "render_fps": 8}  # part of the metadata of both
@@ -36,17 +37,20 @@ class View(NamedTuple):
     """An observation of all agents in numpy."""
 
     features: Floats  # [num_envs, obs_dim]
-    mask: NDArray[np.int8]  # [num_envs, num_actions], 1 where allowed: int8 is what `sample(mask)` of a space takes
+    mask: Bools  # [num_envs, num_actions]
 
     @classmethod
     def of(cls, observation: Observation) -> "View":
-        """Copy an observation from its device."""
-        return cls(observation.features.cpu().numpy(), observation.action_mask.cpu().numpy().astype(np.int8))
+        """Read an observation, where it lies if that is this machine."""
+        return cls(_array(observation.features), _array(observation.action_mask))
 
-    def where(self, who: Bools, other: "View") -> "View":
-        """Take the rows of `who` [num_envs] from this one, the rest from the other."""
-        rows = who[:, None]
-        return View(np.where(rows, self.features, other.features), np.where(rows, self.mask, other.mask))
+    def rows(self, which: "Rows | Bools") -> "View":
+        """Copy some rows."""
+        return View(self.features[which], self.mask[which])
+
+    def put(self, rows: "Rows", other: "View") -> None:
+        """Write another one over some rows."""
+        self.features[rows], self.mask[rows] = other
 
 
 class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
@@ -63,6 +67,9 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
     forbidden does nothing. `render` returns for each agent a picture ("rgb_array") or text ("ansi"); with "human" the
     text is printed after each reset and step. With seed s, sub-environment i lives as agent i of a VectorizedEnv with
     that seed; until `reset` is given a seed, one is drawn. The level's pool of maps does not depend on it.
+
+    What is returned is the caller's own. With `compile` it lies in memory that is used again as soon as nobody has any
+    of it, so who lets go of one step's arrays before the next has those without new memory.
     """
 
     def __init__(
@@ -80,9 +87,10 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         if render_mode not in (None, *RENDERING["render_modes"]):  # type: ignore[misc]
             expected = f"one of {', '.join(RENDERING['render_modes'])} or None"  # type: ignore[arg-type]
             raise ValueError(f"render_mode: expected {expected}, got {render_mode!r}")
-        self.world = VectorizedEnv(load_level(level, overrides), num_envs, device, self.np_random_seed, compile, maps)
-        self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
+        town, skips = load_level(level, overrides), self.autoreset_mode is AutoresetMode.NEXT_STEP
+        self.world = VectorizedEnv(town, num_envs, device, self.np_random_seed, compile, maps, skips)
+        self.num_envs = num_envs
         self.metadata = {**RENDERING, "autoreset_mode": self.autoreset_mode}
         self.render_mode = render_mode
         self.single_observation_space, self.single_action_space = _spaces(self.world.level)
@@ -90,7 +98,8 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         # The world begins a new episode in the step that ends one, and here it may be shown only later.
         self._unseen = np.ones(num_envs, dtype=np.bool_)  # whose episode has begun without having been shown
-        self._begun = self._shown = View.of(self.world.observe())  # what the world shows, and what the caller has seen
+        self._allowed = View.of(self.world.observe()).mask  # where the observations returned last are
+        self._ends: tuple[Rows, View] | None = None  # whose episodes the last step ended, and their last observations
         self._was_reset = False
         self._pictured = self.world.state  # what `render` shows: where an episode ended, its last moment
 
@@ -103,12 +112,15 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         who = self._reset_mask(options)
         super().reset(seed=seed)
         begins = who & ~self._unseen if seed is None else who
-        self._begun = View.of(self.world.begin(self._tensor(begins), seed))
-        self._shown = self._begun.where(who, self._shown)
+        shown = View.of(self.world.begin(self._tensor(begins), seed))
         self._unseen = self._unseen & ~who
-        self._was_reset = True
+        if self._ends is not None:
+            rows, last = self._ends
+            still = self._unseen[rows]
+            shown.put(rows[still], last.rows(still))
+        self._was_reset, self._allowed = True, shown.mask
         self._picture(self.world.state)
-        return self._shown.features.copy(), self._infos(self._shown.mask)
+        return shown.features, self._infos()
 
     def step(self, actions: Ints) -> tuple[Floats, Floats, Bools, Bools, Infos]:
         """Advance all agents by `actions` [num_envs] integers.
@@ -117,31 +129,32 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         "Disabled", where an episode ended and was not reset.
         """
         acts, unseen = self._actions(actions), self._unseen
-        if not self._was_reset or (unseen.any() and self.autoreset_mode is AutoresetMode.DISABLED):
+        if not self._was_reset or (self.autoreset_mode is AutoresetMode.DISABLED and unseen.any()):
             whose = f"sub-environments {np.flatnonzero(unseen).tolist()}" if self._was_reset else "all of them"
             raise ResetNeeded(f"step: expected a reset before, of {whose}")
         drawn = None if self.render_mode is None else self.world.state
-        # NextStep: for whom this step shows the first observation, it is undone, and the next is their first.
-        before = self.world.state if unseen.any() else None
-        result = self.world.step(self._tensor(acts))
-        if before is not None:
-            self.world.take(self._tensor(unseen), before)
-        reward = np.where(unseen, np.float32(0.0), result.reward.cpu().numpy())
-        terminated = result.terminated.cpu().numpy() & ~unseen
-        truncated = result.truncated.cpu().numpy() & ~unseen
-        ended, final = terminated | truncated, View.of(Observation(result.final_features, result.final_action_mask))
-        self._begun = self._begun.where(unseen, View.of(result.observation))
+        # NextStep: who is shown a first observation by this step does not live it.
+        skipped = self._tensor(unseen) if self.autoreset_mode is AutoresetMode.NEXT_STEP else None
+        result = self.world.step(self._tensor(acts), skipped=skipped)
+        reward, terminated, truncated = _array(result.reward), _array(result.terminated), _array(result.truncated)
+        shown, ended = View.of(result.observation), terminated | truncated
+        final = View.of(Observation(result.final_features, result.final_action_mask))
         if drawn is not None:
             self._picture_step(drawn, acts, ended)
+        infos: Infos = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            self._shown, infos = self._begun, self._final_infos(ended, final)
+            infos = self._final_infos(ended, final)
         else:
-            self._shown, self._unseen, infos = final.where(ended, self._begun), ended, {}
-        return self._shown.features.copy(), reward, terminated, truncated, infos | self._infos(self._shown.mask)
+            self._unseen, self._ends = ended, None
+            if len(rows := np.flatnonzero(ended)):
+                self._ends = rows, final.rows(rows)
+                shown.put(*self._ends)
+        self._allowed = shown.mask
+        return shown.features, reward, terminated, truncated, infos | self._infos()
 
     def action_masks(self) -> Bools:
         """What may be done where the observations returned last are, [num_envs, num_actions] bool."""
-        return self._shown.mask.astype(np.bool_)
+        return self._allowed.copy()
 
     def render(self) -> tuple[Rendered, ...] | None:
         """Show each agent's town as `render_mode` says; None without one. What is printed is not returned."""
@@ -171,8 +184,9 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
             state = EnvState(*(torch.where(last, final, new) for final, new in zip(done, state, strict=True)))
         self._picture(state)
 
-    def _infos(self, mask: NDArray[np.int8]) -> Infos:
-        return {"action_mask": mask.copy(), "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
+    def _infos(self) -> Infos:
+        mask = self._allowed.astype(np.int8)  # what `sample(mask)` of a space takes, 1 where allowed
+        return {"action_mask": mask, "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
 
     def _final_infos(self, ended: Bools, final: View) -> Infos:
         """What Gymnasium's own vector environments put into infos where episodes end; rows of others are empty."""
@@ -181,19 +195,20 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         last = np.full(self.num_envs, None, dtype=object)
         for index in np.flatnonzero(ended):
             last[index] = final.features[index].copy()
-        final_info = {"action_mask": final.mask * ended[:, None], "_action_mask": ended.copy()}
+        final_info = {"action_mask": (final.mask & ended[:, None]).astype(np.int8), "_action_mask": ended.copy()}
         return {"final_obs": last, "_final_obs": ended.copy(), "final_info": final_info, "_final_info": ended.copy()}
 
     def _tensor(self, values: NDArray[Any]) -> Tensor:
-        return torch.as_tensor(values, device=self.world.device)
+        return torch.from_numpy(values).to(self.world.device)
 
     def _actions(self, actions: Ints) -> NDArray[np.int64]:
         acts, count = np.asarray(actions), self.world.num_actions
-        if acts.shape != (self.num_envs,) or not np.issubdtype(acts.dtype, np.integer):
+        if acts.shape != (self.num_envs,) or acts.dtype.kind not in "iu":
             raise ValueError(f"actions: expected [{self.num_envs}] integers, got {list(acts.shape)} {acts.dtype}")
-        if acts.min() < 0 or acts.max() >= count:
+        indices = acts.astype(np.int64)
+        if indices.view(np.uint64).max() >= count:  # which one below 0 is, too
             raise ValueError(f"actions: expected 0 to {count - 1}, got {acts.min()} to {acts.max()}")
-        return acts.astype(np.int64)
+        return indices
 
     def _reset_mask(self, options: dict[str, Any] | None) -> Bools:
         if unknown := sorted(set(options or {}) - {"reset_mask"}):
@@ -262,6 +277,11 @@ class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
 
     def _info(self) -> Infos:
         return {"action_mask": self.action_masks().astype(np.int8)}
+
+
+def _array(part: Tensor) -> NDArray[Any]:
+    """A tensor's content, where it lies if that is this machine's memory."""
+    return part.numpy() if part.is_cpu else part.cpu().numpy()
 
 
 def _spaces(level: Level) -> tuple[spaces.Box, spaces.Discrete]:

@@ -7,8 +7,11 @@ from gymnasium import spaces
 
 from townlet.config import ConfigError
 from townlet.environment.gym.gate import MASK, Array, Gate
+from townlet.environment.layout import Image
 
 MOST_LETTERS = 120  # of a space in an error
+SHORT_MASK = "mask"  # what some call the part of an observation that is the mask
+BYTES = ("b", "u")  # NumPy's kinds of what is in a byte, where it takes one
 
 
 def features_of(space: spaces.Space) -> int:
@@ -25,16 +28,64 @@ def features_of(space: spaces.Space) -> int:
     raise ConfigError([f"gym: expected an observation space of {expected}, got {tell(space)}"])
 
 
-def without_mask(space: spaces.Space, num_actions: int) -> tuple[spaces.Space, bool]:
-    """Return what is seen besides a part "action_mask" of a Dict, and whether there is such a part.
+def images_of(space: spaces.Space, start: int = 0) -> tuple[Image, ...]:
+    """Return the images in an observation that is encoded from `start` on.
 
-    Raises ConfigError for a mask that is not of so many actions.
+    Those are Boxes of three axes, and of bytes also of two, of at least two rows and columns; channels are the shorter
+    of the first and the last axis, the last of two alike. What bytes span the space says; other numbers span 0 to 1.
     """
-    if not isinstance(space, spaces.Dict) or MASK not in space.spaces:
-        return space, False
-    if space[MASK].shape != (num_actions,):
+    if isinstance(space, spaces.Tuple | spaces.Dict):
+        images: tuple[Image, ...] = ()
+        for _, part in _parts(space):
+            images, start = images + images_of(part, start), start + features_of(part)
+        return images
+    if not isinstance(space, spaces.Box):
+        return ()
+    in_bytes = space.dtype == np.uint8
+    if len(space.shape) != 3 and not (in_bytes and len(space.shape) == 2):
+        return ()
+    shape = space.shape if len(space.shape) == 3 else (*space.shape, 1)
+    first = shape[0] < shape[2]
+    channels, height, width = shape if first else (shape[2], *shape[:2])
+    if min(height, width) < 2:
+        return ()
+    low, high = (float(space.low.min()), float(space.high.max())) if in_bytes else (0.0, 1.0)
+    return (Image(slice(start, start + features_of(space)), height, width, channels, first, low, high),)
+
+
+def in_bytes(space: spaces.Space) -> bool:
+    """Return whether all numbers of an encoded observation are whole ones from 0 to 255."""
+    if isinstance(space, spaces.Tuple | spaces.Dict):
+        return all(in_bytes(part) for _, part in _parts(space))
+    discrete = isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary)
+    return discrete or _is_of_bytes(space)
+
+
+def _is_of_bytes(space: spaces.Space) -> bool:
+    return space.dtype is not None and space.dtype.kind in BYTES and space.dtype.itemsize == 1
+
+
+def without_mask(space: spaces.Space, num_actions: int) -> tuple[spaces.Space, str | None]:
+    """Return what is seen besides the part of a Dict that is the mask, and the name of that part, None for none.
+
+    It is "action_mask", or, without such a part, a "mask" of zeros and ones for so many actions: another one is
+    something to see. Raises ConfigError for an "action_mask" that is not of so many actions.
+    """
+    if not isinstance(space, spaces.Dict):
+        return space, None
+    name = next((name for name in (MASK, SHORT_MASK) if name in space.spaces), None)
+    if name == MASK and space[MASK].shape != (num_actions,):
         raise ConfigError([f"gym: {MASK}: expected {num_actions} values in the observation, got {tell(space[MASK])}"])
-    return spaces.Dict([(name, part) for name, part in space.spaces.items() if name != MASK]), True
+    if name is None or not (name == MASK or _could_be_mask(space[name], num_actions)):
+        return space, None
+    return spaces.Dict([(other, part) for other, part in space.spaces.items() if other != name]), name
+
+
+def _could_be_mask(space: spaces.Space, num_actions: int) -> bool:
+    """Whether a space is of zeros and ones, one an action."""
+    if space.shape != (num_actions,) or not isinstance(space, spaces.Box):
+        return space.shape == (num_actions,) and isinstance(space, spaces.MultiBinary)
+    return space.dtype.kind in "biu" and space.low.min() >= 0 and space.high.max() <= 1
 
 
 def without_text(space: spaces.Space) -> tuple[spaces.Space, tuple[str, ...]]:
@@ -59,7 +110,20 @@ def encode(
     shape = tuple(space.shape or ())
     if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
         return _one_hot(gate, space, gate.array(field, observed, shape, agents), field, agents)
-    return gate.numbers(field, observed, shape, agents).reshape(_count(gate, agents), -1)  # [agents, values of one]
+    numbers = gate.numbers(field, observed, shape, agents).reshape(_count(gate, agents), -1)  # [agents, values of one]
+    if isinstance(space, spaces.MultiBinary) or _is_of_bytes(space):
+        _check_bytes(gate, space, numbers, field, agents)
+    return numbers
+
+
+def _check_bytes(gate: Gate, space: spaces.Space, numbers: Array, field: str, agents: Array | None) -> None:
+    """See that numbers are what their space says, since they may be stored as bytes."""
+    with np.errstate(invalid="ignore"):
+        strange = numbers != numbers.astype(np.uint8)
+    if strange.any():
+        row, column = np.argwhere(strange)[0]
+        expected, got = f"whole numbers from 0 to 255, as in {tell(space)}", f"{numbers[row, column]:g}"
+        raise gate.refusal(field, expected, got, int(row if agents is None else agents[row]))
 
 
 def _one_hot(

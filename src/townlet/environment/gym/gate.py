@@ -26,11 +26,12 @@ class Gate:
     """Lets in what an environment hands out: copied, of the shape and type that it declares, and finite.
 
     Its methods look at all agents at once, [num_agents, ...]; with `agents`, sorted indices, at those alone, and return
-    their rows. What is wrong is a WorldError that names the environment, the field, the agent and the step.
+    their rows. What is wrong is a WorldError that names the environment, the field, the agent and the step; agents
+    count from `first` on.
     """
 
-    def __init__(self, environment: str, num_agents: int) -> None:
-        self.environment, self.num_agents = environment, num_agents
+    def __init__(self, environment: str, num_agents: int, first: int = 0) -> None:
+        self.environment, self.num_agents, self.first = environment, num_agents, first
         self.everyone = np.arange(num_agents)
         self.moment = "before the first reset"
         self.refused = False  # whether anything ever was
@@ -41,7 +42,7 @@ class Gate:
 
     def _fault(self, what: str, agent: int | None) -> WorldError:
         self.refused = True
-        where = self.moment if agent is None else f"agent {agent}, {self.moment}"
+        where = self.moment if agent is None else f"agent {self.first + agent}, {self.moment}"
         return WorldError(f"{self.environment}: {what} ({where})")
 
     # --- calls -------------------------------------------------------------------------------------------------------

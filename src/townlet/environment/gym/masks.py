@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AsyncVectorEnv, VectorEnv
 
 from townlet.environment.gym.gate import MASK, Array, Each, Gate
 
@@ -18,12 +18,14 @@ TOLD = f"{METHOD}()"  # in an info: what the method told, which is of another fo
 class Masks:
     """Reads masks, [num_agents, num_actions] bool: info's first, then what is seen, then the method; else all True.
 
-    `choices` are those of one action; `in_sight`: whether observations are mappings with a part "action_mask"; `method`
+    `choices` are those of one action; `in_sight`: the name of the part of observations that is the mask; `method`
     returns the masks of all agents. What a method tells is in sb3-contrib's form, a value for each option of each
     choice, one choice after the other; all else has a value for each combination.
     """
 
-    def __init__(self, gate: Gate, choices: Sequence[int], in_sight: bool, method: Callable[[], Any] | None) -> None:
+    def __init__(
+        self, gate: Gate, choices: Sequence[int], in_sight: str | None, method: Callable[[], Any] | None
+    ) -> None:
         self.gate, self.choices, self.in_sight, self.method = gate, tuple(choices), in_sight, method
         self.num_actions = math.prod(self.choices)
 
@@ -40,7 +42,7 @@ class Masks:
             self._write(allowed, info[MASK], untold & given)
             untold &= ~given
         if self.in_sight and untold.any():
-            self._write(allowed, gate.part("observation", observed, MASK), untold)
+            self._write(allowed, gate.part("observation", observed, self.in_sight), untold)
         elif TOLD in info and untold.any():
             self._write(allowed, info[TOLD], untold & info[f"_{TOLD}"], by_method=True)
         elif self.method is not None and now and untold.any():
@@ -72,6 +74,8 @@ def method_of_all(env: VectorEnv[Any, Any, Any]) -> Callable[[], Any] | None:
     for one in (env, env.unwrapped):
         if hasattr(one, METHOD):
             return _asked(partial(getattr, one, METHOD))
+    if isinstance(apart := env.unwrapped, AsyncVectorEnv):  # which has its environments in other processes
+        return (lambda: Each(apart.call(METHOD))) if all(apart.call("has_wrapper_attr", METHOD)) else None
     found = [method_of(one) for one in getattr(env.unwrapped, "envs", [])]
     methods = [method for method in found if method is not None]
     return (lambda: Each(method() for method in methods)) if methods and len(methods) == len(found) else None

@@ -1,6 +1,6 @@
 """Other worlds: any environment of Gymnasium with discrete actions, as our Environment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,10 +11,20 @@ from torch import Tensor
 
 from townlet.config import ConfigError
 from townlet.environment.gym.actions import Actions
-from townlet.environment.gym.features import encode, features_of, tell, without_mask, without_text
+from townlet.environment.gym.features import (
+    encode,
+    features_of,
+    images_of,
+    in_bytes,
+    tell,
+    without_mask,
+    without_text,
+)
+from townlet.environment.gym.finding import Wrapping, not_made
 from townlet.environment.gym.gate import MASK, Array, Gate
-from townlet.environment.gym.making import make, not_made
+from townlet.environment.gym.making import Asked, make
 from townlet.environment.gym.masks import Masks, method_of_all
+from townlet.environment.gym.processes import Processes
 from townlet.environment.gym.turns import Turns
 from townlet.environment.layout import ObservationLayout
 from townlet.environment.types import Difficulty, Observation, StepResult, WorldError
@@ -22,12 +32,12 @@ from townlet.seeding import stream_seed
 
 
 class GymEnvironment:
-    """A Gymnasium vector environment, or single ones by turns, an agent in each.
+    """A Gymnasium vector environment, or single ones by turns or in processes, an agent in each.
 
     Observations become one float32 vector, "features", see `features.encode`. Which actions are allowed is read by
-    `Masks`; a part "action_mask" of what is seen is no feature, nor are its `texts`. The k-th reset is seeded by a
-    stream of `seed`. All that the environment hands out passes a Gate, by default a new one. Raises ConfigError for
-    spaces or an autoreset mode that are not known.
+    `Masks`; a part of what is seen that is the mask is no feature, nor are texts. `notes` are lines about what may
+    surprise. The k-th reset is seeded by a stream of `seed`. All that the environment hands out passes a Gate, by
+    default a new one. Raises ConfigError for spaces or an autoreset mode that are not known.
     """
 
     resumes = False  # nobody can save a stranger's environment
@@ -35,7 +45,7 @@ class GymEnvironment:
 
     def __init__(
         self,
-        env: VectorEnv[Any, Any, Any] | Turns,
+        env: VectorEnv[Any, Any, Any] | Turns | Processes,
         device: torch.device | str = "cpu",
         seed: int = 0,
         gate: Gate | None = None,
@@ -46,14 +56,20 @@ class GymEnvironment:
         self.actions = Actions(env.single_action_space)
         self.num_actions = self.actions.count
         seen, mask_in_sight = without_mask(env.single_observation_space, self.num_actions)
-        self.space, self.texts = without_text(seen)
-        method = None if isinstance(env, Turns) else method_of_all(env)
-        self.masks_by_method = env.masks_by_method if isinstance(env, Turns) else method is not None
+        self.space, texts = without_text(seen)
+        self.notes = _notes(texts, mask_in_sight)
+        method = None if isinstance(env, Turns | Processes) else method_of_all(env)
+        self.masks_by_method = env.masks_by_method if isinstance(env, Turns | Processes) else method is not None
         self._masks = Masks(self.gate, self.actions.choices, mask_in_sight, method)
         self.obs_dim = features_of(self.space)
-        if self.texts and not self.obs_dim:
+        if texts and not self.obs_dim:
             raise ConfigError([f"gym: expected something to see besides text, got {tell(seen)}"])
-        self.observation_layout = ObservationLayout({"features": slice(0, self.obs_dim)}, choices=self.actions.choices)
+        self.observation_layout = ObservationLayout(
+            {"features": slice(0, self.obs_dim)},
+            choices=self.actions.choices,
+            images=images_of(self.space),
+            in_bytes=in_bytes(self.space),
+        )
         self.mode = env.metadata.get("autoreset_mode")
         if self.mode not in tuple(AutoresetMode):
             known = ", ".join(str(mode) for mode in AutoresetMode)
@@ -70,16 +86,19 @@ class GymEnvironment:
         stream: str = "training",
         max_steps: int | None = None,
         options: Mapping[str, Any] | None = None,
+        wrappers: Sequence[Wrapping] = (),
     ) -> "GymEnvironment":
-        """Make the environment that Gymnasium knows by an id, or by module:id.
+        """Make the environment of an id, see `finding.registered`.
 
-        `max_steps` takes the place of its own time limit; `options` are its keyword arguments. Raises ConfigError where
-        it cannot be made.
+        `max_steps` takes the place of its own time limit; `options` are its keyword arguments, see `making.make`, and
+        `wrappers` are put around it, see `finding.wrapped`. Raises ConfigError where it cannot be made.
         """
         gate = Gate(env_id, num_agents)
-        env = make(env_id, gate, max_steps, options or {})
+        env, notes = make(Asked(env_id, max_steps, options or {}, wrappers), gate)
         try:
-            return cls(env, device, stream_seed(seed, f"world/{stream}"), gate)
+            made = cls(env, device, stream_seed(seed, f"world/{stream}"), gate)
+            made.notes = (*notes, *made.notes)
+            return made
         except Exception as error:  # a stranger's spaces may raise anything, and may not be there
             with suppress(WorldError):  # of the two errors the first one says more
                 gate.call("close", env.close)
@@ -200,3 +219,13 @@ class GymEnvironment:
         except WorldError:
             if not at_fault:
                 raise
+
+
+def _notes(texts: Sequence[str], mask_in_sight: str | None) -> tuple[str, ...]:
+    """Lines about parts of what an environment shows that agents do not see."""
+    left_out = [f"{', '.join(texts)}: left out of what agents see, since it is text"] if texts else []
+    named = mask_in_sight is None or mask_in_sight == MASK
+    return (
+        *left_out,
+        *([] if named else [f"{mask_in_sight}: taken for the mask of actions, and left out of what agents see"]),
+    )

@@ -6,6 +6,7 @@ import { chooseFile } from "townlet/files.js";
 import { learned } from "townlet/explain/words.js";
 import { icon } from "townlet/icons.js";
 import { makeHelp } from "townlet/keys.js";
+import { changeTheme } from "townlet/theme.js";
 
 const COPIED = 1600; // ms that a button says so
 
@@ -23,6 +24,7 @@ export function makeBar(app, open, link) {
   const origin = button("about", "About this replay");
   const proof = button("proof", "What this page computes itself");
   proof.classList.add("proof");
+  proof.hidden = true; // there is nothing yet to compare
   if (window.location.protocol === "about:") copy.hidden = true;
   const root = element("header", { class: "bar" },
     element("h1", { text: "Townlet" }), element("div", { class: "what" }, level, about), lives,
@@ -96,10 +98,10 @@ function tellLife(option, track) {
 }
 
 /** A life in a few words. */
-export function told({ header, life, kind }) {
+export function told({ header, life, kind, by }) {
   const steps = `${life.length} ${life.length === 1 ? "step" : "steps"}`;
   if (life.ended === "death") return `died of ${words(header.world.meters[life.cause].name).toLowerCase()}, ${steps}`;
-  return life.ended === "limit" ? `lived to the end, ${steps}` : `${steps} ${kind === "lived" ? "so far" : "recorded"}`;
+  return life.ended === "limit" ? `lived to the end, ${steps}` : `${steps} ${kind === "lived" && by !== "planner" ? "so far" : "recorded"}`;
 }
 
 async function copyLink(copy, link) {
@@ -118,10 +120,4 @@ async function copyLink(copy, link) {
     copy.title = before;
     copy.setAttribute("aria-label", before);
   }, COPIED);
-}
-
-function changeTheme() {
-  const root = document.documentElement, dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
-  const now = root.dataset.theme ?? (dark ? "dark" : "light");
-  root.dataset.theme = now === "dark" ? "light" : "dark";
 }

@@ -6,6 +6,7 @@ import { element, forgetColours } from "townlet/drawing.js";
 import { bindFiles, makeEmpty } from "townlet/files.js";
 import { bindKeys } from "townlet/keys.js";
 import { makeTabs } from "townlet/tabs.js";
+import { bindTheme } from "townlet/theme.js";
 import { BESIDE, GAME, TABS, TIMELINE, TOWN } from "townlet/views/index.js";
 
 /**
@@ -25,21 +26,18 @@ export function makePage(root, app, open, live = null) {
   stage.append(town.root, element("div", { class: "side" }, game.root, ...beside.map((card) => card.root), tabs.root),
     timeline.root);
 
+  const playing = bindGame(stage, game.root);
   const drawn = drawer(app, town, [timeline, game, ...beside, tabs, bar]);
   app.listen((what) => {
     if (what === "replay") [stage.hidden, empty.hidden] = [false, true];
     if (what === "notice") say(notice, app.notice, "alert");
-    if (what === "game" || what === "replay") {
-      const begins = app.game !== null && !stage.classList.contains("gaming");
-      stage.classList.toggle("gaming", app.game !== null);
-      if (begins) window.scrollTo(0, 0); // to the town, from wherever the button was
-    }
+    if (what === "game" || what === "replay") playing(app.game !== null);
     drawn.ask();
   });
   bar.proof.addEventListener("click", () => tabs.choose("whatif", true));
   tabs.listen(drawn.ask);
   new ResizeObserver(drawn.ask).observe(stage);
-  bindTheme(drawn.ask);
+  bindTheme(() => { forgetColours(); drawn.ask(); });
   bindKeys(app, bar);
   bindFiles(open);
   bindAddress(app, tabs);
@@ -53,6 +51,25 @@ function say(notice, sentence, role) {
   notice.hidden = sentence === null;
   notice.setAttribute("role", role);
   notice.textContent = sentence ?? "";
+}
+
+/** A function to call with whether a person plays: the stage is theirs then, and so is the focus, which comes back. */
+function bindGame(stage, card) {
+  let before = null; // what had the focus
+  card.tabIndex = -1;
+  return (plays) => {
+    if (plays === stage.classList.contains("gaming")) return;
+    if (plays) before = document.activeElement;
+    stage.classList.toggle("gaming", plays);
+    if (!plays) return back(before);
+    window.scrollTo(0, 0); // to the town, from wherever the button was
+    card.focus({ preventScroll: true });
+  };
+}
+
+function back(element) {
+  element.focus();
+  if (document.activeElement !== element) document.activeElement.blur(); // it is gone; keys work from anywhere
 }
 
 /** A view in a card of its own. */
@@ -87,10 +104,4 @@ function drawer(app, town, others) {
     asked ||= app.playing;
   }
   return { ask };
-}
-
-function bindTheme(ask) {
-  const again = () => { forgetColours(); ask(); };
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
-  new MutationObserver(again).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }

@@ -1,21 +1,22 @@
-"""What is asked of a training, read and checked whole before anything is written."""
+"""What is asked of a training, read and checked whole before anything is written.
+
+What needs PyTorch, which takes long to import, is imported where it is used: a plan is made and told without it.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from townlet.agent.requirements import check_network
 from townlet.config import Level, Task, Tell, load_gym_task, load_task
-from townlet.environment.make import check_env
-from townlet.run.beginning.resuming import load_weights, resume
 from townlet.run.meta import read_meta
 from townlet.run.plan import Plan, Wishes, make_plan
 from townlet.run.run_directory import CONFIG_NAME, RunDirectory, resolve_run
-from townlet.run.saving import checkpoint
 from townlet.run.saving.changes import refuse_changes
-from townlet.run.saving.taught import load_taught
-from townlet.run.training import write_about
-from townlet.run.training_run import TrainingRun
+
+if TYPE_CHECKING:
+    from townlet.run.saving.checkpoint import Checkpoint
+    from townlet.run.training_run import TrainingRun
 
 FLAGS = {  # that are keys of the level too
     "seed": "training.seed",
@@ -45,26 +46,32 @@ class Prepared(NamedTuple):
     plan: Plan
     wishes: Wishes
     resumed: Path | None  # the folder of a run that goes on
-    taught: checkpoint.Checkpoint | None  # whose weights it begins with
+    taught: "Checkpoint | None"  # whose weights it begins with
 
     def open_folder(self) -> RunDirectory:
         """Make the folder of a new run, or open that of one that goes on. Raises RunError."""
         if self.resumed:
             return RunDirectory.open(self.resumed)
+        from townlet.run.training import write_about
+
         slug, seed = f"{self.task.id}_{self.task.name}", self.task.training.seed
         run = RunDirectory.create(self.asked.runs_dir, slug, seed, self.asked.run_name)
         write_about(run, self.task, self.wishes, load=self.taught and str(self.taught.path.resolve()))
         return run
 
-    def begin(self, training: TrainingRun) -> None:
+    def begin(self, training: "TrainingRun") -> None:
         """Let a training go on from where its run stands, or begin with what it was taught.
 
         Raises CheckpointError, and TrainingFailedError where the environment cannot be reset.
         """
+        from townlet.run.beginning.resuming import load_weights, resume
+
         if self.resumed and resume(training):
             if (step := training.population.env_steps) >= self.plan.total_steps:
                 done = f"step {step:,} of {self.plan.total_steps:,}"
                 training.tell(f"nothing is left to train: {done}; --total-steps asks for more")
+            elif training.ending:
+                training.tell(f"nothing is left to train: {training.ending.why}; --set training.stop=null goes on")
         elif self.taught:
             load_weights(training, self.taught)
         training.run.note(checkpoint_every=self.wishes.checkpoint_every)
@@ -86,12 +93,25 @@ def prepare(asked: Asked, wishes: Wishes, say: Tell, aside: Callable[[str], None
     kept = (read_meta(resumed) or {}) if resumed else {}
     task = _load(asked, resumed, say)
     wishes = wishes._replace(checkpoint_every=wishes.checkpoint_every or _pace_before(kept))
-    check_env(task, say)
+    _check(task, say, wishes.device)
+    teacher = _teacher(asked, resumed, kept)
+    taught = _load_taught(teacher, asked, task, aside) if teacher else None
+    return Prepared(asked, task, make_plan(task, wishes), wishes, resumed, taught)
+
+
+def _check(task: Task, say: Tell, device: str) -> None:
     if isinstance(task, Level):
         check_network(task)
-    teacher = _teacher(asked, resumed, kept)
-    taught = load_taught(teacher, asked.runs_dir, task, aside) if teacher else None
-    return Prepared(asked, task, make_plan(task, wishes), wishes, resumed, taught)
+        return
+    from townlet.environment.make import check_env
+
+    check_env(task, say, device)
+
+
+def _load_taught(teacher: Path, asked: Asked, task: Task, aside: Callable[[str], None]) -> "Checkpoint":
+    from townlet.run.saving.taught import load_taught
+
+    return load_taught(teacher, asked.runs_dir, task, aside)
 
 
 def _load(asked: Asked, resumed: Path | None, say: Tell) -> Task:
@@ -109,7 +129,9 @@ def _teacher(asked: Asked, resumed: Path | None, kept: Mapping[str, Any]) -> Pat
     """The checkpoint that a run begins with the weights of: asked for, or of a run that saved none of its own yet."""
     if resumed is None:
         return asked.load
-    begun = checkpoint.checkpoints_in(resumed / "checkpoints")
+    from townlet.run.saving.checkpoint import checkpoints_in
+
+    begun = checkpoints_in(resumed / "checkpoints")
     return Path(kept["load"]) if isinstance(kept.get("load"), str) and not begun else None
 
 

@@ -1,7 +1,7 @@
 """What a training goes on from: a checkpoint of its own, or the weights of another."""
 
 from townlet.config import resolved_config
-from townlet.run.plan import Ending, passes
+from townlet.run.plan import passes
 from townlet.run.saving import checkpoint, exported, saved
 from townlet.run.training_run import TrainingRun
 
@@ -28,10 +28,9 @@ def resume(training: TrainingRun) -> bool:
 def _go_on_from(found: checkpoint.Checkpoint, training: TrainingRun) -> None:
     population, plan = training.population, training.plan
     with training.logs_what_is_at_fault():
-        training.elapsed_before, training.learned, training.score = saved.go_on_from(found, population)
+        training.elapsed_before, training.learned, training.marks = saved.go_on_from(found, population)
     training.saved_at = training.resumed_at = found.step
-    if reached := plan.reached(training.task, training.score):
-        training.ending = Ending("goal", reached)
+    training.ending = plan.ending(training.task, training.marks)
     due = passes(found.step, plan.evaluate_every, population.num_agents)
     training.owes_evaluation = found.manifest.get("score") is None and (due or found.step >= plan.total_steps)
     training.run.id = training.run.id or found.manifest["facts"].get("run")

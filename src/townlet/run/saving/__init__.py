@@ -1,4 +1,5 @@
 """What a run is saved as, and how it goes on from that.
 
-May import: ground, config, level, environment.types, agent, population, page, run.fit, run.meta, run.run_directory.
+May import: ground, config, level, environment.types, agent, population, page, run.fit, run.meta, run.plan,
+run.run_directory.
 """

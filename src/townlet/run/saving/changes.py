@@ -10,10 +10,10 @@ from townlet.level.errors import short
 MAY_CHANGE = ("description", "yardsticks", "reward", "sparse_reward", "evaluation", "training", "replays")
 # But for these, with all below them: chance follows from the seed, and the saved state has the shape of the others.
 KEPT = (
-    "training.seed", "training.num_agents", "training.seq_len", "training.mode.kind", "training.mode.capacity",
-    "training.mode.stored_every", "training.mode.priority", "training.curriculum.kind", "training.curriculum.stages",
-    "training.curriculum.episodes", "training.curiosity.hidden", "training.curiosity.embedding",
-    "training.curiosity.anneal.episodes",
+    "training.seed", "training.num_agents", "training.workers", "training.seq_len", "training.mode.kind",
+    "training.mode.capacity", "training.mode.stored_every", "training.mode.priority", "training.curriculum.kind",
+    "training.curriculum.stages", "training.curriculum.episodes", "training.curiosity.hidden",
+    "training.curiosity.embedding", "training.curiosity.anneal.episodes",
 )  # fmt: skip
 
 

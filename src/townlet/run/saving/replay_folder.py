@@ -4,8 +4,6 @@ import contextlib
 import re
 from pathlib import Path
 
-REPLAYS = "replays"  # the folder of a run
-SUFFIX = ".replay"
 _OWN = re.compile(r"step_(\d{9,})(?:_stage-(\d+))?\.replay", re.ASCII)  # other recordings have other names
 _EVALUATED = re.compile(r"step_(\d{9,})\.json", re.ASCII)
 _LEFTOVER = re.compile(r"\.step_\d{9,}(_stage-\d+)?\.replay\.tmp", re.ASCII)

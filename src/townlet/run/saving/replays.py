@@ -12,9 +12,9 @@ from townlet.page.recorder import Noted, Wanted, record, versions
 from townlet.population.evaluation import Evaluator
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.meta import id_in, read_meta
-from townlet.run.run_directory import RunDirectory, write_atomically
+from townlet.run.run_directory import REPLAY_SUFFIX, REPLAYS, RunDirectory, write_atomically
 from townlet.run.saving.checkpoint import Checkpoint
-from townlet.run.saving.replay_folder import REPLAYS, SUFFIX, last_evaluation, last_stage, prune
+from townlet.run.saving.replay_folder import last_evaluation, last_stage, prune
 
 _IN_STAGE = "curriculum/agents_in_stage_"  # how metrics begin that count agents
 
@@ -45,7 +45,7 @@ class Recorder:
         packed = record(task, population.network, noted, Wanted(chosen(noted, task.replays)), origin)
         folder.mkdir(exist_ok=True)
         in_stage = f"_stage-{stage}" if stage else ""
-        write_atomically(folder / f"step_{step:09}{in_stage}{SUFFIX}", packed)
+        write_atomically(folder / f"step_{step:09}{in_stage}{REPLAY_SUFFIX}", packed)
         prune(folder, task.replays.keep)
 
 

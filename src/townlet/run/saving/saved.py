@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from townlet.agent.networks import QNetwork
 from townlet.config import ConfigError, Task
 from townlet.environment.types import WorldError
+from townlet.level.suggestion import suggestion
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.meta import UNKNOWN, id_in, read_meta
+from townlet.run.plan import Marks
 from townlet.run.run_directory import is_exported, resolve_run
 from townlet.run.saving import checkpoint, exported
 from townlet.run.saving.checkpoint import Checkpoint
@@ -24,7 +26,7 @@ class Standing(NamedTuple):
 
     elapsed: float  # seconds of training
     learned: Mapping[str, float]  # metrics of the newest update, by name
-    score: float | None  # of the newest evaluation
+    marks: Marks
 
 
 def facts_of(task: Task, run_id: str | None) -> dict[str, object]:
@@ -79,7 +81,11 @@ def find(run: Path, task: Task, name: str, report: Callable[[str], None]) -> Che
         return checkpoint.load_latest(directory, report, facts)
     if name == "best":
         return checkpoint.load_best(directory, facts)
-    return checkpoint.load(directory / Path(name).name, facts)
+    folder = directory / Path(name).name
+    if not folder.is_dir():
+        names = ["latest", "best", *(path.name for path in checkpoint.checkpoints_in(directory))]
+        raise CheckpointError(f"{folder}: expected a checkpoint, got nothing there{suggestion(name, names)}")
+    return checkpoint.load(folder, facts)
 
 
 def save(
@@ -94,7 +100,12 @@ def save(
     `best_score` is that of an evaluation at this step, None where there was none. Raises CheckpointError, and
     TrainingDivergedError for a population that must not be kept.
     """
-    state = {"population": population.state_dict(), **standing._asdict(), "learned": dict(standing.learned)}
+    state = {
+        "population": population.state_dict(),
+        "elapsed": standing.elapsed,
+        "learned": dict(standing.learned),
+        **standing.marks._asdict(),
+    }
     model = population.network.state_dict()
     return checkpoint.save(directory, population.env_steps, model, state, best_score=best_score, facts=facts)
 
@@ -124,13 +135,16 @@ def _standing(found: Checkpoint) -> Standing:
     elapsed: Any = found.state.get("elapsed")
     learned = found.state.get("learned", {})
     score = found.state.get("score", found.manifest.get("score"))
+    best, waited = found.state.get("best", -math.inf if score is None else score), found.state.get("waited", 0)
     numbers = isinstance(learned, dict) and all(type(value) is float for value in learned.values())
     if type(elapsed) not in (int, float) or not 0.0 <= elapsed < math.inf:
         raise CheckpointError(f"{found.path}: expected seconds of training as elapsed, got {one_line(elapsed)}")
     if not numbers or not (score is None or type(score) is float):
         got = one_line(score if numbers else learned)
         raise CheckpointError(f"{found.path}: expected numbers as learned and score, got {got}")
-    return Standing(elapsed, learned, score)
+    if type(best) is not float or type(waited) is not int or waited < 0:
+        raise CheckpointError(f"{found.path}: expected numbers as best and waited, got {one_line((best, waited))}")
+    return Standing(elapsed, learned, Marks(score, best, waited))
 
 
 @contextmanager

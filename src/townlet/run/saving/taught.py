@@ -15,9 +15,10 @@ def load_taught(reference: Path, runs_dir: Path, task: Task, report: Callable[[s
     """Read what a run of `task` is to begin with the weights of: see `saved.find_run` for how it is named.
 
     By the config.yaml of its run its network must fit, and no map may have been trained on that `task` is evaluated on;
-    where there is none above a checkpoint, `report` is told. Raises ConfigError and CheckpointError.
+    where there is none above a checkpoint, `report` is told, and which run the latest is. Raises
+    ConfigError and CheckpointError.
     """
-    run, name = _find(reference, runs_dir)
+    run, name = _find(reference, runs_dir, report)
     if not os.path.isfile(run / CONFIG_NAME):
         where = f"no {CONFIG_NAME} of its run lies above it"
         report(f"--load {reference}: {where}: which maps it was trained on is not known")
@@ -30,10 +31,10 @@ def load_taught(reference: Path, runs_dir: Path, task: Task, report: Callable[[s
     return saved.find(run, learned, name, report)
 
 
-def _find(reference: Path, runs_dir: Path) -> tuple[Path, str]:
+def _find(reference: Path, runs_dir: Path, report: Callable[[str], None]) -> tuple[Path, str]:
     """The folder and the name that `find_run` returns. Raises ConfigError where it finds nothing."""
     try:
-        return saved.find_run(str(reference), runs_dir)
+        return saved.find_run(str(reference), runs_dir, tell=report)
     except RunError as error:
         if reference.is_dir():
             got = f"a folder without {MANIFEST}"

@@ -97,7 +97,7 @@ def test_a_peer_that_lives_otherwise_stops_the_benchmark(bench, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--contestants", "eager,rust"], "expected some of compiled, eager, c, numpy, gymnasium, got rust"),
+        (["--contestants", "eager,rust"], "expected some of compiled, eager, vector, c, numpy, gymnasium, got rust"),
         (["--agents", "4,0"], "--agents: expected at least 1, got 0"),
         (["--seconds", "-1"], "--seconds: expected a number above 0, got -1"),
         (["--seconds", "soon"], "--seconds: expected a number, got 'soon'"),

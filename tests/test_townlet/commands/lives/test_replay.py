@@ -69,6 +69,15 @@ def write_yaml(folder, one):
     return path
 
 
+def test_the_planner_lives_from_the_same_starts_in_the_recording_itself_alone(run, capsys, tmp_path):
+    _, one, _ = recorded(capsys, run, "--agents", "3", "--out", str(tmp_path / "own.replay"))
+    assert [(life.length, life.ended) for life in one.header.planner] == [(5, "death")] * 3  # breath lasts no longer
+    page, runs = tmp_path / "out.html", ["--runs-dir", str(run.parents[1]), "--agents", "1"]
+    assert cli.main(["replay", "run", *runs, "--html", str(page), "--beside", "step_000000016"]) == 0
+    packed = re.findall(r'<script type="application/octet-stream" .*?>(.*?)</script>', page.read_text())
+    assert [unpack(base64.b64decode(each)).header.planner is None for each in packed] == [False, True]
+
+
 def test_so_many_lives_are_recorded_for_so_many_steps(run, capsys):
     _, one, path = recorded(capsys, run, "--agents", "3", "--steps", "4")
     assert [(life.agent, life.length, life.ended) for life in one.lives] == [(agent, 4, "cut") for agent in range(3)]
@@ -153,7 +162,10 @@ def test_what_cannot_be_recorded_is_one_line(run, capsys, tmp_path):
     assert failed(capsys, run, "nobody") == (
         1, f"townlet replay: no run 'nobody' in {run.parents[1]}: there are room_room/run"
     )  # fmt: skip
-    assert failed(capsys, run, "run", "--checkpoint", "step_000000001")[0] == 1
+    nothing = run / "checkpoints" / "step_000000001"
+    assert failed(capsys, run, "run", "--checkpoint", "step_000000001") == (
+        1, f"townlet replay: {nothing}: expected a checkpoint, got nothing there; did you mean 'step_000000016'?"
+    )  # fmt: skip
     folder = str(run / "checkpoints" / "step_000000016")
     assert failed(capsys, run, folder, "--checkpoint", "best") == (
         2, "--checkpoint: expected none beside a checkpoint's own folder, got best"

@@ -287,7 +287,7 @@ def test_device_maps_and_compile_are_those_of_the_world(monkeypatch: pytest.Monk
     given = []
 
     def world(level: Level, *arguments: Any) -> VectorizedEnv:
-        given.append((arguments[0], *arguments[1:2], *arguments[3:]))
+        given.append((arguments[0], *arguments[1:2], *arguments[3:5]))
         return VectorizedEnv(level, arguments[0], compile=False)
 
     monkeypatch.setattr(gymnasium_adaptors, "VectorizedEnv", world)

@@ -13,8 +13,10 @@ import torch
 from support.strangers import LENGTH, Stranger
 from townlet import evaluate, train
 from townlet.commands import cli
-from townlet.config import load_gym_task
+from townlet.config import ConfigError, load_gym_task
+from townlet.environment import make
 from townlet.environment.make import limit_of
+from townlet.level.file import configs_directory
 from townlet.population import evaluation
 
 SMALL = [
@@ -187,7 +189,8 @@ def test_one_that_cannot_be_made_or_not_twice_is_one_line_and_wrong_use(which, r
 def test_options_that_it_does_not_take_are_one_line(register, tmp_path, capsys):
     register()
     err = said(capsys, 2, lambda: run_train(tmp_path, "--set", "gym_options.colour=red"))
-    assert err.startswith("gym: expected an environment that can be made, got Some-v0: TypeError: ") and "colour" in err
+    expected = "none, since Some-v0 takes no keyword arguments"
+    assert err == f"gym_options.colour: expected {expected}, got 'colour'\n"
 
 
 def test_check_env_tells_of_spaces_that_cannot_be_looked_at(register, capsys):
@@ -367,3 +370,29 @@ def test_the_limit_of_an_episode_is_the_tasks_or_the_environments_own(registered
     finally:
         del gymnasium.registry["Some-v0"]
     assert LENGTH < 7
+
+
+# --- memory ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("space", "each"),
+    [(gymnasium.spaces.Box(0, 255, (20, 20, 3), np.uint8), 1200), (gymnasium.spaces.Box(0, 1, (300,)), 1200)],
+    ids=["in bytes", "in other numbers"],
+)
+def test_what_replay_keeps_must_fit_into_memory_and_is_told_where_it_is_much(space, each, monkeypatch):
+    gymnasium.register("Some-v0", lambda: Stranger(space, seen=lambda env: space.sample()))
+    told, have = [], 3_000_000_000
+    monkeypatch.setattr(make, "_memory_of", lambda device: have)
+    try:
+        for capacity, said in ((2_000, []), (2_000_000, [f"2,000,000 steps of {each:,} bytes: 2.4 GB"])):
+            make.check_env(load_gym_task("Some-v0", overrides={"training.mode.capacity": capacity}), told.append)
+            assert told == [f"Some-v0: replay keeps {line}" for line in said]
+        task = load_gym_task("Some-v0", overrides={"training.mode.capacity": 2_600_000})
+        with pytest.raises(ConfigError) as refused:
+            make.check_env(task)
+        make.check_env(load_gym_task("Some-v0", configs_directory() / "fresh.yaml"), pytest.fail)
+    finally:
+        del gymnasium.registry["Some-v0"]
+    expected = f"at most 2,500,000, since a step of Some-v0 takes {each:,} bytes"
+    assert refused.value.errors == [f"training.mode.capacity: expected {expected}, got 2,600,000"]

@@ -144,7 +144,10 @@ def test_a_text_beside_what_is_seen_is_left_out_and_said_so(spoilt, tmp_path, ca
         (["--gym", "no_such_module:X-v0"], "no_such_module"),
         (["--gym", "Pendulum-v1"], "discrete"),
         (["--gym", "Speaking-v0"], "Text"),
-        (["--gym", "Telling-v0"], "gym: expected something to see besides text, got Dict('mission': Text(1, 3, "),
+        (
+            ["--gym", "Telling-v0"],
+            "gym: Telling-v0: expected something to see besides text, got Dict('mission': Text(1, 3, ",
+        ),
         (["--gym", "CartPole-v1", "--set", "gym_options.colour=red"], "colour"),
         (["--gym", "CartPole-v1", "--level", "2"], "gym"),
         (["--gym", "CartPole-v1", "--resume", "latest"], "--gym"),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { companyOf } from "townlet/alive/company.js";
+import { companyOf, mayHaveCompany } from "townlet/alive/company.js";
 import { freshWeights } from "townlet/alive/untrained.js";
 
 const tensor = (...shape) => ({ shape, numbers: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(7) });
@@ -45,5 +45,12 @@ test("lives of other replays are those of the same agent, on the same map, from 
   const beside = [
     other(2, [[0, 0]], 1, 500), other(3, [[0, 0]], 1, 1), other(2, [[2, 0]], 1, 2), other(2, [[0, 0]], 2, 3),
   ];
-  assert.deepEqual(companyOf({ beside, alive: null }, track).map(({ label }) => label), ["after 500 steps of learning"]);
+  assert.deepEqual(companyOf({ beside, alive: null }, track).lives.map(({ label }) => label), ["after 500 steps of learning"]);
+});
+
+test("company is offered where there are other replays, a network that can begin anew, or a planner", () => {
+  const app = (changes) => ({ alive: null, beside: [], replay: { header: {} }, ...changes });
+  assert.deepEqual([
+    {}, { beside: [{}] }, { alive: { thinks: true } }, { alive: { thinks: false } }, { replay: { header: { planner: [] } } },
+  ].map((changes) => mayHaveCompany(app(changes))), [false, true, true, false, true]);
 });

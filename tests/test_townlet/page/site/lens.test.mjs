@@ -33,6 +33,11 @@ test("the lens is told in a sentence", () => {
   assert.match(lensInWords(world, lensAt(decided(), 1), true), /^What it chooses here is not known/);
 });
 
+test("where nothing is allowed the first action is chosen, as by the network, and memory decides nothing", () => {
+  const { best, bestBlank, decided: by, gap } = lensAt(decided({ allowed: [[0], [15]], action: [[0]] }), 0);
+  assert.deepEqual([best, bestBlank, by, gap], [0, 0, false, 0]);
+});
+
 test("of values that are stored as equal the chosen one is the best", () => {
   assert.equal(lensAt(decided({ q: [[9, 3, 3, 1]], action: [[2]] }), 0).best, 2);
 });

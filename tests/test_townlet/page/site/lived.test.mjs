@@ -40,7 +40,7 @@ test("what is forgotten is zero from there on, and what was before stays", () =>
   assert.deepEqual(all(life, "memory"), [[0, 0], [1, 10], [0, 0], [1, 10]]);
   assert.deepEqual([life.at("action", 2), life.life.ended], [[E], "death"]); // goes east again, without water for it
   assert.deepEqual(life.changes, [{ frame: 2, what: "memory forgotten" }]);
-  assert.equal(life.label, "fork of agent 3 at step 2: memory forgotten");
+  assert.equal(life.label, "fork of agent 3 at step 2 (memory forgotten)");
 });
 
 test("a part of the memory is forgotten by itself", () => {
@@ -77,7 +77,7 @@ test("a change further on takes the place of what would have come, and keeps wha
   assert.deepEqual(again.changes.map(({ frame }) => frame), [1, 3]);
   assert.deepEqual(all(again, "memory").slice(2, 5), [[2, 20], [0, 0], [1, 10]]);
   assert.deepEqual([again.from, again.parent.kind], [1, "recorded"]);
-  assert.equal(again.label, "fork of agent 3 at step 1: water set to 100%, and 1 more");
+  assert.equal(again.label, "fork of agent 3 at step 1 (water set to 100%, and 1 more)");
   assert.equal(life.at("memory", 3)[0], 3); // the one before is as it was
 });
 
@@ -86,7 +86,7 @@ test("a life that leaves one of the page's own has its frames up to there", () =
   const second = lived(fork(mind, life, 2));
   assert.deepEqual(all(second, "meters"), all(life, "meters"));
   assert.deepEqual(fork(mind, life, 0).changes, []); // it leaves before the change
-  assert.deepEqual([second.label, second.from], ["fork of agent 3's fork at step 2: water set to 100%", 2]);
+  assert.deepEqual([second.label, second.from], ["fork of agent 3's fork at step 2 (water set to 100%)", 2]);
 });
 
 test("a person lives by actions, and the network looks on", () => {

@@ -46,11 +46,28 @@ test("a change of a recorded life makes a fork, and one of a fork is made in it"
   app.track.liveUntil(9);
   app.seek(3);
   change(app, "forget");
-  assert.deepEqual(labels(app), ["agent 3", "fork of agent 3 at step 1: water set to 100%, and 1 more"]);
+  assert.deepEqual(labels(app), ["agent 3", "fork of agent 3 at step 1 (water set to 100%, and 1 more)"]);
   assert.deepEqual([app.frame, app.last], [3, 3]);
   app.seek(0);
   change(app, "hour", 2);
-  assert.deepEqual(labels(app).slice(2), ["fork of agent 3 at step 0: clock set to 06:00"]); // before it left the other
+  assert.deepEqual(labels(app).slice(2), ["fork of agent 3 at step 0 (clock set to 06:00)"]); // before it left the other
+});
+
+test("a meter that is set again at the same step is one change, whichever was between", () => {
+  const app = shown();
+  app.seek(1);
+  for (const share of [51, 52, 53]) change(app, "meter", 0, share);
+  assert.equal(writeAddress(app, null), "#agent=3&step=1&fork=1-meter-0-53");
+  assert.deepEqual(app.track.changes.map(({ what }) => what), ["water set to 53%"]);
+  assert.equal(app.track.value("meters", 1, 0), Math.fround(0.53));
+  change(app, "meter", 1, 20); // another meter
+  app.track.liveUntil(2);
+  app.seek(2);
+  for (const share of [40, 41]) change(app, "meter", 1, share); // the same at another step
+  assert.equal(writeAddress(app, null), "#agent=3&step=2&fork=1-meter-0-53.1-meter-1-20.2-meter-1-41");
+  change(app, "forget");
+  change(app, "meter", 1, 42); // it is not the last any more
+  assert.ok(writeAddress(app, null).endsWith("2-meter-1-41.2-forget.2-meter-1-42"));
 });
 
 test("after a fork of a fork whose own origin was let go of, the life before both is followed", () => {

@@ -1,8 +1,10 @@
 // For test_world_parity.py: lives each life of the replays in the folders given once more in the page's world, says
-// whether it is what the file holds, and leaves what was seen and paid beside it, in float32.
+// whether it is what the file holds, and leaves what was seen and paid beside it, in float32. Of the planner's lives it
+// says how they are at their ends.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { readReplay } from "townlet/format/replay.js";
+import { hasPlanner, plannedBeside } from "townlet/track/planned.js";
 import { RecordedTrack } from "townlet/track/recorded.js";
 import { checkWorld, relive, startOf } from "townlet/world/parity.js";
 import { World } from "townlet/world/world.js";
@@ -25,5 +27,11 @@ for (const folder of process.argv.slice(2)) {
   }
   await floats(`${folder}/seen`, seen);
   await floats(`${folder}/paid`, paid);
-  console.log(JSON.stringify({ known: world.known, checks }));
+  const planned = hasPlanner(replay) ? tracks.map((track) => atItsEnd(plannedBeside(track, world))) : null;
+  console.log(JSON.stringify({ known: world.known, checks, planned }));
+}
+
+function atItsEnd(track) {
+  const last = track.frames - 1, { length, ended, cause } = track.life;
+  return { end: { length, ended, cause }, position: track.at("position", last), meters: track.at("meters", last) };
 }

@@ -1,20 +1,35 @@
-// Who else lived on the same map from the same cell: a network that has learned nothing, and those of other replays.
+// Who else lived on the same map from the same cell: those of other replays, a network that has learned nothing, and a
+// script that knows the whole map.
 
 import { freshWeights } from "townlet/alive/untrained.js";
 import { learned } from "townlet/explain/words.js";
 import { makeNetwork } from "townlet/network/network.js";
 import { fork } from "townlet/track/lived.js";
+import { hasPlanner, plannedBeside } from "townlet/track/planned.js";
 import { RecordedTrack } from "townlet/track/recorded.js";
 
 const SEED = 1; // of the fresh weights
-const UNTRAINED = "a network that has learned nothing: fresh weights, drawn by this page";
+const UNTRAINED = "untrained, fresh weights of this page";
+const PARTS = "Its life does not end in this page as it did when it was recorded.";
 
-/** The company of a recorded life: [{label, track}], of which those that grow have yet to be lived. */
+/** Whether lives of an app may have company. */
+export function mayHaveCompany({ alive, beside, replay }) {
+  return beside.length > 0 || alive?.thinks === true || hasPlanner(replay);
+}
+
+/**
+ * The company of a recorded life: {lives: [{label, track}], of which those that grow have yet to be lived; missing: a
+ * sentence on who should be here and is not, "" for nobody}.
+ */
 export function companyOf(app, track) {
-  const found = app.beside.flatMap((replay) => sameStart(replay, track));
-  if (app.alive?.thinks !== true || app.replay.weights === null) return found;
-  const untrained = fork(app.alive.untrained, track, 0);
-  return [...found, { label: UNTRAINED, track: untrained }];
+  const lives = app.beside.flatMap((replay) => sameStart(replay, track));
+  if (app.alive?.thinks === true && app.replay.weights !== null) {
+    lives.push({ label: UNTRAINED, track: fork(app.alive.untrained, track, 0) });
+  }
+  if (app.alive === null || !hasPlanner(track)) return { lives, missing: "" };
+  const planner = app.alive.plays ? plannedBeside(track, app.alive.mind.world) : null;
+  if (planner !== null) return { lives: [...lives, { label: planner.label, track: planner }], missing: "" };
+  return { lives, missing: `The planner is not here. ${app.alive.plays ? PARTS : app.alive.told}` };
 }
 
 /** A mind like that of a replay, whose network has fresh weights. */

@@ -1,51 +1,64 @@
-// What takes from each meter, cause by cause. The rules are those of a tick, in its order: a move, an interaction, what
-// a meter loses by itself, drains, pulls of low meters group by group, bounds. Amounts are shares of full, below 0 for
-// gains.
+// What takes from each meter, cause by cause: each rule of a tick is asked for by itself, in the order of the tick, and
+// what it leaves is compared with what it found. Amounts are shares of full, below 0 for gains.
 
 import { placesAt } from "townlet/explain/sight.js";
 import { full, listed, meterName, percent, sentence, ticks } from "townlet/explain/words.js";
+import { cascade, changePassively, drain, give, goBy, pay, payForMoving, share } from "townlet/world/rules.js";
+import { makeTables } from "townlet/world/tables.js";
 
+const FINE = 1e6; // amounts are told in millionths of full: what is finer is how meters are rounded
 const WORTH_A_WORD = 0.1; // of what a meter loses in all: what takes less is left out
 
 /** A tick without any action. `uses`: the affordance that is used; `last`: whether this ends its interaction. */
 export const NOTHING_DONE = { moved: false, uses: null, last: false };
+
+const known = new WeakMap(); // tables, by the world that they are of
+
+function tablesOf(world) {
+  if (!known.has(world)) known.set(world, makeTables(world));
+  return known.get(world);
+}
 
 /**
  * One tick of meters, told: {meters: as the tick leaves them, causes: for each meter [{kind, by, amount}]}.
  * Kinds: "move"; "cost" and "effect", by an affordance; "own"; "drain" and "pull", by a meter.
  */
 export function tickTold(world, meters, act = NOTHING_DONE) {
-  const now = [...meters], causes = meters.map(() => []);
-  const take = (meter, kind, by, amount) => {
-    if (amount === 0) return;
-    now[meter] -= amount;
-    causes[meter].push({ kind, by, amount });
+  const tables = tablesOf(world), causes = meters.map(() => []);
+  const tell = (kind, by, before, after) => {
+    before.forEach((level, meter) => {
+      const amount = Math.round((level - after[meter]) * FINE) / FINE;
+      if (amount !== 0) causes[meter].push({ kind, by, amount });
+    });
+    return after;
   };
-  if (act.moved) world.meters.forEach((row, meter) => take(meter, "move", null, -row.move));
-  if (act.uses !== null) use(world.affordances[act.uses], act, take);
-  world.meters.forEach((row, meter) => take(meter, "own", null, -row.passive));
-  drain(world, [...now], take);
-  for (const group of world.cascades) {
-    const found = [...now]; // a group reads meters as the group before left them
-    for (const { source, target, strength } of group.pulls) {
-      take(target, "pull", source, strength * Math.max(0, world.threshold - found[source]) / world.threshold);
-    }
-  }
-  return { meters: now.map((value) => Math.min(1, Math.max(0, value))), causes };
+  let now = Float32Array.from(meters);
+  now = tell("move", null, now, payForMoving(tables, now, act.moved));
+  if (act.uses !== null) now = use(tables.affordances[act.uses], act, now, tell);
+  now = tell("own", null, now, changePassively(tables, now));
+  now = drainTold(tables, now, tell);
+  for (const pulls of tables.cascades) now = pullsTold(tables, pulls, now, tell);
+  return { meters: [...now.map(share)], causes };
 }
 
-function use(affordance, act, take) {
-  affordance.cost.forEach((amount, meter) => take(meter, "cost", act.uses, amount));
-  affordance.effect.forEach((amount, meter) => take(meter, "effect", act.uses, -amount));
-  if (act.last) affordance.bonus.forEach((amount, meter) => take(meter, "effect", act.uses, -amount));
+function use({ cost, effect, bonus }, { uses, last }, meters, tell) {
+  const paid = tell("cost", uses, meters, pay(meters, cost)), given = tell("effect", uses, paid, give(paid, effect));
+  return last ? tell("effect", uses, given, give(given, bonus)) : given;
 }
 
 /** A drain has a part that is always lost, and one that grows as another meter falls. */
-function drain(world, found, take) {
-  for (const { meter, by, rate, at_full: full, at_empty: empty } of world.drains) {
-    take(meter, "own", null, rate * full);
-    if (by !== null) take(meter, "drain", by, rate * (empty - full) * (1 - found[by]));
+function drainTold({ drains }, meters, tell) {
+  for (const one of drains) {
+    const always = tell("own", null, meters, drain({ drains: [{ ...one, range: 0 }] }, meters));
+    tell("drain", one.by, always, drain({ drains: [one] }, meters));
   }
+  return drain({ drains }, meters);
+}
+
+/** Each pull of a group reads meters as the group found them. */
+function pullsTold({ threshold }, pulls, meters, tell) {
+  for (const pull of pulls) tell("pull", pull.source, meters, cascade({ threshold, cascades: [[pull]] }, meters));
+  return cascade({ threshold, cascades: [pulls] }, meters);
 }
 
 /** What the agent did in a step, as `tickTold` takes it. */
@@ -65,9 +78,9 @@ export function actOf(track, step) {
  * that is beyond death or `limit`; death: {meter, ticks} or null}.
  */
 export function outlook(world, meters, limit = world.max_steps) {
-  const empty = meters.map((value) => value <= world.empty ? 0 : null);
-  for (let tick = 1, now = meters; tick <= limit; tick++) {
-    now = tickTold(world, now).meters;
+  const tables = tablesOf(world), empty = meters.map((value) => value <= world.empty ? 0 : null);
+  for (let tick = 1, now = Float32Array.from(meters); tick <= limit; tick++) {
+    now = goBy(tables, now);
     now.forEach((value, meter) => { if (value <= world.empty) empty[meter] ??= tick; });
     const dies = world.meters.findIndex((row, meter) => row.lethal && now[meter] <= world.empty);
     if (dies >= 0) return { empty, death: { meter: dies, ticks: tick } };

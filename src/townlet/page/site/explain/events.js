@@ -1,9 +1,10 @@
 // Bookmarks that the page sets by itself: moments of a life that are worth a look, few of each kind.
 
 import { actOf } from "townlet/explain/cascades.js";
-import { greedy, allowedAt, lensAt } from "townlet/explain/lens.js";
+import { lensAt } from "townlet/explain/lens.js";
 import { eyesOf, placesAt, visible } from "townlet/explain/sight.js";
 import { actionName, figure, listed, meterName, percent, placeName, sentence } from "townlet/explain/words.js";
+import { greedy } from "townlet/network/greedy.js";
 
 const APART = 12; // frames between two bookmarks of one kind that is ranked
 const MOST = { memory: 6, surprise: 4, low: 8 }; // of a life
@@ -67,7 +68,7 @@ export function surpriseAt(track, step) {
   if (q === null) return null;
   const dies = step === track.life.length - 1 && track.life.ended === "death", next = track.at("q", step + 1);
   if (next === null && !dies) return null; // the end still has a value that is not recorded
-  const after = dies ? 0 : next[greedy(next, allowedAt(track, step + 1))];
+  const after = dies ? 0 : next[greedy(next, track.value("allowed", step + 1))];
   const reward = track.at("reward", step).reduce((sum, one) => sum + one, 0);
   return reward + track.header.world.reward.gamma * after - q[track.value("action", step)];
 }

@@ -1,17 +1,12 @@
 // The memory lens: what each action is worth with the memory that the agent has, and what it would be with none.
 
 import { actionName, figure } from "townlet/explain/words.js";
+import { greedy } from "townlet/network/greedy.js";
 
 /** Which actions a frame allows: [bool] by action. */
 export function allowedAt(track, frame) {
   const bits = track.value("allowed", frame);
   return track.header.world.actions.map((_, action) => ((bits >> action) & 1) === 1);
-}
-
-/** The allowed action of the largest value; the first of equals, as the network's own choice is. */
-export function greedy(values, allowed) {
-  return values.reduce((best, value, action) =>
-    allowed[action] && (best < 0 || value > values[best]) ? action : best, -1);
 }
 
 /**
@@ -23,13 +18,13 @@ export function lensAt(track, step) {
   const q = track.at("q", step);
   if (q === null) return null;
   const blank = track.at("q_blank", step), allowed = allowedAt(track, step);
-  const chosen = track.value("action", step), first = greedy(q, allowed);
+  const chosen = track.value("action", step), bits = track.value("allowed", step), first = greedy(q, bits);
   const best = q[chosen] === q[first] && allowed[chosen] ? chosen : first; // as stored, close values may be equal
-  const bestBlank = blank === null ? null : greedy(blank, allowed);
+  const bestBlank = blank === null ? null : greedy(blank, bits);
   const seen = { q, blank, allowed, chosen, best, bestBlank };
   if (blank === null) return { ...seen, decided: false, cost: 0, gap: 0 };
   const apart = q.map((value, action) => allowed[action] ? Math.abs(value - blank[action]) : 0);
-  const gap = apart.reduce((sum, one) => sum + one, 0) / allowed.filter(Boolean).length;
+  const gap = apart.reduce((sum, one) => sum + one, 0) / Math.max(1, allowed.filter(Boolean).length);
   return { ...seen, decided: best !== bestBlank, cost: q[best] - q[bestBlank], gap };
 }
 

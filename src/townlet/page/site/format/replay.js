@@ -1,5 +1,8 @@
 // A replay file as the page reads it: see docs/replays.md. Numbers stay as they are stored until one is asked for.
 
+import { mistakeOf } from "townlet/format/checks.js";
+import { misshapen } from "townlet/format/shape.js";
+
 export const FORMAT = "townlet-replay/1";
 const LENGTH = 4; // bytes before the header that say how long it is
 const MOST_FILE = 64 * 2 ** 20, MOST_INFLATED = 130 * 2 ** 20; // so that a file that lies about its size fills no memory
@@ -8,7 +11,7 @@ const TYPES = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array };
 /** A file that cannot be read; its message is one sentence for a person. */
 export class ReplayError extends Error {}
 
-/** A whole replay: `header` as in configs/replay.schema.json, numbers by `column` and `weights`. */
+/** A whole replay: `header` as in configs/replay.schema.json, numbers by `columns` and `weights`. */
 export class Replay {
   constructor(header, body) {
     this.header = header;
@@ -21,17 +24,24 @@ export class Replay {
 export async function readReplay(bytes) {
   if (bytes.byteLength === 0) throw new ReplayError("This file is empty; expected a replay of Townlet.");
   if (bytes.byteLength > MOST_FILE) throw new ReplayError("This file is too large; expected a replay of at most 64 MB.");
-  const inflated = await inflate(bytes);
+  const inflated = await inflate(bytes), header = headerOf(inflated), wrong = misshapen(header);
+  if (wrong !== null) throw new ReplayError(`This replay is damaged: in its header ${wrong}.`);
+  if (header.lives.length === 0) throw new ReplayError("This replay holds no lives.");
+  const replay = madeOf(inflated, header), mistake = mistakeOf(replay);
+  if (mistake !== null) throw new ReplayError(`This replay is damaged: ${mistake}.`);
+  return replay;
+}
+
+function madeOf(inflated, header) {
   try {
-    return replayOf(inflated, headerOf(inflated));
+    return replayOf(inflated, header);
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-    throw new ReplayError("This replay is damaged: its header lacks what a replay has."); // or has it in another form
+    throw new ReplayError("This replay is damaged: its header does not say where its numbers lie.");
   }
 }
 
 function replayOf(inflated, header) {
-  if (!(header.lives.length > 0)) throw new ReplayError("This replay holds no lives.");
   const start = LENGTH + new DataView(inflated).getUint32(0, true);
   const parts = header.columns.map(({ type, ...row }) => ({ ...row, bytes: TYPES[type].BYTES_PER_ELEMENT }));
   for (const row of header.weights ?? []) parts.push({ ...row, bytes: 4 });

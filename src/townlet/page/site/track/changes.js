@@ -7,7 +7,8 @@ import { cellName, EditError, putAgent, putPlace, removePlace, setHour, setMeter
 
 const MOST = 99; // changes that an address may name
 
-// By kind: how many numbers it takes, what it makes of {state, memory}, and how it is told.
+// By kind: how many numbers it takes, what it makes of {state, memory}, and how it is told; `again` says by the numbers
+// of two changes made one after the other whether the second leaves nothing of the first.
 const KINDS = {
   live: { takes: 0, make: () => ({}), tell: () => "nothing changed" }, // where a life leaves another as it is
   forget: {
@@ -37,6 +38,7 @@ const KINDS = {
     takes: 2,
     make: ({ world }, { state }, meter, share) => ({ state: setMeter(world, state, meter, share / 100) }),
     tell: ({ world }, meter, share) => `${meterName(world, meter)} set to ${percent(share / 100)}`,
+    again: ([meter], [other]) => meter === other,
   },
   hour: {
     takes: 1,
@@ -58,6 +60,14 @@ export function applied(mind, now, { kind, numbers }) {
 /** A change in words, as a part of a sentence. */
 export function inWords(header, { kind, numbers }) {
   return KINDS[kind].tell(header, ...numbers);
+}
+
+/** Changes with more after them; one that leaves nothing of the last, made at the same frame, takes its place. */
+export function followed(changes, more) {
+  return more.reduce((all, one) => {
+    const last = all.at(-1), same = last?.frame === one.frame && last.kind === one.kind;
+    return [...(same && KINDS[one.kind].again?.(last.numbers, one.numbers) ? all.slice(0, -1) : all), one];
+  }, changes);
 }
 
 /** Changes as an address names them: "120-forget.150-place-2-4-5". */

@@ -4,8 +4,8 @@
 // action, completed, rewards}. Frames are shared by lives that have them in common, and change no more once they are left.
 // `mind` is what lives: {world, network}, the network null where the page does not know it.
 
-import { greedy } from "townlet/network/network.js";
-import { applied, inWords } from "townlet/track/changes.js";
+import { greedy } from "townlet/network/greedy.js";
+import { applied, followed, inWords } from "townlet/track/changes.js";
 import { OF_FRAMES } from "townlet/track/recorded.js";
 import { EditError } from "townlet/world/edits.js";
 import { startOf } from "townlet/world/parity.js";
@@ -34,7 +34,7 @@ export class LivedTrack {
   #end = null; // {ended, cause}
   #paid; // sum of all rewards
 
-  /** It leaves `parent` at frame `from`; `lived` are its frames up to that one, `by` who acts: "policy" or "person". */
+  /** It leaves `parent` at frame `from`; `lived` are its frames up to that one, `by` who acts: "policy", "person" or "planner". */
   constructor(mind, lived, { parent, from, changes, by, label }) {
     Object.assign(this, { mind, parent, from, by, label });
     this.made = changes; // as data, by frame
@@ -91,7 +91,7 @@ export class LivedTrack {
     return this.#lived[frame].state.places;
   }
 
-  /** Live one step more, by the policy or by an action of a person's. */
+  /** Live one step more, by the policy or by an action of another's. */
   live(action = null) {
     if (this.#end !== null) return;
     const { next, end } = takeStep(this.mind, this.#lived.at(-1), action);
@@ -126,7 +126,7 @@ export function fork(mind, track, frame, changes = [], by = "policy") {
   const now = changes.reduce((at, change) => applied(mind, at, change), { state, memory });
   lived[frame] = frameOf(mind.world, now.state, now.memory, previous);
   const before = track.kind === "lived" ? track.made.filter((change) => change.frame <= frame) : [];
-  const all = [...before, ...changes], label = named(track, frame, all, by);
+  const all = followed(before, changes), label = named(track, frame, all, by);
   return new LivedTrack(mind, lived, { parent: track, from: frame, changes: all, by, label });
 }
 
@@ -140,11 +140,12 @@ export function changed(mind, track, frame, changes) {
 }
 
 function named(parent, frame, changes, by) {
+  if (by === "planner") return "a script that knows the whole map";
   const of = parent.kind === "lived" ? `agent ${parent.life.agent}'s fork` : parent.label;
   if (by === "person") return `you, ${frame === 0 ? "from the start" : `from step ${frame}`} of ${of}`;
-  const told = changes.length === 0 ? "" : `: ${inWords(parent.header, changes[0])}`;
+  if (changes.length === 0) return `fork of ${of} at step ${frame}`;
   const more = changes.length > 1 ? `, and ${changes.length - 1} more` : "";
-  return `fork of ${of} at step ${frame}${told}${more}`;
+  return `fork of ${of} at step ${frame} (${inWords(parent.header, changes[0])}${more})`;
 }
 
 /** Live one step more of a recorded life, so that it can be left at a frame; returns whether one was left to live. */

@@ -1,5 +1,6 @@
 // A track is one life as views see it, recorded or lived in the page: they ask it alone, and never a file.
 
+import { COLUMNS } from "townlet/format/checks.js";
 import { valueOf } from "townlet/format/replay.js";
 
 /** The recorded life of index `index`. Frame t is the world before step t; the last frame is as the end left it. */
@@ -45,4 +46,4 @@ export class RecordedTrack {
 }
 
 /** Columns that have a time for each frame; all others have one for each step. */
-export const OF_FRAMES = new Set(["tick", "position", "progress", "meters", "allowed", "memory"]);
+export const OF_FRAMES = new Set(Object.keys(COLUMNS).filter((name) => COLUMNS[name].per === "frame"));

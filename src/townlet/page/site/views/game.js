@@ -35,6 +35,7 @@ export const game = {
         says.textContent = `${eyesOf(track.header).all ? ALL : FOG}${TOLD}${waits}, Esc leaves.`;
         warns.textContent = app.game.told;
         warns.hidden = app.game.told === "";
+        if (over && pad.contains(document.activeElement)) root.closest("section").focus(); // not on what begins anew
         says.hidden = pad.hidden = out.hidden = over;
         again.hidden = look.hidden = end.hidden = !over;
         if (!over) return;

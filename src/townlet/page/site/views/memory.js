@@ -8,7 +8,7 @@ import { heat } from "townlet/views/heat.js";
 import { madeOfLife } from "townlet/views/made.js";
 
 const AROUND = 120; // frames that the heat map shows
-const LINES = 38; // pixels of height of a line's chart
+const LINES = 30; // pixels of height of a line's chart
 const LABELS = 78; // pixels of width of the names of parts
 
 export const memory = {
@@ -20,8 +20,7 @@ export const memory = {
     const map = element("canvas", { class: "heat", role: "img" });
     const lines = element("canvas", { class: "lines", role: "img" });
     const legend = element("p", { class: "legend" });
-    root.append(element("div", { class: "beside-map" },
-      map, element("div", {}, says, lines, legend)));
+    root.append(element("div", { class: "beside-map remembers" }, map, element("div", {}, lines, legend), says));
     let span = { from: 0, to: AROUND }, latest = null;
     const pictureOf = madeOfLife(heat), curvesOf = madeOfLife(curves);
     seekBy(map, app, (share) => span.from + share * (span.to - span.from));

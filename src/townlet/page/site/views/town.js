@@ -92,7 +92,7 @@ export function paintTown(canvas, { track, frame, app, alone = false }, { chosen
   const { ctx, width, height } = fitCanvas(canvas), { header } = track, { world } = header;
   const grid = { ...layOut(world, width, height), columns: world.width, rows: world.height };
   const tick = track.value("tick", frame), dark = darkness(hourOf(header, tick));
-  const fog = app.layers.fog && !eyesOf(header).all;
+  const sees = !eyesOf(header).all && track.by !== "planner", fog = app.layers.fog && sees; // else it knows all
   paintGround(ctx, grid);
   paintNight(ctx, grid, dark);
   if (app.layers.trace) paintTrace(ctx, grid, track, frame);
@@ -100,7 +100,7 @@ export function paintTown(canvas, { track, frame, app, alone = false }, { chosen
   if (fog) paintFog(ctx, grid, visible(track, frame), sightsOf(track, frame).seen);
   const memories = fog && !playing(app) ? ghosts(track, frame) : [];
   for (const ghost of memories) paintHouse(ctx, grid, header, { ...ghost, tick, dark });
-  if (!eyesOf(header).all) paintView(ctx, grid, track.at("position", frame), eyesOf(header).reach);
+  if (sees) paintView(ctx, grid, track.at("position", frame), eyesOf(header).reach);
   if (!alone && track.parent && frame >= track.from) paintOther(ctx, grid, track.parent, frame);
   const fraction = app.playing && app.speed <= BETWEEN ? app.fraction : 0;
   paintAgent(ctx, grid, track, frame, window.matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : fraction);

@@ -1,5 +1,6 @@
 // What if: live on otherwise from here, forget, set a meter or the clock, play; and what of this the page can do.
 
+import { mayHaveCompany } from "townlet/alive/company.js";
 import { change, letGo, liveOn } from "townlet/alive/powers.js";
 import { element } from "townlet/drawing.js";
 import { clock, hourOf } from "townlet/explain/places.js";
@@ -98,7 +99,7 @@ function makePlaying(app) {
     root: element("div", { class: "acts" }, start, here, beside),
     draw() {
       start.hidden = here.hidden = app.alive?.plays !== true;
-      beside.hidden = app.beside.length === 0 && app.alive?.thinks !== true;
+      beside.hidden = !mayHaveCompany(app);
       beside.setAttribute("aria-pressed", app.layers.tiles);
     },
   };

@@ -16,16 +16,21 @@ export function tick(tables, state, action) {
   const at = { ...state, ...(moved && { x: state.x + chosen.dx, y: state.y + chosen.dy, progress: 0 }) };
   const before = payForMoving(tables, state.meters, moved);
   const used = interact(tables, at, before, chosen.interacts && !moved);
-  let meters = changePassively(tables, used.meters);
-  meters = drain(tables, meters);
-  meters = cascade(tables, meters);
-  meters = meters.map(share);
+  const meters = goBy(tables, used.meters);
   const cause = causeOfDeath(tables, meters);
   const died = cause !== null;
   const now = { ...at, meters, progress: used.progress, tick: state.tick + 1 };
   const truncated = !died && now.tick >= tables.maxSteps;
   const { completed, meters: after } = used;
   return { state: now, found: state.meters, before, after, completed, died, truncated, cause };
+}
+
+/** Meters after what a tick does to them by itself: each changes, some drain, low ones pull others, all have bounds. */
+export function goBy(tables, meters) {
+  let after = changePassively(tables, meters);
+  after = drain(tables, after);
+  after = cascade(tables, after);
+  return after.map(share);
 }
 
 /** Whether an action may be taken: it stays on the grid, or uses what is open and can be paid, or does neither. */
@@ -64,7 +69,8 @@ export function isOpen({ dayTicks, affordances }, affordance, tick) {
   return opens < closes ? hour >= opens && hour < closes : hour >= opens || hour < closes;
 }
 
-function payForMoving({ move }, meters, moved) {
+/** Meters after what a move costs who moved. */
+export function payForMoving({ move }, meters, moved) {
   return moved ? meters.map((level, meter) => level + move[meter]) : meters;
 }
 
@@ -76,14 +82,24 @@ function interact(tables, state, before, wants) {
   }
   const { ticks, cost, effect, bonus } = tables.affordances[affordance];
   const done = state.progress + 1, last = done >= ticks;
-  let meters = before.map((level, meter) => level - cost[meter]);
-  meters = meters.map((level, meter) => level + effect[meter]);
-  if (last) meters = meters.map((level, meter) => level + bonus[meter]);
+  let meters = give(pay(before, cost), effect);
+  if (last) meters = give(meters, bonus);
   return { meters, progress: last ? 0 : done, completed: last ? affordance : none };
 }
 
-function changePassively({ passive }, meters) {
-  return meters.map((level, meter) => level + passive[meter]);
+/** Meters less what is paid of each. */
+export function pay(meters, cost) {
+  return meters.map((level, meter) => level - cost[meter]);
+}
+
+/** Meters and what is given to each. */
+export function give(meters, effect) {
+  return meters.map((level, meter) => level + effect[meter]);
+}
+
+/** Meters after what each changes by itself. */
+export function changePassively({ passive }, meters) {
+  return give(meters, passive);
 }
 
 /** Losses that grow as another meter falls; where that is absent it counts as full. */

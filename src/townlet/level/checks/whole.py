@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from townlet.level.checks.training import training_problems
 from townlet.level.errors import Key, Problem
-from townlet.level.parts import Adversarial, FeedForward, Fresh, Milestone, Recurrent, Replay, Reward, SpatialEncoder
+from townlet.level.parts import Adversarial, FeedForward, Milestone, Recurrent, Replay, Reward, SpatialEncoder
 from townlet.level.suggestion import suggestion
 from townlet.level.task import GymTask, Level, Task
 
@@ -33,14 +34,14 @@ def level_problems(level: Level) -> list[Problem]:
     """Everything wrong between the parts of a level whose structure is right, but for `name_problems`."""
     checks: tuple[Callable[[Level], list[Problem]], ...] = (
         _meter_problems, _reward_problems, _affordance_problems, _layout_problems, _action_problems, _time_problems,
-        _returns_problems, _mode_problems, _network_problems, _curriculum_problems,
+        training_problems, _network_problems,
     )  # fmt: skip
     return [problem for check in checks for problem in check(level)]
 
 
 def gym_problems(task: GymTask) -> list[Problem]:
     """Everything wrong between the parts of a Gymnasium task whose structure is right."""
-    problems = [*_returns_problems(task), *_mode_problems(task), *_network_problems(task)]
+    problems = [*training_problems(task), *_network_problems(task)]
     if weights := task.training.exploration.action_weights:
         key = ("training", "exploration", "action_weights")
         problems.append(Problem(key, "nothing, since a Gymnasium action has no name", ", ".join(weights)))
@@ -120,21 +121,6 @@ def _counts(term: object) -> bool:
     if isinstance(term, dict | tuple):
         return any(map(_counts, term.values() if isinstance(term, dict) else term))
     return bool(term.value if isinstance(term, Milestone) else term)
-
-
-def _curriculum_problems(level: Level) -> list[Problem]:
-    key, curriculum = ("training", "curriculum"), level.training.curriculum
-    stages = curriculum.stages if isinstance(curriculum, Adversarial) else ()
-    problems = []
-    sparse = any(stage.reward == "sparse" for stage in stages)
-    if sparse and level.sparse_reward is None:
-        problems.append(Problem(("sparse_reward",), "a reward, since a stage of the curriculum counts it", "null"))
-    if level.sparse_reward is not None and not sparse:
-        problems.append(Problem(("sparse_reward",), "null, since no stage of a curriculum counts it", "a reward"))
-    if isinstance(curriculum, Adversarial) and curriculum.retreat_below >= curriculum.advance_above:
-        expected = f"less than advance_above, {curriculum.advance_above}"
-        problems.append(Problem((*key, "retreat_below"), expected, str(curriculum.retreat_below)))
-    return problems
 
 
 def _affordance_problems(level: Level) -> list[Problem]:
@@ -217,39 +203,6 @@ def _time_problems(level: Level) -> list[Problem]:
         problems.append(Problem(("observation", "clock"), "false in a level without a day", "true"))
     if level.observation.progress and level.multi_tick is None:
         problems.append(Problem(("observation", "progress"), "false where interactions take one tick", "true"))
-    return problems
-
-
-def _returns_problems(level: Task) -> list[Problem]:
-    training, problems = level.training, []
-    trace, decay = ("training", "trace_decay"), training.trace_decay
-    if decay > 0.0 and training.n_step > 1:
-        problems.append(Problem(trace, "0 with n_step over 1: one kind of return", str(decay)))
-    if decay > 0.0 and training.seq_len == 1:
-        problems.append(Problem(trace, "0 with windows of one step (seq_len is 1)", str(decay)))
-    if training.n_step > training.seq_len:
-        problems.append(Problem(("training", "n_step"), f"at most seq_len, {training.seq_len}", str(training.n_step)))
-    if training.double_q and training.target_every is None and training.target_rate is None:
-        key = ("training", "double_q")
-        expected = "false without a target network (target_every, target_rate)"
-        problems.append(Problem(key, expected, "true"))
-    if training.target_every is not None and training.target_rate is not None:
-        key = ("training", "target_rate")
-        problems.append(Problem(key, "null beside target_every: copies are hard or soft", str(training.target_rate)))
-    return problems
-
-
-def _mode_problems(level: Task) -> list[Problem]:
-    training, mode, key = level.training, level.training.mode, ("training", "mode")
-    if isinstance(mode, Fresh):
-        return []
-    problems, stride = [], mode.stored_every
-    least = (training.seq_len + mode.burn_in + 2) * training.num_agents
-    if mode.capacity < least:
-        problems.append(Problem((*key, "capacity"), f"at least {least}: a window of every agent", str(mode.capacity)))
-    for name, steps in {"seq_len": training.seq_len, "burn_in": mode.burn_in}.items():
-        if steps % stride:
-            problems.append(Problem((*key, "stored_every"), f"a divisor of {name}, {steps}", str(stride)))
     return problems
 
 

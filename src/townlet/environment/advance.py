@@ -1,0 +1,119 @@
+"""One tick of all agents and the reset of those whose episode ended: pure, of fixed shapes, made to be compiled."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from townlet.capture import write
+from townlet.config import Level
+from townlet.environment.observation import observe
+from townlet.environment.rewards import reward
+from townlet.environment.rules import Tick, look_underfoot, tick
+from townlet.environment.tables import Tables
+from townlet.environment.types import Difficulty, EnvState, StepResult
+from townlet.seeding import draw_below, mix
+
+MAP_STREAM, X_STREAM, Y_STREAM = 1, 2, 3  # what a new episode draws
+
+
+class Counts(NamedTuple):
+    """What happened in a tick, over all agents."""
+
+    uses: Tensor  # [num_affordances] float32, interactions completed
+    deaths: Tensor  # [num_meters] float32, by the first lethal meter that is empty
+
+
+class Advanced(NamedTuple):
+    """What `advance` returns."""
+
+    state: EnvState
+    result: StepResult
+    counts: Counts
+    shared: tuple[Tensor, ...]  # what several outputs are made of: what is not handed out is computed for each anew
+
+
+def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -> EnvState:
+    """The first state of the given episode of each agent; `key` and `episode` are [num_agents] int32."""
+    hashed = mix(key ^ episode)
+    return EnvState(
+        meters=tables.initial.unsqueeze(1).expand(-1, len(key)),
+        x=draw_below(mix(hashed ^ X_STREAM), level.grid.width),
+        y=draw_below(mix(hashed ^ Y_STREAM), level.grid.height),
+        map_index=draw_below(mix(hashed ^ MAP_STREAM), tables.num_maps),
+        progress=torch.zeros_like(key),  # no tensor twice: dynamo would compile once more where they part
+        tick=torch.zeros_like(key),
+        episode=episode,
+    )
+
+
+def advance(
+    level: Level,
+    tables: Tables,
+    key: Tensor,
+    state: EnvState,
+    counts: Counts,
+    actions: Tensor,
+    difficulty: Difficulty | None = None,
+    skipped: Tensor | None = None,
+) -> Advanced:
+    """One tick of all agents and the reset of those whose episode ended; those who are `skipped` stay as they are."""
+    done = tick(level, tables, state, actions, difficulty)
+    if skipped is not None:
+        done = _undone(level, tables, state, done, skipped)
+    ended = (done.terminated | done.truncated).int()  # an int32 is stored and read by vectors, a bool is not
+    begun = begin_episodes(level, tables, key, state.episode + 1)
+    after = _where(ended > 0, begun, done.state)
+    underfoot = look_underfoot(level, tables, after)
+    final = observe(level, tables, done.state, done.underfoot)
+    paid = reward(level, done, difficulty)
+    shared = (ended, done.completed, done.cause, done.underfoot.cell, underfoot.cell)
+    result = StepResult(
+        observation=observe(level, tables, after, underfoot),
+        reward=paid if skipped is None else paid.masked_fill(skipped, 0.0),
+        terminated=done.terminated,
+        truncated=done.truncated,
+        final_features=final.features,
+        final_action_mask=final.action_mask,
+    )
+    return Advanced(after, result, _count(counts, done), shared)
+
+
+def _undone(level: Level, tables: Tables, before: EnvState, done: Tick, who: Tensor) -> Tick:
+    """The same tick, as if those in `who` [num_agents] bool had not lived it."""
+    state = _where(who, before, done.state)
+    return done._replace(
+        state=state,
+        terminated=done.terminated & ~who,
+        truncated=done.truncated & ~who,
+        cause=done.cause.masked_fill(who, len(level.present_meters)),
+        completed=done.completed.masked_fill(who, len(level.affordances)),
+        underfoot=look_underfoot(level, tables, state),
+    )
+
+
+def _where(who: Tensor, those: EnvState, others: EnvState) -> EnvState:
+    return EnvState(*(torch.where(who, one, other) for one, other in zip(those, others, strict=True)))
+
+
+def in_place(step: Callable[..., Advanced]) -> Callable[..., Advanced]:
+    """Make a step write state and counts where it read them, so that the next one finds them there."""
+
+    def written(key: Tensor, state: EnvState, counts: Counts, *given: Any) -> Advanced:
+        done = step(key, state, counts, *given)
+        write([*state, *counts], [*done.state, *done.counts])
+        return done._replace(state=state, counts=counts, shared=())
+
+    return written
+
+
+def _count(counts: Counts, done: Tick) -> Counts:
+    uses, deaths = counts
+    return Counts(uses + _histogram(done.completed, len(uses)), deaths + _histogram(done.cause, len(deaths)))
+
+
+def _histogram(values: Tensor, size: int) -> Tensor:
+    """How often each of 0 to size - 1 is among `values` [num_agents], [size] float32; larger values are left out."""
+    bins = torch.arange(size, dtype=values.dtype, device=values.device)
+    return (values.unsqueeze(0) == bins.unsqueeze(1)).float().sum(dim=1)

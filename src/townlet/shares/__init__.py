@@ -1,0 +1,4 @@
+"""What a population in several processes is parted into.
+
+May import: nothing.
+"""

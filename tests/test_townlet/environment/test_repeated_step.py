@@ -1,0 +1,178 @@
+"""A compiled step made again kernel by kernel: the lives that the eager one lives, in memory that is used again."""
+
+import numpy as np
+import pytest
+import torch
+
+from support.learning import copy_of, differences
+from support.worlds import flat, make_env, random_valid
+from townlet.config import Level, load_level
+from townlet.environment import kernels
+from townlet.environment.kernels import UnknownKernelsError, note
+from townlet.environment.repeat import KEPT, Repeated
+from townlet.environment.types import Difficulty, StepResult
+from townlet.environment.vectorized_env import VectorizedEnv
+
+AGENTS = 32
+STILL = torch.zeros(AGENTS, dtype=torch.int64)
+
+
+@pytest.fixture(scope="module")
+def level() -> Level:
+    """A small one, with lives of 40 steps."""
+    return load_level("0", {"max_steps": 40})
+
+
+@pytest.fixture(scope="module")
+def compiled(level) -> VectorizedEnv:
+    """A world whose step is compiled; tests begin it anew."""
+    env = VectorizedEnv(level, AGENTS, compile=True)
+    if not isinstance(env._step, Repeated):
+        pytest.skip("this PyTorch makes no kernels that can be noted")
+    return env
+
+
+@pytest.fixture
+def fast(compiled, level) -> VectorizedEnv:
+    """The same, at the start of its first episodes."""
+    compiled.load_state_dict(make_env(level, AGENTS).state_dict())
+    return compiled
+
+
+def plain(env: VectorizedEnv):
+    """The compiled step of a world as PyTorch calls it."""
+    return env._step.step
+
+
+def live_alike(fast: VectorizedEnv, steps: int, seed: int = 0, difficulty=None, skipped=None) -> int:
+    """A world's steps are what its compiled function returns, bit for bit; returns how many episodes ended."""
+    stream, ended = torch.Generator().manual_seed(seed), 0
+    for _ in range(steps):
+        before = fast._key, fast.state, copy_of(fast._counts)
+        actions = random_valid(fast.observe().action_mask, stream)
+        expected = plain(fast)(*before, actions, difficulty, skipped)
+        result = fast.step(actions, difficulty, skipped)
+        assert differences(flat(expected.result), flat(result)[: len(flat(expected.result))]) == []
+        assert differences([*expected.state, *expected.counts], [*fast._state, *fast._counts]) == []
+        ended += int(result.ended.sum())
+    return ended
+
+
+def test_steps_are_those_of_the_compiled_function_bit_for_bit(fast: VectorizedEnv) -> None:
+    assert live_alike(fast, 50) > AGENTS // 2
+
+
+def test_difficulty_and_the_lack_of_it_alternate(fast: VectorizedEnv, level: Level) -> None:
+    shares = torch.linspace(0.0, 1.0, AGENTS).expand(len(level.present_meters), AGENTS)
+    for seed in range(3):
+        for difficulty in (Difficulty(shares, shares[0] > 0.5), None, Difficulty(shares.flip(1), shares[0] > 0.9)):
+            live_alike(fast, 3, seed, difficulty)
+
+
+def test_what_is_put_into_the_world_from_outside_is_lived_on(fast: VectorizedEnv) -> None:
+    some = torch.arange(AGENTS) % 3 == 0
+    live_alike(fast, 3)
+    fast.read_metrics()  # which begins its counts anew
+    live_alike(fast, 3)
+    fast.begin(some)
+    live_alike(fast, 3)
+    fast.begin(some, seed=7)
+    live_alike(fast, 3)
+    fast.state = fast.state._replace(tick=torch.full_like(fast.state.tick, 39))
+    assert live_alike(fast, 3) >= AGENTS
+    fast._state = fast._state._replace(x=torch.zeros_like(fast._state.x))  # some of it, beside what lies in its buffers
+    live_alike(fast, 3)
+    fast.reset()
+    live_alike(fast, 3)
+
+
+def test_a_result_that_somebody_holds_stays_and_one_that_nobody_holds_gives_its_memory(fast: VectorizedEnv) -> None:
+    held = [fast.step(STILL) for _ in range(KEPT + 3)]
+    before = copy_of(held)
+    places = {part.data_ptr() for result in held for part in flat(result)}
+    assert len(places) == len(flat(tuple(held)))
+    for _ in range(2 * KEPT):
+        fast.step(STILL)
+    assert differences(before, held) == []
+    del held
+    seen = set()
+    for _ in range(10):
+        result = fast.step(STILL)
+        seen.add(result.observation.features.data_ptr())
+    assert len(seen) == 2  # one is written while the one before is held
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda result: result.observation.features[3:5],
+        lambda result: result.final_features.numpy(),
+        lambda result: result.observation.action_mask.view(torch.uint8),
+        lambda result: np.from_dlpack(result.reward),
+        lambda result: memoryview(result.terminated.numpy()),
+    ],
+    ids=["view", "array", "other type", "dlpack", "memory"],
+)
+def test_whatever_is_held_of_a_result_keeps_all_of_it(fast: VectorizedEnv, keep) -> None:
+    result = fast.step(STILL)
+    address, kept = result.observation.features.data_ptr(), keep(result)
+    before = bytes(np.asarray(kept))
+    del result
+    assert address not in {fast.step(STILL).observation.features.data_ptr() for _ in range(5)}
+    assert bytes(np.asarray(kept)) == before
+    del kept
+    assert address in {fast.step(STILL).observation.features.data_ptr() for _ in range(5)}
+
+
+def test_who_writes_into_a_result_changes_nobodys_life(fast: VectorizedEnv) -> None:
+    for _ in range(3):
+        for part in flat(fast.step(STILL)):
+            part.zero_()
+        live_alike(fast, 2)
+
+
+def test_a_state_that_was_taken_is_what_it_was_after_later_steps(fast: VectorizedEnv) -> None:
+    fast.step(STILL)
+    taken = fast.state, fast.state_dict()
+    before = copy_of(taken)
+    then = [copy_of(fast.step(STILL)) for _ in range(5)]
+    assert differences(before, taken) == []
+    fast.load_state_dict(taken[1])
+    assert differences(then, [copy_of(fast.step(STILL)) for _ in range(5)]) == []
+    assert differences(before, taken) == []
+
+
+def test_actions_may_lie_in_memory_with_gaps(fast: VectorizedEnv) -> None:
+    actions = torch.stack([STILL, STILL + 1]).t()
+    state = fast.state_dict()
+    first = copy_of(fast.step(actions[:, 1]))
+    fast.load_state_dict(state)
+    assert differences(first, fast.step(STILL + 1)) == []
+
+
+# --- what cannot be noted ------------------------------------------------------------------------------------------
+
+
+def test_what_is_more_than_kernels_is_not_taken_for_them(fast: VectorizedEnv) -> None:
+    step, inputs = plain(fast), fast._trial()
+    constants = fast._step.constants
+    note(step, constants, inputs)
+    with pytest.raises(UnknownKernelsError, match="got another tensor"):
+        note(step, constants[1:], inputs)
+    with pytest.raises(UnknownKernelsError, match="expected calls of kernels, got none"):
+        note(lambda value: value + 1.0, [], [torch.ones(2)])
+    with pytest.raises(UnknownKernelsError, match="expected outputs in new memory"):
+        note(lambda *given: (step(*given), given[0]), constants, inputs)
+
+
+def test_a_world_whose_kernels_cannot_be_noted_steps_as_pytorch_does(fast: VectorizedEnv, monkeypatch) -> None:
+    def nothing():
+        raise UnknownKernelsError("another PyTorch")
+
+    monkeypatch.setattr(kernels, "_generated_modules", nothing)
+    before = fast._step
+    fast._step = plain(fast)
+    fast._repeat()
+    assert not isinstance(fast._step, Repeated)
+    assert isinstance(fast.step(STILL), StepResult)
+    fast._step = before
