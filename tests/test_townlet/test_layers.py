@@ -149,8 +149,8 @@ def test_no_meter_affordance_or_level_is_named_in_the_source() -> None:
 # What the population's step runs through, but for learning.
 STEP_PATH = {
     "environment.rules": (
-        "tick", "can_act", "can_move", "look_underfoot", "can_interact", "look_up", "move", "pay_for_moving",
-        "interact", "change_passively", "drain", "cascade", "cause_of_death",
+        "tick", "can_act", "can_move", "look_underfoot", "look_down", "can_interact", "look_up", "move",
+        "pay_for_moving", "interact", "change_passively", "drain", "cascade", "cause_of_death",
     ),
     "environment.observation": (
         "observe", "action_mask", "_one_hot", "_window", "_position", "_offsets", "_meters",

@@ -14,6 +14,7 @@ from townlet.bench.speed import env, learner
 from townlet.commands import cli, watch
 from townlet.commands.lives import play
 from townlet.run.run_directory import resolve_run
+from townlet.screen.command_line import WRONG_USE
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -152,7 +153,7 @@ def test_the_mistakes_in_the_readme_are_told_in_those_words(tmp_path, monkeypatc
     (level,) = blocks("README.md", "yaml")
     (tmp_path / "my_town.yaml").write_text(level.replace("window: 7", "window: 6").replace("hygiene:", "hygeine:"))
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["validate", "my_town.yaml"]) == train.WRONG_USE
+    assert cli.main(["validate", "my_town.yaml"]) == WRONG_USE
     told = capsys.readouterr().err.strip().splitlines()
     shown = [line for block in blocks("README.md", "") for line in block.splitlines()]
     assert shown and shown == told

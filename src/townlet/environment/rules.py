@@ -84,10 +84,15 @@ def can_move(level: Level, state: EnvState, action: str) -> Tensor:
 
 def look_underfoot(level: Level, tables: Tables, state: EnvState) -> Underfoot:
     """Read the tables at each agent's cell."""
+    cell, affordance = look_down(level, tables, state)
+    return Underfoot(cell, affordance, [affordance == index for index in range(len(level.affordances))])
+
+
+def look_down(level: Level, tables: Tables, state: EnvState) -> tuple[Tensor, Tensor]:
+    """What the tables have of each agent's cell, and its affordance alone, as in `Underfoot`."""
     num_cells = level.grid.width * level.grid.height
     cell = tables.cells[state.map_index * num_cells + state.y * level.grid.width + state.x]
-    affordance = (cell & ((1 << tables.affordance_bits) - 1)).int()
-    return Underfoot(cell, affordance, [affordance == index for index in range(len(level.affordances))])
+    return cell, (cell & ((1 << tables.affordance_bits) - 1)).int()
 
 
 def look_up(row: Row, at: list[Tensor]) -> Tensor:

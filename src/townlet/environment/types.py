@@ -72,8 +72,8 @@ class EnvState(NamedTuple):
 class Standing(NamedTuple):
     """Where agents are."""
 
-    cell: Tensor  # [num_agents] int64: row * width + column
-    affordance: Tensor  # [num_agents] int64: what stands there, num_affordances for nothing
+    cell: Tensor  # [num_agents] int32: row * width + column
+    affordance: Tensor  # [num_agents] int32: what stands there, num_affordances for nothing
 
 
 class Environment(Protocol):

@@ -16,7 +16,7 @@ from townlet.environment.kernels import UnknownKernelsError
 from townlet.environment.layout import lay_out
 from townlet.environment.observation import observe
 from townlet.environment.repeat import Repeated
-from townlet.environment.rules import cause_of_death, look_underfoot
+from townlet.environment.rules import cause_of_death, look_down, look_underfoot
 from townlet.environment.tables import make_tables
 from townlet.environment.types import Difficulty, EnvState, Observation, Standing, StepResult
 from townlet.seeding import mix, stream_seed
@@ -187,9 +187,8 @@ class VectorizedEnv:
 
     def standing(self) -> Standing:
         """Return where the agents are now."""
-        underfoot = look_underfoot(self.level, self.tables, self._state)
         cell = self._state.y * self.level.grid.width + self._state.x
-        return Standing(cell.long(), underfoot.affordance.long())
+        return Standing(cell, look_down(self.level, self.tables, self._state)[1])
 
     def cause_of_death(self, final_features: Tensor) -> Tensor:
         """Return the first lethal meter that is empty in [num_agents, obs_dim], by index; num_meters for none."""

@@ -12,7 +12,7 @@ from support.rooms import after_step, room, saved, train_briefly
 from townlet import train
 from townlet.watch import alongside
 
-PATIENCE = 60.0  # seconds, for a process that imports PyTorch on a busy machine
+PATIENCE = 240.0  # seconds, for a process that all others go before, on a busy machine
 
 
 def listed(run, beginning):

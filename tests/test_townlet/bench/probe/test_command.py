@@ -9,9 +9,8 @@ from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from townlet.bench.probe import command
 from townlet.bench.probe.linear import ProbeError
 from townlet.bench.probe.sights import Sampling
-from townlet.config import load_level
+from townlet.config import load_level, resolved_config
 from townlet.run.saving import checkpoint
-from townlet.run.training_run import resolved_config
 
 FEW = ["--agents", "96", "--ticks", "24", "--every", "2", "--device", "cpu"]
 
