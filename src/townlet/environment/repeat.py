@@ -141,8 +141,8 @@ class _Block:
 
     def hand_out(self) -> StepResult:
         """Return new tensors of what lies here, for others to hold."""
-        features, mask, *rest = [part.detach() for part in self.parts]
-        return StepResult(Observation(features, mask), *rest)
+        features, mask, *others = [part.detach() for part in self.parts]
+        return StepResult(Observation(features, mask), *others)
 
 
 def _argument(one: Place | Input | Tensor, inputs: Sequence[Any], memory: Memory) -> Any:
