@@ -34,9 +34,7 @@ def action_mask(level: Level, tables: Tables, state: EnvState, underfoot: Underf
     # Column after column, and integers until they are stacked: bools, and what is stored row by row, would be stored
     # one by one.
     columns = torch.stack([can_act(level, tables, state, underfoot, action).int() for action in level.actions])
-    if (
-        columns.device.type == "cpu" and READS_BYTES_AS_BOOLS
-    ):  # bytes that are read as bools: to compare would store bools one by one
+    if columns.device.type == "cpu" and READS_BYTES_AS_BOOLS:  # to compare would store bools one by one
         return columns.to(torch.uint8).t().view(torch.bool)
     return (columns != 0).t()  # no kernel for a GPU can be made of that reading either
 
