@@ -158,10 +158,15 @@ STEP_PATH = {
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
-        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture", "VectorizedEnv.standing",
+        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture",
+        "VectorizedEnv.standing",
     ),
-    "environment.advance": ("begin_episodes", "advance", "in_place", "_count", "_histogram"),
-    "environment.repeat": ("Repeated.__call__", "_Form.take", "_Form.run", "_Block.hand_out"),
+    "environment.advance": (
+        "begin_episodes", "advance", "_undone", "_where", "in_place", "_count", "_histogram",
+    ),
+    "environment.repeat": (
+        "Repeated.__call__", "_Form.take", "_Form.run", "_Block.is_free", "_Block.hand_out",
+    ),
     "capture": ("Captured.__call__", "Captured._run_again", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "_logical_right_shift"),
     "agent.networks": (

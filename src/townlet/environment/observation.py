@@ -12,6 +12,9 @@ from townlet.environment.rules import Underfoot, can_act, look_up
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, Observation
 
+# Whether PyTorch's compiler can read bytes as bools; before 2.13 it fails.
+READS_BYTES_AS_BOOLS = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 13)
+
 
 class Part(NamedTuple):
     """How one part of an observation is written: a row of `PARTS`."""
@@ -31,9 +34,9 @@ def action_mask(level: Level, tables: Tables, state: EnvState, underfoot: Underf
     # Column after column, and integers until they are stacked: bools, and what is stored row by row, would be stored
     # one by one.
     columns = torch.stack([can_act(level, tables, state, underfoot, action).int() for action in level.actions])
-    if columns.device.type == "cpu":  # bytes that are read as bools: to compare would store bools one by one
+    if columns.device.type == "cpu" and READS_BYTES_AS_BOOLS:  # to compare would store bools one by one
         return columns.to(torch.uint8).t().view(torch.bool)
-    return (columns != 0).t()  # no kernel for a GPU can be made of that reading
+    return (columns != 0).t()  # no kernel for a GPU can be made of that reading either
 
 
 def _window(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
-from townlet.environment import rules
+from townlet.environment import observation, rules
 from townlet.environment.advance import Counts, advance
 from townlet.environment.tables import Row, Tables
 from townlet.environment.types import Difficulty, EnvState, StepResult
@@ -91,6 +91,14 @@ def test_a_step_reads_no_tensor_as_another_type_which_no_kernel_for_a_gpu_can(na
     step_without_content(load_level(name), "cuda", operations)
     assert "aten.stack.default" in operations.seen  # nothing is hidden from it
     assert "aten.view.dtype" not in operations.seen
+
+
+@pytest.mark.parametrize(("reads", "seen"), [(True, True), (False, False)])
+def test_on_a_cpu_bytes_are_read_as_bools_where_the_compiler_can(reads, seen, level: Level, monkeypatch) -> None:
+    operations = Operations()
+    monkeypatch.setattr(observation, "READS_BYTES_AS_BOOLS", reads)
+    step_without_content(level, "cpu", operations)
+    assert ("aten.view.dtype" in operations.seen) == seen
 
 
 def test_a_rule_that_looks_would_be_found(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
