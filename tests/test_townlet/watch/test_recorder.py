@@ -29,7 +29,8 @@ def run(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "run")
 
 
-def test_the_newest_agent_is_recorded_once_as_the_command_records_it(run, tmp_path):
+def test_the_newest_agent_is_recorded_once_as_the_command_records_it(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("townlet.page.recorder.can_plan", lambda level: False)  # the planner's lives are the command's
     newest = Recorder(run, tmp_path, 3)
     assert newest.record_newest() == "" and newest.record_newest() is None
     assert cli.main(["replay", str(run), "--agents", "3", "--device", "cpu", "--out", str(tmp_path / "own")]) == 0
