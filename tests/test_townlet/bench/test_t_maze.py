@@ -87,7 +87,10 @@ def test_gymnasiums_checker_and_ours_find_nothing(capsys):
         options = {"vectorization_mode": "sync", "vector_kwargs": {"autoreset_mode": mode}}
         check_vector_env(gymnasium.make_vec("Townlet/TMaze-v0", 3, length=4, **options))
     assert check_env_command.main(["Townlet/TMaze-v0"]) == 0
-    assert capsys.readouterr().out == "Townlet/TMaze-v0: right, with autoreset mode NextStep\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "Townlet/TMaze-v0: right, with autoreset mode NextStep",
+        "keyword arguments, --set gym_options.NAME=VALUE: length=10",
+    ]
 
 
 @pytest.mark.parametrize("length", [0, -3, 2.5, "ten"])
