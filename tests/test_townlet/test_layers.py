@@ -32,6 +32,7 @@ TESTS = Path(__file__).parent
 EXCEPTIONS = {
     ("population.evaluation", "environment.make"): "an evaluation makes a world of its own",
     ("population.worker", "environment.make"): "a worker makes the world of its share",
+    ("population.__main__", "screen.device"): "a worker is a process that keeps its memory as those of commands do",
 }
 
 

@@ -51,8 +51,9 @@ class Crew:
     def begin(self, task: Task) -> None:
         """Let each make its share, and all meet. Raises WorkerEndedError."""
         size, meeting = self.share.size, Path(self._folder.name) / "meeting"
+        alike = self.threads, torch.get_float32_matmul_precision()
         for rank, worker in enumerate(self._workers, start=1):
-            self._tell(worker, Begin(task, rank, size, meeting, self.threads))
+            self._tell(worker, Begin(task, rank, size, meeting, *alike))
         for answer in self._answers():
             assert isinstance(answer, Ready)
         self.tell("meet")

@@ -30,6 +30,7 @@ class Begin(NamedTuple):
     size: int
     meeting: Path  # where shares find each other
     threads: int
+    precision: str  # of products, as `torch.set_float32_matmul_precision` takes it
 
 
 class Ready(NamedTuple):
@@ -53,6 +54,7 @@ class Worker:
 
     def __init__(self, begin: Begin) -> None:
         torch.set_num_threads(begin.threads)
+        torch.set_float32_matmul_precision(begin.precision)
         self.share, self.meeting = Share(begin.rank, begin.size), begin.meeting
         rows = begin.task.training.num_agents // begin.size
         env = make_env(begin.task, rows, share=self.share)
