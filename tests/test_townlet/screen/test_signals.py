@@ -22,8 +22,17 @@ def end(monkeypatch):
     monkeypatch.setattr(signals, "end", leave)
 
 
+@pytest.fixture
+def heard():
+    """Nobody ignores a signal, as nohup does for all that it starts."""
+    former = [signal.signal(one, signal.SIG_DFL) for one in SIGNALS]
+    yield
+    for one, before in zip(SIGNALS, former, strict=True):
+        signal.signal(one, before)
+
+
 @pytest.mark.parametrize("signum", SIGNALS)
-def test_the_first_asks_and_the_second_ends_the_process(signum, capfd):
+def test_the_first_asks_and_the_second_ends_the_process(signum, heard, capfd):
     with stop_on_signals() as stop:
         stop.unsaved = True
         os.kill(os.getpid(), signum)
