@@ -8,7 +8,6 @@ import os
 import pickle
 import signal
 import sys
-import traceback
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -41,12 +40,6 @@ class Broken(NamedTuple):
     """A worker's last answer: what was raised in it."""
 
     error: str  # a line
-    details: str  # where
-
-
-def own_state(state: dict[str, Any]) -> dict[str, Any]:
-    """Return what a population's state holds of one share alone."""
-    return {name: part for name, part in state.items() if name not in OF_ALL}
 
 
 class Worker:
@@ -80,7 +73,7 @@ class Worker:
 
     def state_dict(self, _: None) -> dict[str, Any]:
         """Return what this share alone holds."""
-        return own_state(self.population.state_dict())
+        return {name: part for name, part in self.population.state_dict().items() if name not in OF_ALL}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned; the learner's state comes by `agree`."""
@@ -109,8 +102,7 @@ def serve(commands: BinaryIO, answers: BinaryIO) -> None:
     except (EOFError, ShareLostError):
         return  # whoever began this process ended, and needs no answer
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        answer(Broken(reason, traceback.format_exc()))
+        answer(Broken(f"{type(error).__name__}: {error}".partition("\n")[0]))
 
 
 def main() -> None:
