@@ -35,6 +35,7 @@ def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
+    parser.first_of = "--level"
     parser.add_argument("--level", type=named, help="a level's id, name or file (default: 2)")
     parser.add_argument(
         "--gym",
