@@ -82,8 +82,8 @@ def check_env(task: Task, tell: Tell | None = None, device: torch.device | str =
         for note in env.notes:
             tell(f"{task.gym}: {note}")
     seen = try_out(env)
-    if tell is not None and (note := _note_of_images(task, env, seen)):
-        tell(f"{task.gym}: {note}")
+    if tell is not None and (dark := _note_of_images(task, env, seen)):
+        tell(f"{task.gym}: {dark}")
     _check_memory(task, env, tell, torch.device(device))
 
 
