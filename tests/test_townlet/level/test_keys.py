@@ -133,9 +133,9 @@ BASES: dict[str, Content] = {
     },
     "recorded": {
         **TOWN,
-        "training": FRESH | {"curriculum": ADVERSARIAL, "total_steps": 192},
+        "training": FRESH | {"curriculum": ADVERSARIAL, "total_steps": 128},
         "sparse_reward": SPARSE,
-        "replays": {"every": 96, "agents": 1},
+        "replays": {"every": 64, "agents": 1},
     },
     "stopping": {**TOWN, "training": FRESH | {"stop": {"goal": 11.0, "patience": 9}}},
     "asking": {**TOWN, "training": FRESH | {"recall": RECALL}},

@@ -34,8 +34,7 @@ ALL = ["0", "0.5", "1", "2", "2.5", "3"]
 
 def climb(runs: Path, *arguments: str, levels: str = "1,2,3", settings: dict[str, str] | None = None) -> Path:
     """Climb a small ladder in this process; returns its folder."""
-    chosen = {key: value for key, value in SMALL.items() if key != "network"} | (settings or {})
-    flags = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
+    flags = [word for key, value in (SMALL | (settings or {})).items() for word in ("--set", f"{key}={value}")]
     common = ["--plain", "--device", "cpu", "--runs-dir", str(runs), "--run-name", "up", *SELDOM]
     assert train.main(["--curriculum", levels, *flags, *common, *arguments]) == 0
     return runs / "ladder" / "up"
@@ -51,8 +50,8 @@ def last_weights(run: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def climbed(tmp_path_factory):
-    """A ladder climbed to its top, to be read."""
-    return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
+    """A ladder climbed to its top without a break, to be read."""
+    return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "128"})
 
 
 # --- before the first step ----------------------------------------------------------------------------------------
@@ -190,7 +189,7 @@ def test_each_level_begins_with_the_weights_of_the_one_below(tmp_path, monkeypat
         loop(run)
 
     monkeypatch.setattr(TrainingRun, "_loop", watched)
-    folder = climb(tmp_path, settings={"training.total_steps": "160", "training.target_every": "3"})
+    folder = climb(tmp_path, settings={"training.total_steps": "96", "training.target_every": "3"})
     assert [task.id for task, _ in begun] == ["1", "2", "3"]
     runs = [folder / name for name in facts(folder)["rungs"]]
     for (below, _), (above, weights), run in zip(begun, begun[1:], runs, strict=False):
@@ -222,9 +221,7 @@ def test_a_ladder_is_found_by_its_path_its_name_or_a_run_in_it(tmp_path):
     assert find_ladder("alone", tmp_path) is None
 
 
-def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, capsys):
-    steps = {"training.total_steps": "128"}
-    whole = climb(tmp_path / "whole", settings=steps)
+def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(climbed, tmp_path, monkeypatch, capsys):
     loop = TrainingRun._loop
 
     def stopped(run: TrainingRun) -> None:
@@ -240,21 +237,21 @@ def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkey
 
     with monkeypatch.context() as patched:
         patched.setattr(TrainingRun, "_loop", stopped)
-        parts = climb(tmp_path / "parts", settings=steps)
+        parts = climb(tmp_path / "parts", settings={"training.total_steps": "128"})
     assert len(facts(parts)["outcomes"]) == 1
     again = ["--resume", "latest", "--runs-dir", str(tmp_path / "parts")]
     capsys.readouterr()
     assert train.main([*again, "--device", "cpu", "--plain"]) == 0
     assert capsys.readouterr().err == f"latest is {parts}\n"
-    assert facts(parts)["outcomes"] == facts(whole)["outcomes"]
-    for name in facts(whole)["rungs"]:
-        one, other = last_weights(whole / name), last_weights(parts / name)
+    assert facts(parts)["outcomes"] == facts(climbed)["outcomes"]
+    for name in facts(climbed)["rungs"]:
+        one, other = last_weights(climbed / name), last_weights(parts / name)
         assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_a_level_mastered_but_not_yet_left_is_left_when_resumed(tmp_path, monkeypatch):
     """The process ends between the last checkpoint and the note in ladder.json."""
-    flags = [word for key, value in SMALL.items() if key != "network" for word in ("--set", f"{key}={value}")]
+    flags = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
     steps = ["--set", "training.total_steps=128", "--set", "evaluation.every=64"]
     common = ["--runs-dir", str(tmp_path), "--device", "cpu", "--plain"]
     with monkeypatch.context() as patched:

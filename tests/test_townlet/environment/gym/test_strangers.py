@@ -22,6 +22,7 @@ from townlet.population import evaluation
 SMALL = [
     "--num-agents", "4", "--set", "training.seq_len=4", "--set", "network.hidden=8", "--set", "network.head=8",
     "--set", "network.encoder.width=8", "--set", "evaluation.episodes=3", "--plain", "--device", "cpu",
+    "--set", "training.mode.capacity=400",  # which every checkpoint holds
 ]  # fmt: skip
 TRIAL = 10  # steps that are lived before a run folder is made
 
