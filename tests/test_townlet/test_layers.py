@@ -159,7 +159,7 @@ STEP_PATH = {
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
-        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture",
+        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.step_in_place", "VectorizedEnv.capture",
         "VectorizedEnv.standing",
     ),
     "environment.advance": (
@@ -246,7 +246,11 @@ STEP_PATH = {
         "VectorizedPopulation.step", "VectorizedPopulation._choose", "VectorizedPopulation._record",
         "VectorizedPopulation._carry_on",
     ),
-    "population.episodes": ("EpisodeTracker.record",),
+    "population.episodes": ("EpisodeTracker.record", "FirstEpisodes.after"),
+    "population.lives": (
+        "GreedyPolicy.act", "GreedyPolicy.after", "GreedyPolicy._remembered", "Lives.step", "CapturedLives.step",
+        "CapturedLives._live", "CapturedLives._now",
+    ),
     "population.visits": ("Visits.record",),
     "population.stopwatch": ("Stopwatch.begin", "Stopwatch.end"),
     "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),

@@ -69,6 +69,7 @@ class VectorizedEnv:
         if compile is True or (compile == "auto" and repays_compiling(steps)):
             self._advance = self._compile(may_fail=compile == "auto")
         self._step: Callable[..., Advanced] = partial(self._advance, level, self.tables)
+        self._plain_step = self._step
         if self.compiled and self.device.type == "cpu":
             self._repeat()
         if compile is not False and self.device.type == "cuda":
@@ -184,6 +185,10 @@ class VectorizedEnv:
         done = self._step(self._key, self._state, self._counts, actions, difficulty, skipped)
         self._state, self._counts = done.state, done.counts
         return done.result if skipped is None else done.result._replace(skipped=skipped)
+
+    def step_in_place(self, actions: Tensor) -> StepResult:
+        """Advance as `step` does, and write the state where it lies: for those who capture more than a step of it."""
+        return in_place(self._plain_step)(self._key, self._state, self._counts, actions, None, None).result
 
     def standing(self) -> Standing:
         """Return where the agents are now."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import QNetwork, make_network
+from townlet.agent.recall import make_recall
 from townlet.config import Task
 from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
@@ -42,8 +43,9 @@ class VectorizedPopulation:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, "initialisation"))
             made = network or make_network(task.network, env.observation_layout, env.num_actions)
+            recall = make_recall(task.training.recall, made, env.observation_layout)
         self.network = made.to(self.device)
-        self.learner = QLearner(self.network, task.training, share=share)
+        self.learner = QLearner(self.network, task.training, share=share, recall=recall)
         weights = task.action_weights(env.num_actions)
         stream = generator(seed, share.stream("exploration"), self.device)
         self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream, share)

@@ -156,13 +156,13 @@ def test_what_mastered_levels_leave_is_lived_on_the_last(tmp_path):
 
 def evaluate_as(monkeypatch, survival):
     """Let every evaluation find this survival, and all else as the first does."""
-    whole, found = Evaluator.evaluate, {}
+    whole, found = Evaluator.compare, {}
 
-    def evaluate(*arguments, **options):
-        found.update(found or whole(*arguments, **options))
-        return found | {"mean_ep_length": survival}
+    def compare(*arguments, **options):
+        found.update(found or whole(*arguments, **options)[0])
+        return found | {"mean_ep_length": survival}, found
 
-    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+    monkeypatch.setattr(Evaluator, "compare", compare)
 
 
 def test_a_level_is_left_at_mastery_or_when_its_steps_are_used_up(tmp_path, monkeypatch, capsys):
@@ -323,6 +323,20 @@ def test_a_ladder_file_that_was_made_up_is_one_line(tmp_path, capsys, outcomes):
     (folder / "ladder.json").write_text(json.dumps(facts(folder) | {"outcomes": outcomes}))
     assert train.main(["--resume", str(folder), "--device", "cpu", "--plain"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_dry_run_of_a_ladder_that_goes_on_tells_what_is_next_and_trains_nothing(tmp_path, capsys):
+    ladder = Ladder.create(tmp_path, "up", load_levels(["1", "2"], SMALL), 0.9, None)
+    dry_run = ["--resume", str(ladder.path), "--device", "cpu", "--dry-run", "--checkpoint-every", "7"]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert train.main(dry_run) == 0
+    said = capsys.readouterr().out
+    assert f"goes on with {ladder.path / '1_full_observability'}\n" in said and "at a greedy survival of 27" in said
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    for _ in range(2):
+        ladder.leave(Outcome(400, 12.0, False))
+    assert train.main(dry_run) == 0
+    assert capsys.readouterr().out == "nothing is left to train: every level of the ladder is done\n"
 
 
 def test_a_ladder_goes_on_as_it_is(climbed, tmp_path, capsys):

@@ -130,6 +130,8 @@ def refused(make, kind=ConfigError):
         ("some_corridor.py:Coridor", "; some_corridor has Corridor-v0, Corridor, Double; did you mean 'Corridor'?"),
         ("some_corridor:Corridor-v1", "; some_corridor has Corridor-v0, Corridor, Double; did you mean 'Corridor-v0'?"),
         ("some_corridor:Elsewhere", "; some_corridor has Corridor-v0, Corridor, Double"),
+        ("CartPole", "; did you mean 'CartPole-v1'?"),
+        ("cartpole-v1", "Did you mean: `CartPole`?"),
     ],
 )
 def test_a_file_or_a_name_that_is_not_there_is_one_line_with_what_was_meant(env_id, said, folder):
