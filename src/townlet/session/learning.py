@@ -1,6 +1,7 @@
 """`townlet.learn`: train from Python, as `townlet train` does from the command line."""
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -37,6 +38,7 @@ def learn(
     seed: int | None = None,
     num_agents: int | None = None,
     total_steps: int | None = None,
+    minutes: float | None = None,
     device: torch.device | str = "auto",
     run_name: str | None = None,
     runs_dir: Place = "runs",
@@ -63,12 +65,13 @@ def learn(
     keys = overridden(overrides or {}, **flags)
     teacher = None if load is None else Path(load)
     asked = Asked(_text(level), gym, _text(resume), teacher, keys, run_name, Path(runs_dir))
-    _check(asked, seed, checkpoint_every)
+    _check(asked, seed, checkpoint_every, minutes)
     reporter, tell = Unfailing(reporter_for(progress), sys.stderr), aside if progress else _keep_quiet
     with _products_as_before(), stop_on_signals(Interruption(), (signal.SIGINT,)) as stop:
-        ready = prepare(asked, Wishes(_device(device), checkpoint_every=checkpoint_every), tell, tell)
+        wishes = Wishes(_device(device), checkpoint_every=checkpoint_every, minutes=minutes)
+        ready = prepare(asked, wishes, tell, tell)
         try:
-            training = carry_out(ready, stop, watch, reporter, callbacks)
+            training = carry_out(ready, stop, watch, reporter, callbacks, tell)
         except CallbackError as error:
             raise (error.__cause__ or error) from None
     return Run.of(training)
@@ -78,14 +81,16 @@ def _text(named: Place | float | None) -> str | None:
     return os.fspath(named) if isinstance(named, os.PathLike) else None if named is None else str(named)
 
 
-def _check(asked: Asked, seed: int | None, checkpoint_every: int | None) -> None:
+def _check(asked: Asked, seed: int | None, checkpoint_every: int | None, minutes: float | None) -> None:
     """Raise ConfigError for keywords that are wrong, or do not go together."""
+    if minutes is not None and not 0.0 < minutes < math.inf:
+        raise ConfigError([f"minutes: expected a number above 0, got {minutes}"])
     if checkpoint_every is not None and checkpoint_every < 1:
         raise ConfigError([f"checkpoint_every: expected at least 1, got {checkpoint_every}"])
     if asked.resume is None:
         return
-    if any(one is not None for one in (asked.level, asked.gym, asked.load, asked.run_name, seed)):
-        raise ConfigError(["resume goes on as it is: level, gym, load, run_name and seed do not go with it"])
+    if any(one is not None for one in (asked.level, asked.gym, asked.load, asked.run_name, seed, minutes)):
+        raise ConfigError(["resume goes on as it is: level, gym, load, run_name, seed and minutes do not go with it"])
     if ladder := find_ladder(asked.resume, asked.runs_dir):
         raise ConfigError([f"resume: expected a run, got a ladder of several, {ladder}: townlet train goes on with it"])
 
