@@ -169,7 +169,7 @@ STEP_PATH = {
         "Repeated.__call__", "_Form.take", "_Form.run", "_Block.is_free", "_Block.hand_out",
     ),
     "capture": ("Captured.__call__", "Captured._run_again", "leaves", "mapped", "write"),
-    "seeding": ("mix", "draw_below", "_logical_right_shift"),
+    "seeding": ("mix", "draw_below", "draw_uniform", "_logical_right_shift"),
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
         "RecurrentSpatialQNetwork.read_beside",
@@ -212,7 +212,9 @@ STEP_PATH = {
         "double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "elementwise_loss", "masked_mean",
     ),
     "masking": ("masked_argmax", "masked_max"),
-    "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
+    "exploration.epsilon_greedy": (
+        "EpsilonGreedy.select", "EpsilonGreedy.prepare", "EpsilonGreedy._draw", "EpsilonGreedy.epsilon",
+    ),
     "exploration.rnd": (
         "RandomNetworkDistillation.reward", "RandomNetworkDistillation.novelty", "RandomNetworkDistillation.update",
         "RunningMoments.update", "RunningMoments.deviation",

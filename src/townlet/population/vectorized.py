@@ -20,7 +20,7 @@ from townlet.population.episodes import EpisodeTracker
 from townlet.population.learning import make_learning
 from townlet.population.reward_scale import make_reward_scale
 from townlet.population.stopwatch import Stopwatch
-from townlet.seeding import generator, go_on, stream_seed
+from townlet.seeding import go_on, stream_seed
 from townlet.sequences import Hidden
 from townlet.shares.share import ALONE, Share
 
@@ -45,9 +45,8 @@ class VectorizedPopulation:
         self.network = made.to(self.device)
         self.learner = QLearner(self.network, task.training, share=share)
         weights = task.action_weights(env.num_actions)
-        stream = generator(seed, share.stream("exploration"), self.device)
-        self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream, share)
-        taste, device = task.training.exploration.taste, self.device
+        explores, taste, device = task.training.exploration, task.training.exploration.taste, self.device
+        self.exploration = EpsilonGreedy(explores, weights, self.num_agents, seed, device, share)
         sizes = (rows, env.num_actions, env.obs_dim)
         self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device)
         self.curriculum = make_curriculum(task, env)
@@ -58,6 +57,7 @@ class VectorizedPopulation:
         self.observation: Observation = env.reset()
         self.memory = initial_memory(self.network, rows, self.device)
         self.steps = 0  # of the population; the environment's are num_agents times as many
+        self._clock = torch.zeros(1, dtype=torch.int64, device=device)  # the same, on the device
         self.whole = True
         self.episodes = EpisodeTracker(rows, self.device, share)
         self._watch = Stopwatch("act", "world", "store", "learn")
@@ -88,6 +88,7 @@ class VectorizedPopulation:
     def step(self) -> dict[str, Tensor]:
         """Advance every agent by one tick; return the metrics of the updates made, if any, on the device."""
         self._watch.begin()
+        self.exploration.prepare(self.steps)
         actions, hidden, q = self._choose()
         self._watch.end("act")
         result = self.curriculum.step(self.env, actions)  # a step of the world, as hard as it is for each agent
@@ -103,13 +104,14 @@ class VectorizedPopulation:
         return metrics
 
     def act(self) -> tuple[Tensor, Hidden]:
-        """Choose the next actions [num_agents] and return the memory after them; changes nothing but random streams."""
+        """Choose the next actions [num_agents] and return the memory after them; changes nothing."""
+        self.exploration.prepare(self.steps)
         return self._choose()[:2]
 
     def _choose(self) -> tuple[Tensor, Hidden, Tensor]:
         q, hidden = q_values(self.network, self.observation, self.memory)
         liked = self.tastes(q, self.observation.features)
-        return self.exploration.select(liked, self.observation.action_mask, self.env_steps), hidden, q
+        return self.exploration.select(liked, self.observation.action_mask, self._clock), hidden, q
 
     def _record(self, actions: Tensor, result: StepResult) -> None:
         self.buffer.append(
@@ -132,6 +134,7 @@ class VectorizedPopulation:
         self.memory = carry_on(hidden, actions, result.forgets, self.env.num_actions)
         self.observation = result.observation
         self.steps += 1
+        self._clock += 1
 
     def read_metrics(self) -> dict[str, float]:
         """What happened since the last call, by metric name; waits for the device.
@@ -141,7 +144,7 @@ class VectorizedPopulation:
         self.learner.check()
         metrics = self.episodes.read() | self.env.read_metrics()
         metrics |= self.curriculum.read_metrics() | self.curiosity.read_metrics()
-        metrics["train/epsilon"] = self._mean(self.exploration.epsilon(self.env_steps))
+        metrics["train/epsilon"] = self._mean(self.exploration.epsilon(self.steps))
         if self.hidden:
             metrics["memory/hidden_norm"] = self._mean(self.hidden[0].norm(dim=-1))
         return metrics
@@ -177,7 +180,7 @@ class VectorizedPopulation:
             "curiosity": self.curiosity.state_dict(),
             "reward_scale": self.scale.state_dict(),
             "learning": self._learning.state_dict(),
-            "random": {name: stream.get_state() for name, stream in self._streams().items()},
+            "random": {"replay": self._learning.stream.get_state()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -185,12 +188,13 @@ class VectorizedPopulation:
 
         In an environment whose episodes cannot be brought back, all agents begin new ones, with a blank memory; those
         that were running end on the tape as truncated ones, and count nowhere else. On another kind of device than
-        before random streams begin anew.
+        before the random stream of learning begins anew.
         """
         self.env.load_state_dict(state["env"])
         self.learner.load_state_dict(state["learner"])
         self.buffer.load_state_dict(state["buffer"])
         self.steps = state["steps"]
+        self._clock.fill_(self.steps)
         self.episodes.load_state_dict(state["episodes"])
         self.curriculum.load_state_dict(state["curriculum"])
         self.curiosity.load_state_dict(state["curiosity"])
@@ -206,8 +210,5 @@ class VectorizedPopulation:
             self.buffer.cut()
             self.episodes.cut()
             self.scale.cut()
-        for name, stream in self._streams().items():
-            go_on(stream, state["random"][name], stream_seed(self.task.training.seed, f"{name}/{self.steps}"))
-
-    def _streams(self) -> dict[str, torch.Generator]:
-        return {"exploration": self.exploration.generator, "replay": self._learning.stream}
+        seed = stream_seed(self.task.training.seed, f"replay/{self.steps}")
+        go_on(self._learning.stream, state["random"]["replay"], seed)

@@ -92,18 +92,31 @@ def test_an_update_that_is_not_finite_is_told_when_metrics_are_read_or_the_state
             asked()
 
 
-def test_random_streams_of_another_kind_of_device_begin_anew_and_the_same_each_time(monkeypatch):
+def test_a_state_that_holds_a_stream_of_exploration_is_gone_on_from_by_its_steps_alone(monkeypatch):
+    """Earlier versions drew random actions from a stream whose state was saved."""
+    whole, resumed = (make("fresh", monkeypatch, False) for _ in range(2))
+    for _ in range(13):
+        whole.step()
+    state = everything(whole)
+    streams = state["population"]["random"] | {"exploration": torch.Generator().manual_seed(1).get_state()}
+    resumed.network.load_state_dict(state["network"])
+    resumed.load_state_dict({**state["population"], "random": streams})
+    for population in (whole, resumed):
+        for _ in range(20):
+            population.step()
+    assert differences(everything(whole), everything(resumed)) == []
+
+
+def test_the_random_stream_of_another_kind_of_device_begins_anew_and_the_same_each_time(monkeypatch):
     population = make("fresh", monkeypatch, False)
     for _ in range(9):
         population.step()
     state = everything(population)["population"]
-    foreign = {name: torch.zeros(16, dtype=torch.uint8) for name in state["random"]}  # as CUDA's: a seed and an offset
-    for stream in population._streams().values():
-        stream.manual_seed(1)
+    foreign = {"replay": torch.zeros(16, dtype=torch.uint8)}  # as CUDA's: a seed and an offset
+    stream = population._learning.stream
+    stream.manual_seed(1)
     drawn = []
-    for _ in range(2):
-        population.load_state_dict({**state, "random": foreign})
-        drawn.append([torch.rand(4, generator=stream) for stream in population._streams().values()])
-    assert differences(*drawn) == [] and not torch.equal(*drawn[0])
-    population.load_state_dict({**state, "steps": 10, "random": foreign})
-    assert not torch.equal(drawn[0][0], torch.rand(4, generator=population._streams()["exploration"]))
+    for steps in (9, 9, 10):
+        population.load_state_dict({**state, "steps": steps, "random": foreign})
+        drawn.append(torch.rand(4, generator=stream))
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
