@@ -160,7 +160,7 @@ STEP_PATH = {
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
         "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture",
-        "VectorizedEnv.standing",
+        "VectorizedEnv.keep_in_place", "VectorizedEnv.standing",
     ),
     "environment.advance": (
         "begin_episodes", "advance", "_undone", "_where", "in_place", "_count", "_histogram",
@@ -168,7 +168,7 @@ STEP_PATH = {
     "environment.repeat": (
         "Repeated.__call__", "_Form.take", "_Form.run", "_Block.is_free", "_Block.hand_out",
     ),
-    "capture": ("Captured.__call__", "Captured._run_again", "leaves", "mapped", "write"),
+    "capture": ("Captured.__call__", "Captured._run_again", "CapturedStep.__call__", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "draw_uniform", "_logical_right_shift"),
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
@@ -226,10 +226,12 @@ STEP_PATH = {
         "AdversarialCurriculum._move", "policy_entropy",
     ),
     "curriculum.static": ("StaticCurriculum.step", "StaticCurriculum.record"),
+    "exploration.tastes": ("Tastes.__call__",),
     "curriculum.last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
     "replay.step_rings": ("StepRings._store_hidden", "StepRings.hidden_before"),
     "replay.replay_tape": (
-        "ReplayTape.append", "ReplayTape._place", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows",
+        "ReplayTape.write", "ReplayTape.count_step",
+        "ReplayTape._place", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows",
         "ReplayTape._newest_slots", "ReplayTape.cut_steps",
     ),
     "replay.sequential_replay_buffer": (
@@ -245,10 +247,12 @@ STEP_PATH = {
         "Priorities.update", "mixed_error",
     ),
     "population.vectorized": (
-        "VectorizedPopulation.step", "VectorizedPopulation._choose", "VectorizedPopulation._record",
-        "VectorizedPopulation._carry_on",
+        "VectorizedPopulation.step", "VectorizedPopulation._advance", "VectorizedPopulation._choose",
+        "VectorizedPopulation._record", "VectorizedPopulation._carry_on", "VectorizedPopulation._put",
     ),
     "population.episodes": ("EpisodeTracker.record",),
+    "population.drift": ("RecentPast.add",),
+    "population.reward_scale": ("LargestReturn.record", "LargestReturn._renew"),
     "population.visits": ("Visits.record",),
     "population.stopwatch": ("Stopwatch.begin", "Stopwatch.end"),
     "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),

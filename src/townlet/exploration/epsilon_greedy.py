@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from townlet.capture import CapturedStep
 from townlet.config import Exploration
 from townlet.masking import masked_argmax
 from townlet.seeding import draw_uniform, mix, stream_seed
@@ -47,6 +48,7 @@ class EpsilonGreedy:
         self._first = torch.zeros((), dtype=torch.int64, device=device)  # of those steps
         self._explores = torch.zeros(STEPS_AT_ONCE, len(agent), dtype=torch.bool, device=device)
         self._likes = torch.zeros(STEPS_AT_ONCE, len(agent), len(weights), device=device)  # the greatest one is taken
+        self.drawing = CapturedStep(self._draw, self._first.device)
 
     def epsilon(self, steps: int | Tensor) -> Tensor:
         """Each agent's epsilon after `steps` of the population, a row an agent: its rung, or on the way down to it."""
@@ -60,7 +62,7 @@ class EpsilonGreedy:
         if steps // STEPS_AT_ONCE != self._drawn:
             self._drawn = steps // STEPS_AT_ONCE
             self._first.fill_(self._drawn * STEPS_AT_ONCE)
-            self._draw()
+            self.drawing()
 
     def _draw(self) -> None:
         """Fill the tables for the steps from `_first` on."""

@@ -1,6 +1,5 @@
 """How stale a memory is: Q from it against Q from an unroll of the whole episode by today's weights."""
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from townlet.agent.acting import Memory
 from townlet.agent.networks import QNetwork
+from townlet.capture import write
 from townlet.environment.types import Observation
 from townlet.replay.replay_tape import ReplayTape
 from townlet.sequences import Hidden
@@ -46,18 +46,27 @@ def stored_drift(network: QNetwork, tape: ReplayTape, generator: torch.Generator
 
 
 class RecentPast:
-    """What the first few agents have seen of late, to unroll their memory again where no tape holds the episode."""
+    """What the first few agents have seen of late, to unroll their memory again where no tape holds the episode.
 
-    def __init__(self, num_agents: int, steps: int, no_action: int) -> None:
-        self.num_agents, self.no_action = num_agents, no_action  # what stands for an action where there was none
-        self._steps: deque[tuple[Tensor, Tensor]] = deque(maxlen=steps)
-        self._hidden: Hidden = ()
+    A ring of `steps`, written where it lies; `hidden` is a memory for as many agents as are noted.
+    """
 
+    def __init__(self, steps: int, obs_dim: int, no_action: int, hidden: Hidden, device: torch.device) -> None:
+        self.num_agents = hidden[0].shape[1] if hidden else 0
+        self.no_action = no_action  # what stands for an action where there was none
+        self._features = torch.zeros(steps, self.num_agents, obs_dim, device=device)
+        self._previous = torch.zeros(steps, self.num_agents, dtype=torch.int64, device=device)
+        self._hidden = tuple(part.clone(memory_format=torch.contiguous_format) for part in hidden)
+        self._noted = torch.zeros(1, dtype=torch.int64, device=device)  # steps so far, of which the ring has the last
+
+    @torch.no_grad()
     def add(self, observation: Observation, memory: Memory) -> None:
         """Note a step before it is taken."""
-        some = slice(self.num_agents)
-        self._steps.append((observation.features[some].clone(), memory.previous_actions[some].clone()))
-        self._hidden = memory.hidden
+        some, row = slice(self.num_agents), self._noted % len(self._features)
+        self._features.index_copy_(0, row, observation.features[some].unsqueeze(0))
+        self._previous.index_copy_(0, row, memory.previous_actions[some].unsqueeze(0))
+        write(self._hidden, [part[:, some] for part in memory.hidden])
+        self._noted += 1
 
     def drift(self, network: QNetwork) -> float | None:
         """Drift of the acting memory before the newest step, over agents whose episode's start was noted."""
@@ -66,7 +75,7 @@ class RecentPast:
         features, previous = past
         reset = previous == self.no_action
         whole = reset.any(dim=1)
-        rows = tuple(part[:, : self.num_agents][:, whole] for part in self._hidden)
+        rows = tuple(part[:, whole] for part in self._hidden)
         return q_distance(network, features[whole], previous[whole], reset[whole], rows)
 
     def _running_episodes(self) -> tuple[Tensor, Tensor] | None:
@@ -74,9 +83,11 @@ class RecentPast:
 
         They begin with the oldest start of an episode that is running now; None where no start was noted.
         """
-        if not self._steps:
+        noted, steps = int(self._noted), len(self._features)
+        if not noted:
             return None
-        features, previous = (torch.stack(part, dim=1) for part in zip(*self._steps, strict=True))
+        rows = torch.arange(max(0, noted - steps), noted, device=self._noted.device) % steps
+        features, previous = (part[rows].transpose(0, 1) for part in (self._features, self._previous))
         starts = previous == self.no_action  # only an episode's first step has no previous action
         if not starts.any():
             return None
@@ -87,13 +98,16 @@ class RecentPast:
     def state_dict(self) -> dict[str, Any]:
         """Return what `drift` looks at."""
         features, previous = self._running_episodes() or (None, None)
-        hidden = [part[:, : self.num_agents] for part in self._hidden]
+        hidden = [part.clone() for part in self._hidden]
         return {"features": features, "previous_actions": previous, "hidden": hidden}
 
-    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
-        self._steps.clear()
+        self._noted.zero_()
         if state["features"] is not None:
-            parts = (state[name].to(device).unbind(dim=1) for name in ("features", "previous_actions"))
-            self._steps.extend(zip(*parts, strict=True))
-        self._hidden = tuple(part.to(device) for part in state["hidden"])
+            steps = min(state["features"].shape[1], len(self._features))
+            for ring, name in ((self._features, "features"), (self._previous, "previous_actions")):
+                ring[:steps].copy_(state[name][:, -steps:].transpose(0, 1))
+            self._noted.fill_(steps)
+        for mine, part in zip(self._hidden, state["hidden"], strict=False):  # none, where no step had been noted
+            mine.copy_(part)

@@ -53,7 +53,8 @@ class FreshLearning:
         self.stream = generator(training.seed, learner.share.stream("replay"), env.device)
         agents = min(env.num_agents, DRIFT_AGENTS, max(1, MOST_NUMBERS // (DRIFT_STEPS * env.obs_dim)))
         steps = min(DRIFT_STEPS, max(1, MOST_NUMBERS // (agents * env.obs_dim)))
-        self.past = RecentPast(agents, steps, env.num_actions)
+        hidden = learner.network.initial_hidden(agents)
+        self.past = RecentPast(steps, env.obs_dim, env.num_actions, hidden, env.device)
         self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
 
     def note(self, observation: Observation, memory: Memory) -> None:
@@ -72,7 +73,7 @@ class FreshLearning:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned; without a past, as in older states, from a blank one."""
         if "past" in state:
-            self.past.load_state_dict(state["past"], self.stream.device)
+            self.past.load_state_dict(state["past"])
 
     def due(self, steps: int) -> bool:
         """Whether a window of steps is full, after so many of the population."""
