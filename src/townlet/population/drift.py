@@ -8,7 +8,6 @@ from torch import Tensor
 
 from townlet.agent.acting import Memory
 from townlet.agent.networks import QNetwork
-from townlet.capture import write
 from townlet.environment.types import Observation
 from townlet.replay.replay_tape import ReplayTape
 from townlet.sequences import Hidden
@@ -46,48 +45,48 @@ def stored_drift(network: QNetwork, tape: ReplayTape, generator: torch.Generator
 
 
 class RecentPast:
-    """What the first few agents have seen of late, to unroll their memory again where no tape holds the episode.
+    """What the first `num_agents` have seen of late, to unroll their memory again where no tape holds the episode.
 
-    A ring of `steps`, written where it lies; `hidden` is a memory for as many agents as are noted.
+    A ring of `steps`, written where it lies. `no_action` stands for an action where there was none.
     """
 
-    def __init__(self, steps: int, obs_dim: int, no_action: int, hidden: Hidden, device: torch.device) -> None:
-        self.num_agents = hidden[0].shape[1] if hidden else 0
-        self.no_action = no_action  # what stands for an action where there was none
-        self._features = torch.zeros(steps, self.num_agents, obs_dim, device=device)
-        self._previous = torch.zeros(steps, self.num_agents, dtype=torch.int64, device=device)
-        self._hidden = tuple(part.clone(memory_format=torch.contiguous_format) for part in hidden)
+    def __init__(self, num_agents: int, steps: int, obs_dim: int, no_action: int, device: torch.device) -> None:
+        self.num_agents, self.no_action = num_agents, no_action
+        self._features = torch.zeros(steps, num_agents, obs_dim, device=device)
+        self._previous = torch.zeros(steps, num_agents, dtype=torch.int64, device=device)  # actions before each step
         self._noted = torch.zeros(1, dtype=torch.int64, device=device)  # steps so far, of which the ring has the last
 
-    @torch.no_grad()
     def add(self, observation: Observation, memory: Memory) -> None:
         """Note a step before it is taken."""
         some, row = slice(self.num_agents), self._noted % len(self._features)
         self._features.index_copy_(0, row, observation.features[some].unsqueeze(0))
         self._previous.index_copy_(0, row, memory.previous_actions[some].unsqueeze(0))
-        write(self._hidden, [part[:, some] for part in memory.hidden])
         self._noted += 1
 
-    def drift(self, network: QNetwork) -> float | None:
-        """Drift of the acting memory before the newest step, over agents whose episode's start was noted."""
-        if (past := self._running_episodes()) is None:
+    def drift(self, network: QNetwork, observation: Observation, memory: Memory) -> float | None:
+        """Drift of the memory that agents act with in the coming step, over those whose episode's start was noted.
+
+        None before the first step, and where no start was noted.
+        """
+        some, noted = slice(self.num_agents), self._steps_noted()
+        now = observation.features[some].unsqueeze(1), memory.previous_actions[some].unsqueeze(1)
+        past = self._running_episodes(*(torch.cat(parts, dim=1) for parts in zip(noted, now, strict=True)))
+        if not int(self._noted) or past is None:
             return None
         features, previous = past
         reset = previous == self.no_action
         whole = reset.any(dim=1)
-        rows = tuple(part[:, whole] for part in self._hidden)
+        rows = tuple(part[:, some][:, whole] for part in memory.hidden)
         return q_distance(network, features[whole], previous[whole], reset[whole], rows)
 
-    def _running_episodes(self) -> tuple[Tensor, Tensor] | None:
-        """All that `drift` looks at: features [num_agents, steps, obs_dim] and previous actions [num_agents, steps].
-
-        They begin with the oldest start of an episode that is running now; None where no start was noted.
-        """
+    def _steps_noted(self) -> tuple[Tensor, Tensor]:
+        """All that is in the ring, oldest first: features [num_agents, time, obs_dim], previous [num_agents, time]."""
         noted, steps = int(self._noted), len(self._features)
-        if not noted:
-            return None
         rows = torch.arange(max(0, noted - steps), noted, device=self._noted.device) % steps
-        features, previous = (part[rows].transpose(0, 1) for part in (self._features, self._previous))
+        return self._features[rows].transpose(0, 1), self._previous[rows].transpose(0, 1)
+
+    def _running_episodes(self, features: Tensor, previous: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Both from the oldest start of an episode that is running at their end; None where no start is in them."""
         starts = previous == self.no_action  # only an episode's first step has no previous action
         if not starts.any():
             return None
@@ -96,18 +95,16 @@ class RecentPast:
         return features[:, kept], previous[:, kept]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what `drift` looks at."""
-        features, previous = self._running_episodes() or (None, None)
-        hidden = [part.clone() for part in self._hidden]
-        return {"features": features, "previous_actions": previous, "hidden": hidden}
+        """Return what `drift` looks at, but for the coming step."""
+        features, previous = self._running_episodes(*self._steps_noted()) or (None, None)
+        return {"features": features, "previous_actions": previous}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
         self._noted.zero_()
-        if state["features"] is not None:
-            steps = min(state["features"].shape[1], len(self._features))
-            for ring, name in ((self._features, "features"), (self._previous, "previous_actions")):
-                ring[:steps].copy_(state[name][:, -steps:].transpose(0, 1))
-            self._noted.fill_(steps)
-        for mine, part in zip(self._hidden, state["hidden"], strict=False):  # none, where no step had been noted
-            mine.copy_(part)
+        if state["features"] is None:
+            return
+        steps = min(state["features"].shape[1], len(self._features))
+        for ring, name in ((self._features, "features"), (self._previous, "previous_actions")):
+            ring[:steps].copy_(state[name][:, -steps:].transpose(0, 1))
+        self._noted.fill_(steps)

@@ -180,7 +180,7 @@ class VectorizedPopulation:
 
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
         carry_on(hidden, actions, result.forgets, self.env.num_actions, into=self._memory)
-        self._put(self._observation, result.observation)
+        write(self._observation, result.observation)
         self._clock += 1
 
     def _put(self, held: Observation | Memory, new: Observation | Memory) -> None:
@@ -214,7 +214,7 @@ class VectorizedPopulation:
 
     def stored_state_drift(self) -> float | None:
         """How stale the memories are that learning begins with, see `drift`; None without memory or without a past."""
-        return self._learning.drift() if self._memory.hidden else None
+        return self._learning.drift(self._observation, self._memory) if self._memory.hidden else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next step depends on, but for the network's weights: those are `network.state_dict()`.
