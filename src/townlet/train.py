@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from townlet.run.training_run import TrainingRun
     from townlet.screen.unfailing import Unfailing
 
-MASTERY = 0.9  # of the limit
-
 
 @tells_errors("townlet train", RunError, CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError)
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,27 +93,20 @@ def _find_ladder(options: argparse.Namespace) -> Path | None:
 
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
     """Train in the levels of a ladder: a new one, or that at `path`."""
-    from townlet.run.ladder import Ladder, load_levels
-    from townlet.run.training import climb, describe_climb
+    from townlet.run.beginning.climbing import Climb
+    from townlet.run.training import climb
 
     if options.watch:
         raise ConfigError(["--watch shows one run, got a ladder of several: townlet watch latest shows its newest"])
-    wishes, mastery = _wishes(options), options.mastery or MASTERY
-    pace, asked = Pacing(options.checkpoint_every, options.evaluate_every), _overrides(options, of_ladder=True)
-    if path is None:
-        levels = load_levels(options.curriculum, asked, print)
-        if options.dry_run:
-            print(describe_climb(levels, wishes, options.total_steps, mastery, pace))
-            return DONE
-        ladder = Ladder.create(options.runs_dir, options.run_name, levels, mastery, options.total_steps, pace)
-    elif asked or options.total_steps:
-        raise ConfigError([f"--resume {path}: a ladder goes on as it is, without other settings"])
-    else:
-        ladder = Ladder.open(path)
-        ladder.keep_pace(pace)
-        if ladder.rung() is None:
-            print("nothing is left to train: every level of the ladder is done")
-    missing = climb(ladder, wishes, stop)
+    wishes, pace = _wishes(options), Pacing(options.checkpoint_every, options.evaluate_every)
+    of_ladder = {name: getattr(options, name) for name in ("mastery", "total_steps", "run_name", "runs_dir")}
+    overrides = _overrides(options, of_ladder=True)
+    asked = Climb(path, options.curriculum or (), overrides=overrides, pace=pace, **of_ladder)
+    if options.dry_run:
+        print(asked.plan(wishes, print))
+        return DONE
+    ladder = asked.ladder(print)
+    missing = {name for training in climb(ladder, wishes, stop) for name in training.aside.missing}
     say_what_next(ladder.path, ladder.newest(), stop.wanted)
     return FAILED if missing else DONE
 

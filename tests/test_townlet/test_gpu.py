@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from support.graphs import Launches
+from support.launches import Launches
 from support.learning import copy_of, differences, everything, make_training, random_batch, recurrent
 from support.worlds import flat, random_valid
 from townlet.agent.divergence import TrainingDivergedError

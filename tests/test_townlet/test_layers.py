@@ -159,7 +159,7 @@ STEP_PATH = {
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
-        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture",
+        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.step_in_place", "VectorizedEnv.capture",
         "VectorizedEnv.keep_in_place", "VectorizedEnv.standing",
     ),
     "environment.advance": (
@@ -250,9 +250,13 @@ STEP_PATH = {
         "VectorizedPopulation.step", "VectorizedPopulation._advance", "VectorizedPopulation._choose",
         "VectorizedPopulation._record", "VectorizedPopulation._carry_on", "VectorizedPopulation._put",
     ),
-    "population.episodes": ("EpisodeTracker.record",),
+    "population.episodes": ("EpisodeTracker.record", "FirstEpisodes.after"),
     "population.drift": ("RecentPast.add",),
     "population.reward_scale": ("LargestReturn.record", "LargestReturn._renew"),
+    "population.lives": (
+        "GreedyPolicy.act", "GreedyPolicy.after", "GreedyPolicy._remembered", "Lives.step", "CapturedLives.step",
+        "CapturedLives._live", "CapturedLives._now",
+    ),
     "population.visits": ("Visits.record",),
     "population.stopwatch": ("Stopwatch.begin", "Stopwatch.end"),
     "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),

@@ -206,6 +206,10 @@ class VectorizedEnv:
         self._state, self._counts = done.state, done.counts
         return done.result if skipped is None else done.result._replace(skipped=skipped)
 
+    def step_in_place(self, actions: Tensor) -> StepResult:
+        """Advance as `step` does, and write the state where it lies: for those who capture more than a step of it."""
+        return in_place(self._plain_step)(self._key, self._state, self._counts, actions, None, None).result
+
     def standing(self) -> Standing:
         """Return where the agents are now."""
         cell = self._state.y * self.level.grid.width + self._state.x

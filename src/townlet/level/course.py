@@ -60,6 +60,19 @@ class Curiosity(Part):
     anneal: Anneal | None = None
 
 
+class Recall(Part):
+    """What a memory is asked beside what actions are worth: told `ask` of an earlier observation, what was `tell`?
+
+    Both name parts of the observation; the earlier one is of the same episode, and at most `back` steps old. The
+    squared error counts `weight` times in the loss.
+    """
+
+    weight: Annotated[float, Field(gt=0.0)]
+    ask: str
+    tell: str
+    back: Positive
+
+
 class Stop(Part):
     """What ends training before its steps are used up: a greedy score of `goal`, or `patience`.
 

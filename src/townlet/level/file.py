@@ -196,6 +196,8 @@ class _LevelReader(YamlReader):
         """The file's mapping laid over the one that it extends; None where there is no mapping in it."""
         root = self.read_own(path)
         if root is None or "extends" not in root.value:
+            if root is not None and any(str(key).lower().startswith("ext") for key in root.value):
+                self.complete = False  # that word is wrong, and not every key is missing
             return root
         base = self._read_base(root.value["extends"], path, (*chain, path.resolve()))
         root = Node({key: node for key, node in root.value.items() if key != "extends"}, root.place)

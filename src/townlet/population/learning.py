@@ -13,6 +13,7 @@ from townlet.environment.types import Environment, Observation
 from townlet.exploration.curiosity import AnyCuriosity
 from townlet.population.drift import MOST_NUMBERS, RecentPast, stored_drift
 from townlet.replay.cuts import Pick, pick_for
+from townlet.replay.earlier import with_earlier
 from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 from townlet.seeding import generator
 
@@ -55,7 +56,9 @@ class FreshLearning:
         steps = min(DRIFT_STEPS, max(1, MOST_NUMBERS // (agents * env.obs_dim)))
         steps = steps if learner.network.initial_hidden(1) else 1  # without memory there is no drift
         self.past = RecentPast(agents, steps, env.obs_dim, env.num_actions, env.device)
-        self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
+        self.recall = training.recall
+        kept = 2 * self.seq_len + (self.recall.back if self.recall else 0)  # steps of each agent
+        self.buffer = _make_buffer(kept * env.num_agents, env, learner, self.stream)
 
     def note(self, observation: Observation, memory: Memory) -> None:
         """Note a step of the few agents whose drift is measured, where there is memory to drift."""
@@ -84,6 +87,8 @@ class FreshLearning:
         metrics: dict[str, Tensor] = {}
         self.learner.set_learning_rate(env_steps)
         newest = self.buffer.newest_sequences(self.seq_len, self.curiosity.weight, self.with_successors)
+        if self.recall is not None:
+            newest = with_earlier(newest, self.buffer, self.recall.back, self.stream)
         windows = self.learner.prepare(newest, self.buffer.cut_steps(self.seq_len, self.pick, self.from_zero))
         order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
         for rows in order.chunk(self.mode.minibatches):
@@ -133,6 +138,8 @@ class ReplayLearning:
         self.learner.set_learning_rate(env_steps)
         sizes = (self.mode.batch_size, self.training.seq_len, self.mode.burn_in)
         batch = self.buffer.sample_sequences(*sizes, self.curiosity.weight)
+        if self.training.recall is not None:
+            batch = with_earlier(batch, self.buffer, self.training.recall.back, self.stream)
         update = self.learner.update(batch)
         self.buffer.update_priorities(batch, update.td_error)
         return update.metrics | self.curiosity.update(batch)

@@ -232,6 +232,7 @@ class ReplayTape(StepRings):
             hidden=self.hidden_before(first),
             weights=torch.ones(len(first), device=self.device),
             where=rows[:, burn_in],
+            last=rows[:, -2],
             reset=reset,
             burn_in=burn_in,
         )

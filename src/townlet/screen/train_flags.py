@@ -20,6 +20,7 @@ from townlet.screen.device_kinds import kind_named
 def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; what is wrong, or does not go together, ends the process with one line and code 2."""
     parser = make_parser()
+    parser.first_of = "--level"
     options = parser.parse_args(arguments)
     fixed = options.level or options.gym or options.load
     if options.resume and (fixed or options.run_name or options.curriculum or options.seed is not None):

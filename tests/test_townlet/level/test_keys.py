@@ -108,6 +108,7 @@ ADVERSARIAL = {
 
 ANNEAL = {"episodes": 1, "survival": 0.2, "spread": 0.4, "factor": 0.5}
 CURIOSITY = {"weight": 0.5, "hidden": [8], "embedding": 4, "learning_rate": 0.01, "anneal": ANNEAL}
+RECALL = {"weight": 0.5, "ask": "underfoot", "tell": "position", "back": 3}
 HUNGRY = TOWN["meters"] | {"food": TOWN["meters"]["food"] | {"initial": 0.15}}  # lives of some ticks
 EASIER = ADVERSARIAL | {"stages": [{"meters": ["food"], "passive": 0.5}, {"passive": 1.0}]}
 
@@ -132,11 +133,12 @@ BASES: dict[str, Content] = {
     },
     "recorded": {
         **TOWN,
-        "training": FRESH | {"curriculum": ADVERSARIAL, "total_steps": 192},
+        "training": FRESH | {"curriculum": ADVERSARIAL, "total_steps": 128},
         "sparse_reward": SPARSE,
-        "replays": {"every": 96, "agents": 1},
+        "replays": {"every": 64, "agents": 1},
     },
     "stopping": {**TOWN, "training": FRESH | {"stop": {"goal": 11.0, "patience": 9}}},
+    "asking": {**TOWN, "training": FRESH | {"recall": RECALL}},
     "curious": {**TOWN, "meters": HUNGRY, "training": FRESH | {"curiosity": CURIOSITY}},
     "sparse": {
         **TOWN,
@@ -275,6 +277,10 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.adam_epsilon": ("town", {"training.adam_epsilon": 1e-4}),
         "training.max_grad_norm": ("town", {"training.max_grad_norm": 0.05}),
         "training.curriculum": ("town", {"training.curriculum": EASIER}),
+        **{
+            f"training.recall.{key}": ("asking", {f"training.recall.{key}": value})
+            for key, value in (("weight", 0.6), ("ask", "meters"), ("tell", "clock"), ("back", 4))
+        },
         **{
             f"training.curiosity.{key}": ("curious", {f"training.curiosity.{key}": value})
             for key, value in (

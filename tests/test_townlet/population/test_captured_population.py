@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 import torch
 
-from support.graphs import GraphOnTheCPU, Launches, Recording
+from support.graphs import GraphOnTheCPU, Recording
+from support.launches import Launches
 from support.learning import FRESH, MODES, copy_of, differences, everything, population_of
 from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.learner import QLearner

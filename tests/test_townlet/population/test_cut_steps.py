@@ -75,7 +75,7 @@ def slow_targets(population, steps, agent):
     """Lambda returns of one agent's window, from its last step to its first."""
     training, learner = population.task.training, population.learner
     online = slow_values(learner.network, steps, agent, training.initial_state)
-    target = slow_values(learner.target or learner.network, steps, agent, training.initial_state)
+    target = slow_values(learner.target, steps, agent, training.initial_state) if learner.target else online
     later, targets = None, []
     for index, (_, _, _, result) in reversed(list(enumerate(steps))):
         allowed = result.final_action_mask[agent].tolist()

@@ -3,22 +3,12 @@
 The host launches a hundred in the time of three or four thousand agents, so a few more are a few percent of a run.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from support.graphs import Launches
+from support.launches import launches
 from support.learning import population_of
 from townlet.config import load_level
 from townlet.population.vectorized import VectorizedPopulation
-
-
-def launches(part: Callable[[], Any]) -> tuple[int, Any]:
-    """How many operations a part of a step is, and what it returned."""
-    with Launches() as mode:
-        returned = part()
-    return mode.count, returned
 
 
 @pytest.fixture(scope="module")

@@ -8,26 +8,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from support.launches import is_launch
+
 # What a device would be waited for in, and what is copied to it from the host: no graph can hold either.
 WAITS = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "lift_fresh", "item")
-
-
-def launches(function: Any) -> bool:
-    """Whether an operation computes or allocates: a view of what is there launches nothing."""
-    returns = [one.alias_info for one in function._schema.returns]
-    return not any(alias is not None and not alias.is_write for alias in returns)
-
-
-class Launches(TorchDispatchMode):
-    """Counts operations that launch something."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += launches(function)
-        return function(*args, **(kwargs or {}))
 
 
 class Recording(TorchDispatchMode):
@@ -42,7 +26,7 @@ class Recording(TorchDispatchMode):
         assert name not in WAITS, f"{name}: a graph cannot wait for the device, nor copy from the host"
         kwargs = kwargs or {}
         made = function(*args, **kwargs)
-        if launches(function):
+        if is_launch(function):
             self.calls.append((function, args, kwargs, made))
         return made
 

@@ -113,6 +113,7 @@ def random_batch(batch: int = 4, seq_len: int = 5, burn_in: int = 0, seed: int =
         hidden=random_hidden(batch, seed + 1),
         weights=torch.ones(batch),
         where=torch.arange(batch),
+        last=torch.arange(batch),
         reset=None,
         burn_in=burn_in,
     )
