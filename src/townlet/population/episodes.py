@@ -15,9 +15,10 @@ class EpisodeTracker:
 
     def __init__(self, num_agents: int, device: torch.device, share: Share = ALONE) -> None:
         self.share = share
-        self.running = torch.zeros(2, num_agents, device=device)
-        self.returns, self.lengths = self.running.unbind()  # of the running episodes: rows of one, changed in place
-        self.ones = torch.ones(num_agents, device=device)
+        self.rows = torch.zeros(4, num_agents, device=device)  # of the running episodes, summed where they end
+        self.running = self.rows[1:3]
+        self.ones, self.returns, self.lengths, self.truncated = self.rows.unbind()
+        self.ones.fill_(1.0)
         self.sums = torch.zeros(4, dtype=torch.float64, device=device)  # of ended ones: count, return, length, survived
 
     def record(self, result: StepResult) -> None:
@@ -25,8 +26,8 @@ class EpisodeTracker:
         self.returns += result.reward  # 0 for a tick that was a reset
         self.lengths += 1.0 if result.skipped is None else result.lived
         ended = result.ended
-        values = torch.stack([self.ones, self.returns, self.lengths, result.truncated.float()])
-        self.sums += (values * ended).sum(dim=1)
+        self.truncated.copy_(result.truncated)
+        self.sums += (self.rows * ended).sum(dim=1)
         self.running.masked_fill_(ended, 0.0)
 
     def read(self) -> dict[str, float]:

@@ -54,7 +54,8 @@ class FreshLearning:
         self.stream = generator(training.seed, learner.share.stream("replay"), env.device)
         agents = min(env.num_agents, DRIFT_AGENTS, max(1, MOST_NUMBERS // (DRIFT_STEPS * env.obs_dim)))
         steps = min(DRIFT_STEPS, max(1, MOST_NUMBERS // (agents * env.obs_dim)))
-        self.past = RecentPast(agents, steps, env.num_actions)
+        steps = steps if learner.network.initial_hidden(1) else 1  # without memory there is no drift
+        self.past = RecentPast(agents, steps, env.obs_dim, env.num_actions, env.device)
         self.recall = training.recall
         kept = 2 * self.seq_len + (self.recall.back if self.recall else 0)  # steps of each agent
         self.buffer = _make_buffer(kept * env.num_agents, env, learner, self.stream)
@@ -64,9 +65,9 @@ class FreshLearning:
         if memory.hidden:
             self.past.add(observation, memory)
 
-    def drift(self) -> float | None:
-        """Drift of the acting memory, with which windows begin."""
-        return self.past.drift(self.learner.network)
+    def drift(self, observation: Observation, memory: Memory) -> float | None:
+        """Drift of the acting memory, with which windows begin; both are those of the coming step."""
+        return self.past.drift(self.learner.network, observation, memory)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the drift is measured on; all else is of the learner, the buffer and the random stream."""
@@ -75,7 +76,7 @@ class FreshLearning:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned; without a past, as in older states, from a blank one."""
         if "past" in state:
-            self.past.load_state_dict(state["past"], self.stream.device)
+            self.past.load_state_dict(state["past"])
 
     def due(self, steps: int) -> bool:
         """Whether a window of steps is full, after so many of the population."""
@@ -111,7 +112,7 @@ class ReplayLearning:
     def note(self, observation: Observation, memory: Memory) -> None:
         """The tape holds all that the drift is measured on."""
 
-    def drift(self) -> float | None:
+    def drift(self, observation: Observation, memory: Memory) -> float | None:
         """Drift of the memories on the tape."""
         return stored_drift(
             self.learner.network, self.buffer, generator(self.training.seed, "drift", self.stream.device)

@@ -155,7 +155,9 @@ def test_the_memory_on_the_tape_is_the_acting_memory_before_the_step(mode):
 @MODES
 def test_learning_unrolls_the_q_values_that_agents_acted_on(mode):
     """The newest windows, over the ends of episodes, before any update: stored state, flags and actions all fit."""
-    overrides = {"training__seq_len": 40} if mode == "fresh" else {"training__mode__min_episodes": 200}
+    overrides = (
+        {"training__seq_len": 40, "training__seed": 1} if mode == "fresh" else {"training__mode__min_episodes": 200}
+    )
     population = make_population(mode, network__previous_action=True, **overrides)
     seen, acted = watch_steps(population), []
     for _ in range(30):

@@ -142,9 +142,10 @@ def make_population(mode: str, env_seed: int | None = None, **overrides: Any) ->
     return population_of(level, env_seed)
 
 
-def population_of(level: Level, env_seed: int | None = None) -> VectorizedPopulation:
+def population_of(level: Level, env_seed: int | None = None, capture: bool | None = None) -> VectorizedPopulation:
     """A population in an environment that is not compiled."""
-    return VectorizedPopulation(level, VectorizedEnv(level, level.training.num_agents, seed=env_seed, compile=False))
+    env = VectorizedEnv(level, level.training.num_agents, seed=env_seed, compile=False)
+    return VectorizedPopulation(level, env, capture=capture)
 
 
 def copy_of(state: Any) -> Any:
