@@ -1,11 +1,5 @@
 """`townlet.learn`: train from Python, as `townlet train` does from the command line."""
 
-<<<<<<< HEAD
-=======
-import argparse
-import math
-import os
->>>>>>> evals
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +22,7 @@ from townlet.screen.command_line import aside
 from townlet.screen.notebook import reporter_for
 from townlet.screen.signals import Interruption, StopRequest, stop_on_signals
 from townlet.screen.unfailing import Unfailing
-from townlet.session.keywords import Place, check_counts, check_together, device_of, text_of, texts_of
+from townlet.session.keywords import Place, check_counts, check_minutes, check_together, device_of, text_of, texts_of
 from townlet.session.run import Run
 from townlet.train import carry_out
 
@@ -68,13 +62,13 @@ def learn(
     TrainingFailedError, each as the command tells it, in a line; and what a callback raised, after all was saved.
     """
     check(callbacks)
-<<<<<<< HEAD
     keys, teacher = overridden(overrides or {}, seed=seed, num_agents=num_agents), None if load is None else Path(load)
     asked = Asked(text_of(level), gym, text_of(resume), teacher, keys, run_name, Path(runs_dir))
     levels, pace = texts_of(curriculum), Pacing(checkpoint_every, evaluate_every)
     check_counts(total_steps=total_steps, checkpoint_every=checkpoint_every, evaluate_every=evaluate_every)
+    check_minutes(minutes, asked, levels)
     check_together(asked, levels, mastery, seed)
-    wishes = Wishes(device_of(device), checkpoint_every=checkpoint_every)
+    wishes = Wishes(device_of(device), checkpoint_every=checkpoint_every, minutes=minutes)
     with _beside(callbacks, watch, progress) as beside:
         path = find_ladder(asked.resume, asked.runs_dir) if asked.resume else None
         if levels or path:
@@ -104,29 +98,15 @@ def _beside(callbacks: Sequence[Callback], watch: bool, progress: bool | str) ->
     with _products_as_before(), stop_on_signals(Interruption(), (signal.SIGINT,)) as stop:
         try:
             yield _Beside(callbacks, watch, lambda: Unfailing(reporter_for(progress), sys.stderr), tell, stop)
-=======
-    flags = {"seed": seed, "num_agents": num_agents, "total_steps": total_steps, "evaluate_every": evaluate_every}
-    keys = overridden(overrides or {}, **flags)
-    teacher = None if load is None else Path(load)
-    asked = Asked(_text(level), gym, _text(resume), teacher, keys, run_name, Path(runs_dir))
-    _check(asked, seed, checkpoint_every, minutes)
-    reporter, tell = Unfailing(reporter_for(progress), sys.stderr), aside if progress else _keep_quiet
-    with _products_as_before(), stop_on_signals(Interruption(), (signal.SIGINT,)) as stop:
-        wishes = Wishes(_device(device), checkpoint_every=checkpoint_every, minutes=minutes)
-        ready = prepare(asked, wishes, tell, tell)
-        try:
-            training = carry_out(ready, stop, watch, reporter, callbacks, tell)
->>>>>>> evals
         except CallbackError as error:
             raise (error.__cause__ or error) from None
 
 
 def _train(asked: Asked, wishes: Wishes, beside: _Beside) -> Run:
     ready = prepare(asked, wishes, beside.tell, beside.tell)
-    return Run.of(carry_out(ready, beside.stop, beside.watch, beside.show(), beside.callbacks))
+    return Run.of(carry_out(ready, beside.stop, beside.watch, beside.show(), beside.callbacks, beside.tell))
 
 
-<<<<<<< HEAD
 def _climb(asked: Climb, wishes: Wishes, beside: _Beside) -> Run:
     """Train in the levels of a ladder; returns the last that was trained in, with those below it."""
     if beside.watch:
@@ -135,27 +115,6 @@ def _climb(asked: Climb, wishes: Wishes, beside: _Beside) -> Run:
     runs = [Run.of_rung(path, outcome) for path, outcome in zip(ladder.paths, ladder.outcomes, strict=False)]
     runs += [Run.of(training) for training in climb(ladder, wishes, beside.stop, beside.show, beside.callbacks)]
     return replace(runs[-1], rungs=tuple(runs))
-=======
-def _check(asked: Asked, seed: int | None, checkpoint_every: int | None, minutes: float | None) -> None:
-    """Raise ConfigError for keywords that are wrong, or do not go together."""
-    if minutes is not None and not 0.0 < minutes < math.inf:
-        raise ConfigError([f"minutes: expected a number above 0, got {minutes}"])
-    if checkpoint_every is not None and checkpoint_every < 1:
-        raise ConfigError([f"checkpoint_every: expected at least 1, got {checkpoint_every}"])
-    if asked.resume is None:
-        return
-    if any(one is not None for one in (asked.level, asked.gym, asked.load, asked.run_name, seed, minutes)):
-        raise ConfigError(["resume goes on as it is: level, gym, load, run_name, seed and minutes do not go with it"])
-    if ladder := find_ladder(asked.resume, asked.runs_dir):
-        raise ConfigError([f"resume: expected a run, got a ladder of several, {ladder}: townlet train goes on with it"])
-
-
-def _device(device: torch.device | str) -> str:
-    try:
-        return kind_named(str(device))
-    except argparse.ArgumentTypeError as error:
-        raise ConfigError([f"device: {error}"]) from None
->>>>>>> evals
 
 
 @contextmanager
