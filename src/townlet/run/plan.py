@@ -118,10 +118,17 @@ def describe(task: Task, plan: Plan, device: str, resumed: Path | None = None, m
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
         **({"minutes": f"{minutes:g} at most: the steps that fit are counted when it begins"} if minutes else {}),
         **({"stops": " or ".join(early)} if (early := list(_early(task, plan))) else {}),
+        **({"on cuda": ", ".join(on_cuda)} if (on_cuda := list(_on_cuda(task))) else {}),
         "network": task.network.kind,
         "learning": f"{training.mode.kind}, windows of {training.seq_len}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def _on_cuda(task: Task) -> Iterator[str]:
+    """What the task has of its own for a CUDA device."""
+    for name, value in task.on_cuda.model_dump(exclude_none=True).items() if task.on_cuda else ():
+        yield f"{name} {value:,}"
 
 
 def _early(task: Task, plan: Plan) -> Iterator[str]:

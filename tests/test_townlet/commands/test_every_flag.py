@@ -43,7 +43,7 @@ TRIALS = f"{MEMORY}::test_trials_are_those_of_the_seeds_and_contestants_that_are
 ALL_ROWS = f"{MEMORY}::test_all_rows_are_run_kept_shown_and_drawn"
 ASKED = f"{RECALL}::test_those_that_are_named_are_asked_what_is_named_and_told_kept_and_drawn"
 SAMPLING = f"{PROBE}::test_the_network_is_asked_on_the_device_and_as_often_as_is_asked_for"
-TABLES = f"{PROBE}::test_a_checkpoint_is_named_by_its_folder_or_within_its_run"
+TABLES = f"{PROBE}::test_answers_are_of_the_weights_and_are_printed_as_json_where_that_is_asked_for"
 
 ALL_OF_SPEED = {
     "--device": f"{SPEED}::test_it_is_measured_on_the_device_that_is_asked_for",

@@ -113,8 +113,14 @@ RECALL = {"weight": 0.5, "ask": "underfoot", "tell": "position", "back": 3}
 HUNGRY = TOWN["meters"] | {"food": TOWN["meters"]["food"] | {"initial": 0.15}}  # lives of some ticks
 EASIER = ADVERSARIAL | {"stages": [{"meters": ["food"], "passive": 0.5}, {"passive": 1.0}]}
 
+ON_CUDA = {
+    "num_agents": 16, "minibatches": 4, "total_steps": 128, "decay_steps": 256, "learning_rate": 0.02,
+    "evaluate_every": 64,
+}  # fmt: skip
+
 BASES: dict[str, Content] = {
     "town": TOWN,
+    "on cuda": {**TOWN, "on_cuda": ON_CUDA},
     "fixed": {**TOWN, "layout": {"kind": "fixed"}},
     "replay": {**TOWN, "max_steps": 6, "network": {**RECURRENT, "encoder": SPATIAL}, "training": REPLAY},
     "ranked": {**TOWN, "max_steps": 6, "training": REPLAY | {"mode": {**REPLAY_MODE, "priority": PRIORITY}}},
@@ -328,6 +334,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         "training.stop.goal": ("stopping", {"training.stop.goal": 10.5}),
         "training.stop.patience": ("stopping", {"training.stop.patience": 8}),
         "training.workers": ("town", {"training.workers": 2}),
+        **{f"on_cuda.{key}": ("on cuda", {f"on_cuda.{key}": value / 2}) for key, value in ON_CUDA.items()},
     },
     "run": {
         "id": ("town", {"id": "u"}),

@@ -8,6 +8,7 @@ from townlet.level.task import Level, Task
 def training_problems(task: Task) -> list[Problem]:
     """Everything wrong between the parts of a task's training, and between them and the rewards of a level."""
     problems = [*_returns_problems(task), *_mode_problems(task), *_worker_problems(task), *_recall_problems(task)]
+    problems += _cuda_problems(task)
     return [*problems, *_curriculum_problems(task), *_stop_problems(task)] if isinstance(task, Level) else problems
 
 
@@ -68,6 +69,14 @@ def _recall_problems(level: Task) -> list[Problem]:
     if level.training.recall is None or not isinstance(level.network, FeedForward):
         return []
     return [Problem(("training", "recall"), "null, since a feed-forward network has no memory to ask", "a question")]
+
+
+def _cuda_problems(level: Task) -> list[Problem]:
+    minibatches = level.on_cuda.minibatches if level.on_cuda else None
+    if minibatches is None or isinstance(level.training.mode, Fresh):
+        return []
+    expected = "null, since training.mode.kind is replay, which has none"
+    return [Problem(("on_cuda", "minibatches"), expected, str(minibatches))]
 
 
 def _stop_problems(level: Level) -> list[Problem]:
