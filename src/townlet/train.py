@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from townlet.agent.divergence import TrainingDivergedError
 from townlet.callbacks.callback import Callback
-from townlet.config import ConfigError
+from townlet.config import ConfigError, Tell
 from townlet.environment.types import WorldError
 from townlet.run.beginning.asked import Asked, Prepared, overridden, prepare
 from townlet.run.plan import Pacing, Wishes, describe
@@ -50,7 +50,7 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     of_run = {name: getattr(options, name) for name in ("level", "gym", "resume", "load", "run_name", "runs_dir")}
     ready = prepare(Asked(**of_run, overrides=_overrides(options)), _wishes(options), print, aside)
     if options.dry_run:
-        print(describe(ready.task, ready.plan, options.device, ready.resumed))
+        print(describe(ready.task, ready.plan, options.device, ready.resumed, options.minutes))
         return DONE
     training = carry_out(ready, stop, options.watch)
     say_what_next(training.run.path, training.run.path, stop.wanted)
@@ -63,14 +63,17 @@ def carry_out(
     watch: bool,
     reporter: "Unfailing | None" = None,
     callbacks: Sequence[Callback] = (),
+    say: Tell = print,
 ) -> "TrainingRun":
     """Train what is prepared, to its end or until stopped, and show it in a browser too where somebody is to `watch`.
 
-    `reporter` and `callbacks` are as in `train_in`, and what is raised as in `TrainingRun.train`. Returns the run,
-    closed.
+    `reporter` and `callbacks` are as in `train_in`, and what is raised as in `TrainingRun.train`. What is measured
+    before it begins is told by `say`, a line each. Returns the run, closed.
     """
+    from townlet.run.beginning.allowance import allowed
     from townlet.run.training import train_in
 
+    ready = allowed(ready, stop, say)
     run = ready.open_folder()
 
     def begin(training: "TrainingRun") -> None:
@@ -119,7 +122,7 @@ def _overrides(options: argparse.Namespace, of_ladder: bool = False) -> dict[str
 
 
 def _wishes(options: argparse.Namespace) -> Wishes:
-    return Wishes(options.device, options.plain, options.checkpoint_every)
+    return Wishes(options.device, options.plain, options.checkpoint_every, options.minutes)
 
 
 if __name__ == "__main__":

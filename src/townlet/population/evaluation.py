@@ -109,6 +109,11 @@ class Evaluator:
         self._captured: CapturedLives | None = None
         self._refusals: list[WorldError] = []
 
+    @property
+    def plays(self) -> int:
+        """How often `compare` plays, one after the other."""
+        return 2 if self.without_memory and self.rows == self.episodes else 1
+
     def evaluate(
         self,
         network: QNetwork,

@@ -34,16 +34,20 @@ class Report(NamedTuple):
         return self.memory | evaluation_scalars(self.result)
 
 
+def make_evaluator(task: Task, population: VectorizedPopulation, device: torch.device, times: int) -> Evaluator:
+    """Return what plays the evaluations of a population's run, so many `times`."""
+    episodes, seed = task.evaluation.episodes, stream_seed(task.training.seed, "evaluation")
+    without_memory = min(episodes, WITHOUT_MEMORY) if population.hidden else 0
+    return Evaluator(task, episodes, seed, device, times, without_memory)
+
+
 class Examiner:
     """Evaluates a population greedily, always in the same episodes."""
 
     def __init__(self, task: Task, plan: Plan, population: VectorizedPopulation, device: torch.device) -> None:
         self.task, self.population = task, population
-        times, episodes = plan.total_steps // plan.evaluate_every, task.evaluation.episodes
-        seed = stream_seed(task.training.seed, "evaluation")
-        without_memory = min(episodes, WITHOUT_MEMORY) if population.hidden else 0
-        self.evaluator = Evaluator(task, episodes, seed, device, times, without_memory)
-        self.recorder = Recorder(task, seed)
+        self.evaluator = make_evaluator(task, population, device, plan.total_steps // plan.evaluate_every)
+        self.recorder = Recorder(task, self.evaluator.seed)
         self.prepared = False  # whether there is a world for evaluations: making it may take seconds
 
     def examine(self, stopped: Stopped) -> Report:

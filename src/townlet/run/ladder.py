@@ -16,7 +16,7 @@ from townlet.environment.layout import lay_out
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.fit import seen_maps
 from townlet.run.meta import META_NAME
-from townlet.run.plan import NO_PACE, Pacing
+from townlet.run.plan import NO_PACE, Pacing, with_budget
 from townlet.run.run_directory import (
     LADDERS,
     RunDirectory,
@@ -88,22 +88,6 @@ def share_out(levels: Sequence[Level], total: int) -> list[int]:
     """Return the environment steps that each level gets of `total`, in proportion to its own."""
     own = [level.training.total_steps for level in levels]
     return [max(1, total * steps // sum(own)) for steps in own]
-
-
-def with_budget(level: Level, steps: int, evaluate_every: int | None = None) -> Level:
-    """Return the level with so many steps in all; its learning rate and evaluations are paced to them.
-
-    With `evaluate_every` there are so many steps between evaluations, whatever the budget.
-    """
-    training, share = level.training, steps / level.training.total_steps
-    paced = {"total_steps": steps, "decay_steps": max(1, round(training.decay_steps * share))}
-    every = evaluate_every or max(1, round(level.evaluation.every * share))
-    return level.model_copy(
-        update={
-            "training": training.model_copy(update=paced),
-            "evaluation": level.evaluation.model_copy(update={"every": every}),
-        }
-    )
 
 
 class Ladder:

@@ -7,9 +7,9 @@ from townlet.callbacks.callback import Callback
 from townlet.config import Level, Task, resolved_config
 from townlet.run.beginning.resuming import resume
 from townlet.run.board import quiet_writer_threads
-from townlet.run.ladder import Ladder, Outcome, share_out, with_budget
+from townlet.run.ladder import Ladder, Outcome, share_out
 from townlet.run.meta import describe_machine
-from townlet.run.plan import Pacing, Plan, Wishes, describe, make_plan
+from townlet.run.plan import Pacing, Plan, Wishes, describe, make_plan, with_budget
 from townlet.run.run_directory import RunDirectory
 from townlet.run.training_run import TrainingRun
 from townlet.screen.device import device_named

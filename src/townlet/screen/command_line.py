@@ -3,6 +3,7 @@
 import argparse
 import errno
 import functools
+import math
 import os
 import re
 import sys
@@ -105,6 +106,17 @@ def share(text: str) -> float:
         value = 0.0
     if not 0.0 < value <= 1.0:
         raise argparse.ArgumentTypeError(f"expected a number above 0 and up to 1, got {_short(text)!r}")
+    return value
+
+
+def above_zero(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {_short(text)!r}")
     return value
 
 

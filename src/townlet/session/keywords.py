@@ -1,6 +1,7 @@
 """What is asked of a training by keywords, read and checked as flags are."""
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
 
@@ -54,3 +55,13 @@ def check_together(asked: Asked, levels: Sequence[str], mastery: float | None, s
         raise ConfigError(["mastery is of a ladder: it goes with curriculum"])
     if not 0.0 < mastery <= 1.0:
         raise ConfigError([f"mastery: expected a number above 0 and up to 1, got {mastery}"])
+
+
+def check_minutes(minutes: float | None, asked: Asked, levels: Sequence[str]) -> None:
+    """Raise ConfigError for minutes that are none, or that are not of one new run."""
+    if minutes is None:
+        return
+    if not 0.0 < minutes < math.inf:
+        raise ConfigError([f"minutes: expected a number above 0, got {minutes}"])
+    if levels or asked.resume is not None:
+        raise ConfigError(["minutes is of one new run: resume and curriculum do not go with it"])

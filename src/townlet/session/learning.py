@@ -22,7 +22,7 @@ from townlet.screen.command_line import aside
 from townlet.screen.notebook import reporter_for
 from townlet.screen.signals import Interruption, StopRequest, stop_on_signals
 from townlet.screen.unfailing import Unfailing
-from townlet.session.keywords import Place, check_counts, check_together, device_of, text_of, texts_of
+from townlet.session.keywords import Place, check_counts, check_minutes, check_together, device_of, text_of, texts_of
 from townlet.session.run import Run
 from townlet.train import carry_out
 
@@ -38,6 +38,7 @@ def learn(
     seed: int | None = None,
     num_agents: int | None = None,
     total_steps: int | None = None,
+    minutes: float | None = None,
     device: torch.device | str = "auto",
     run_name: str | None = None,
     runs_dir: Place = "runs",
@@ -65,8 +66,9 @@ def learn(
     asked = Asked(text_of(level), gym, text_of(resume), teacher, keys, run_name, Path(runs_dir))
     levels, pace = texts_of(curriculum), Pacing(checkpoint_every, evaluate_every)
     check_counts(total_steps=total_steps, checkpoint_every=checkpoint_every, evaluate_every=evaluate_every)
+    check_minutes(minutes, asked, levels)
     check_together(asked, levels, mastery, seed)
-    wishes = Wishes(device_of(device), checkpoint_every=checkpoint_every)
+    wishes = Wishes(device_of(device), checkpoint_every=checkpoint_every, minutes=minutes)
     with _beside(callbacks, watch, progress) as beside:
         path = find_ladder(asked.resume, asked.runs_dir) if asked.resume else None
         if levels or path:
@@ -102,7 +104,7 @@ def _beside(callbacks: Sequence[Callback], watch: bool, progress: bool | str) ->
 
 def _train(asked: Asked, wishes: Wishes, beside: _Beside) -> Run:
     ready = prepare(asked, wishes, beside.tell, beside.tell)
-    return Run.of(carry_out(ready, beside.stop, beside.watch, beside.show(), beside.callbacks))
+    return Run.of(carry_out(ready, beside.stop, beside.watch, beside.show(), beside.callbacks, beside.tell))
 
 
 def _climb(asked: Climb, wishes: Wishes, beside: _Beside) -> Run:

@@ -17,8 +17,9 @@ from townlet.environment.layout import lay_out
 from townlet.population.evaluation import Evaluator
 from townlet.run import ladder as ladders
 from townlet.run import training_run
-from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
+from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out
 from townlet.run.metrics import MetricsStore
+from townlet.run.plan import with_budget
 from townlet.run.run_directory import RunDirectory, RunError, resolve_run
 from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingRun

@@ -18,7 +18,7 @@ from townlet.run.saving import checkpoint
 
 SMALL = {
     "network": '{"kind": "recurrent", "encoder": {"kind": "joint", "width": 6}, "hidden": 5, "head": 5}',
-    "training.num_agents": "8", "training.mode.minibatches": "2", "evaluation.episodes": "4", "max_steps": "30",
+    "training.num_agents": "8", "training.mode.minibatches": "2", "evaluation.episodes": "4", "max_steps": "12",
     "layout.training_maps": "32", "layout.evaluation_maps": "16",
 }  # fmt: skip
 FLAGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]

@@ -8,7 +8,7 @@
 _shtab_townlet_bench_subparsers=(env learner memories train scale gpu memory recall)
 _shtab_townlet_subparsers=(train evaluate watch replay video export play transfer novelty report compare runs levels validate schema check-env bench completion)
 
-_shtab_townlet_train_option_strings=(-h --help --level --gym --curriculum --mastery --seed --num-agents --total-steps --device --set --run-name --runs-dir --resume --load --checkpoint-every --evaluate-every --plain --watch --dry-run)
+_shtab_townlet_train_option_strings=(-h --help --level --gym --curriculum --mastery --seed --num-agents --total-steps --minutes --device --set --run-name --runs-dir --resume --load --checkpoint-every --evaluate-every --plain --watch --dry-run)
 _shtab_townlet_evaluate_option_strings=(-h --help --level --set --episodes --checkpoint --seed --forget-every --json --device --runs-dir)
 _shtab_townlet_watch_option_strings=(-h --help --host --port --open --no-open --lives --runs-dir)
 _shtab_townlet_replay_option_strings=(-h --help --checkpoint --level --set --agents --steps --seed --weights --no-weights --memory-every --out --html --beside --device --runs-dir)

@@ -100,7 +100,7 @@ function _shtab_townlet_using
 end
 
 set -g _shtab_townlet_commands train evaluate watch replay video export play transfer novelty report compare runs levels validate schema check-env bench 'bench env' 'bench learner' 'bench memories' 'bench train' 'bench scale' 'bench gpu' 'bench memory' 'bench recall' completion
-set -g _shtab_townlet_opts_with_value --affordances --agents --batch --beside --by --capacity --checkpoint --checkpoint-every --contestants --curriculum --device --episodes --evaluate-every --first --first-seed --forget-every --fps --grid --gym --host --html --jobs --json --last --level --levels --life --lives --load --map --markdown --mastery --memories --memory-every --num-agents --num-envs --of --out --plan --plot --port --probe --questions --repeats --replay --resume --run-name --runs-dir --seconds --seed --seeds --set --steps --tasks --threads --title --total-steps --until --updates --windows
+set -g _shtab_townlet_opts_with_value --affordances --agents --batch --beside --by --capacity --checkpoint --checkpoint-every --contestants --curriculum --device --episodes --evaluate-every --first --first-seed --forget-every --fps --grid --gym --host --html --jobs --json --last --level --levels --life --lives --load --map --markdown --mastery --memories --memory-every --minutes --num-agents --num-envs --of --out --plan --plot --port --probe --questions --repeats --replay --resume --run-name --runs-dir --seconds --seed --seeds --set --steps --tasks --threads --title --total-steps --until --updates --windows
 
 complete -c townlet -e
 complete -c townlet -f
@@ -116,6 +116,7 @@ complete -c townlet -n '_shtab_townlet_using train' -l mastery -x -d 'greedy sur
 complete -c townlet -n '_shtab_townlet_using train' -l seed -x -d 'what all chance follows from: maps, first weights, exploring (default: as the level says)'
 complete -c townlet -n '_shtab_townlet_using train' -l num-agents -x -d 'agents in the town'
 complete -c townlet -n '_shtab_townlet_using train' -l total-steps -x -d 'environment steps, summed over agents'
+complete -c townlet -n '_shtab_townlet_using train' -l minutes -x -d 'train for N minutes at most: fewer steps, where a first measurement says that not all of them fit'
 complete -c townlet -n '_shtab_townlet_using train' -l device -xka "auto cpu cuda" -d 'auto, cpu or cuda'
 complete -c townlet -n '_shtab_townlet_using train' -l set -xka "(_townlet_settings)" -d 'any key of the level'
 complete -c townlet -n '_shtab_townlet_using train' -l run-name -x -d 'name of the run'"'"'s folder (default: time and seed)'

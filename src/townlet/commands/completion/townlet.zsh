@@ -358,6 +358,7 @@ _shtab_townlet_train_options=(
   "--seed[what all chance follows from\: maps, first weights, exploring (default\: as the level says)]:seed:"
   "--num-agents[agents in the town]:num_agents:"
   "--total-steps[environment steps, summed over agents]:total_steps:"
+  "--minutes[train for N minutes at most\: fewer steps, where a first measurement says that not all of them fit]:N:"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
   "*--set[any key of the level]:KEY=VALUE:_townlet_settings"
   "--run-name[name of the run\'s folder (default\: time and seed)]:run_name:"

@@ -47,6 +47,7 @@ class Prepared(NamedTuple):
     wishes: Wishes
     resumed: Path | None  # the folder of a run that goes on
     taught: "Checkpoint | None"  # whose weights it begins with
+    settled: Mapping[str, Any] = {}  # facts for meta.json: what was settled, and by what
 
     def open_folder(self) -> RunDirectory:
         """Make the folder of a new run, or open that of one that goes on. Raises RunError."""
@@ -56,7 +57,7 @@ class Prepared(NamedTuple):
 
         slug, seed = f"{self.task.id}_{self.task.name}", self.task.training.seed
         run = RunDirectory.create(self.asked.runs_dir, slug, seed, self.asked.run_name)
-        write_about(run, self.task, self.wishes, load=self.taught and str(self.taught.path.resolve()))
+        write_about(run, self.task, self.wishes, load=self.taught and str(self.taught.path.resolve()), **self.settled)
         return run
 
     def begin(self, training: "TrainingRun") -> None:
