@@ -15,6 +15,7 @@ from support.learning import FRESH, MODES, copy_of, differences, everything, pop
 from townlet.agent.divergence import TrainingDivergedError
 from townlet.agent.learner import QLearner
 from townlet.config import load_level
+from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.exploration import epsilon_greedy
 from townlet.population import vectorized
 
@@ -55,6 +56,7 @@ KINDS = {
 def graphs(monkeypatch):
     for module in (vectorized, epsilon_greedy):
         monkeypatch.setattr(module, "CapturedStep", GraphOnTheCPU)
+    monkeypatch.setattr(epsilon_greedy, "STEPS_AT_ONCE", 4)  # so that few steps draw by the graph, too
 
 
 def make(kind, monkeypatch, captured):
@@ -67,17 +69,17 @@ def make(kind, monkeypatch, captured):
 def test_a_captured_population_is_a_plain_one_bit_for_bit(kind, monkeypatch):
     """Over deaths, time limits and updates, with metrics read and a state gone back to in between."""
     plain, captured = (make(kind, monkeypatch, one) for one in (False, True))
-    for _ in range(21):
+    for _ in range(14):
         assert differences(plain.step(), captured.step()) == []
     assert plain.read_metrics() == captured.read_metrics()
     state = everything(captured)
-    for _ in range(5):
+    for _ in range(4):
         captured.step()
     captured.network.load_state_dict(state["network"])
     captured.load_state_dict(state["population"])
-    for _ in range(23):
+    for _ in range(16):
         assert differences(plain.step(), captured.step()) == []
-    assert plain.learner.updates >= 7 and captured.uncaptured == {}
+    assert plain.learner.updates >= 4 and captured.uncaptured == {}
     assert differences(everything(plain), everything(captured)) == []
     assert plain.stored_state_drift() == captured.stored_state_drift()
     assert plain.read_metrics() == captured.read_metrics()
@@ -98,8 +100,27 @@ def test_recording_a_graph_finds_what_waits_and_what_is_copied_from_the_host():
             wrong()
 
 
+def test_what_should_be_a_graph_and_is_none_is_named_with_its_reason(monkeypatch):
+    population = make("fresh", monkeypatch, True)
+    assert population.uncaptured == {}
+    population.exploration.drawing.failure = "no memory for numbers"
+    assert population.uncaptured == {"steps": "no memory for numbers"}
+    population._captured.failure = "out of memory"
+    monkeypatch.setattr(QLearner, "capture_failure", "no driver")
+    assert population.uncaptured == {"steps": "out of memory", "updates": "no driver"}
+
+
+def test_an_environment_that_is_no_part_of_a_graph_is_stepped_plainly(monkeypatch):
+    monkeypatch.setattr(VectorizedEnv, "keep_in_place", lambda env: False)
+    population = make("fresh", monkeypatch, True)
+    for _ in range(9):
+        population.step()
+    assert population.learner.updates == 2 and population.uncaptured == {}
+    assert set(population.seconds) == {"act", "world", "store", "learn"}
+
+
 def test_outside_of_graphs_a_step_launches_next_to_nothing(monkeypatch):
-    """Once in sixteen steps exploration is told which steps to draw for, by a graph of its own."""
+    """Once in four steps, here, exploration is told which steps to draw for, by a graph of its own."""
     population, launched = make("fresh", monkeypatch, True), []
     for _ in range(8):
         population.step()
@@ -111,7 +132,7 @@ def test_outside_of_graphs_a_step_launches_next_to_nothing(monkeypatch):
             population.step()
         if not learns:
             launched.append(mode.count)
-    assert sorted(launched) == [0] * (len(launched) - 1) + [1]
+    assert set(launched) == {0, 1} and sum(launched) <= len(launched) // 3
 
 
 def test_the_worlds_part_of_a_state_that_was_taken_is_what_it_was_after_later_steps(monkeypatch):

@@ -14,7 +14,7 @@ from townlet.replay.cuts import each_cut, every_step, last_of_each
 
 SEQ_LEN = 8
 OFTEN_CUT = {"max_steps": 3, "meters__energy__initial": 0.0255}  # three moves are a death, two and something else not
-RANDOM = {"training__exploration__base": 0.9, "training__exploration__alpha": 0.0}
+RANDOM = {"training__exploration__base": 0.9, "training__exploration__alpha": 0.0, "training__seed": 5}
 KINDS = {
     "an LSTM": {"network__memory": []},
     "a GRU and previous actions": {"network__cell": "gru", "network__previous_action": True},

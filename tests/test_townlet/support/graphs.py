@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from support.launches import is_launch
 
@@ -34,9 +33,14 @@ class Recording(TorchDispatchMode):
         """Do the same with the same tensors again; nothing of Python that ran between is run."""
         with torch.no_grad():
             for function, args, kwargs, made in self.calls:
-                for mine, new in zip(tree_leaves(made), tree_leaves(function(*args, **kwargs)), strict=True):
+                for mine, new in zip(parts(made), parts(function(*args, **kwargs)), strict=True):
                     if isinstance(mine, Tensor) and new is not mine:
                         mine.copy_(new)
+
+
+def parts(made: Any) -> list[Any]:
+    """What an operation returns: one tensor, or several."""
+    return list(made) if isinstance(made, tuple | list) else [made]
 
 
 class GraphOnTheCPU:
