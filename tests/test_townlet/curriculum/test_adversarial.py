@@ -216,9 +216,12 @@ def test_an_agent_is_judged_by_what_it_saw_when_it_chose(monkeypatch):
 def test_a_population_goes_through_the_stages_and_resumes_in_the_middle_bit_for_bit():
     level = load_level("2-adversarial", SMALL)
     whole = population_of(level)
+    assert isinstance(whole.curriculum, AdversarialCurriculum)
     for _ in range(100):
         whole.step()
-    assert isinstance(whole.curriculum, AdversarialCurriculum) and len(whole.curriculum.stage.unique()) > 1
+        if whole.learner.updates > 4 and len(whole.curriculum.stage.unique()) > 1:
+            break  # in the middle: some are ahead of others
+    assert len(whole.curriculum.stage.unique()) > 1
     kept, weights = copy_of(whole.state_dict()), copy_of(whole.network.state_dict())
     again = population_of(level)
     again.network.load_state_dict(weights)
