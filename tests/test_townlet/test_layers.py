@@ -154,19 +154,19 @@ STEP_PATH = {
         "pay_for_moving", "interact", "change_passively", "drain", "cascade", "cause_of_death",
     ),
     "environment.observation": (
-        "observe", "action_mask", "_one_hot", "_window", "_position", "_offsets", "_meters",
-        "_underfoot", "_clock", "_progress", "_age",
+        "observe", "observe_in_bytes", "in_bytes", "with_bools", "_one_hot", "_window", "_position",
+        "_offsets", "_meters", "_underfoot", "_clock", "_progress", "_age",
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
         "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.step_in_place", "VectorizedEnv.capture",
-        "VectorizedEnv.keep_in_place", "VectorizedEnv.standing",
+        "VectorizedEnv.keep_in_place", "VectorizedEnv.standing", "_step",
     ),
     "environment.advance": (
         "begin_episodes", "advance", "_undone", "_where", "in_place", "_count", "_histogram",
     ),
     "environment.repeat": (
-        "Repeated.__call__", "_Form.take", "_Form.run", "_Block.is_free", "_Block.hand_out",
+        "Repeated.__call__", "_Form.take", "_Form.run", "_Shelf.free", "_Piece.is_free",
     ),
     "capture": ("Captured.__call__", "Captured._run_again", "CapturedStep.__call__", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "draw_uniform", "_logical_right_shift"),

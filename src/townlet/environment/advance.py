@@ -8,13 +8,14 @@ from torch import Tensor
 
 from townlet.capture import write
 from townlet.config import Level
-from townlet.environment.observation import observe
+from townlet.environment.observation import in_bytes, observe_in_bytes
 from townlet.environment.rewards import reward
 from townlet.environment.rules import Tick, look_underfoot, tick
 from townlet.environment.tables import Tables
 from townlet.environment.types import Difficulty, EnvState, StepResult
 from townlet.seeding import draw_below, mix
 
+STILL = -1  # the action of no agent: nothing moves, nothing is begun or paid
 MAP_STREAM, X_STREAM, Y_STREAM = 1, 2, 3  # what a new episode draws
 
 
@@ -58,38 +59,46 @@ def advance(
     difficulty: Difficulty | None = None,
     skipped: Tensor | None = None,
 ) -> Advanced:
-    """One tick of all agents and the reset of those whose episode ended; those who are `skipped` stay as they are."""
-    done = tick(level, tables, state, actions, difficulty)
-    if skipped is not None:
-        done = _undone(level, tables, state, done, skipped)
+    """One tick of all agents and the reset of those whose episode ended; those who are `skipped` stay as they are.
+
+    With `skipped` an end is shown as it was, and the beginning after it by the tick for which its agent is skipped.
+    What is a bool in a StepResult is a byte here, for `with_bools` to read as one where nothing is compiled any more.
+    """
+    if skipped is None:
+        done = tick(level, tables, state, actions, difficulty)
+    else:
+        done = tick(level, tables, state, actions.masked_fill(skipped, STILL), difficulty)
+        done = _undone(level, state, done, skipped)
     ended = (done.terminated | done.truncated).int()  # an int32 is stored and read by vectors, a bool is not
     begun = begin_episodes(level, tables, key, state.episode + 1)
     after = _where(ended > 0, begun, done.state)
-    underfoot = look_underfoot(level, tables, after)
-    final = observe(level, tables, done.state, done.underfoot)
+    final = observe_in_bytes(level, tables, done.state, done.underfoot)
     paid = reward(level, done, difficulty)
-    shared = (ended, done.completed, done.cause, done.underfoot.cell, underfoot.cell)
+    shared: tuple[Tensor, ...] = (ended, done.completed, done.cause, done.underfoot.cell)
+    seen = final
+    if skipped is None:
+        underfoot = look_underfoot(level, tables, after)
+        seen, shared = observe_in_bytes(level, tables, after, underfoot), (*shared, underfoot.cell)
     result = StepResult(
-        observation=observe(level, tables, after, underfoot),
+        observation=seen,
         reward=paid if skipped is None else paid.masked_fill(skipped, 0.0),
-        terminated=done.terminated,
-        truncated=done.truncated,
+        terminated=in_bytes(done.terminated),
+        truncated=in_bytes(done.truncated),
         final_features=final.features,
         final_action_mask=final.action_mask,
     )
     return Advanced(after, result, _count(counts, done), shared)
 
 
-def _undone(level: Level, tables: Tables, before: EnvState, done: Tick, who: Tensor) -> Tick:
-    """The same tick, as if those in `who` [num_agents] bool had not lived it."""
-    state = _where(who, before, done.state)
+def _undone(level: Level, before: EnvState, done: Tick, who: Tensor) -> Tick:
+    """The same tick, as if those in `who` [num_agents] bool, who did nothing in it, had not lived it."""
+    meters = [torch.where(who, found, left) for found, left in zip(done.found, done.left, strict=True)]
+    time = torch.where(who, before.tick, done.state.tick)
     return done._replace(
-        state=state,
+        state=done.state._replace(meters=torch.stack(meters), tick=time),
         terminated=done.terminated & ~who,
         truncated=done.truncated & ~who,
         cause=done.cause.masked_fill(who, len(level.present_meters)),
-        completed=done.completed.masked_fill(who, len(level.affordances)),
-        underfoot=look_underfoot(level, tables, state),
     )
 
 

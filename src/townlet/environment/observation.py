@@ -1,19 +1,17 @@
 """What an agent sees of the town, and the mask of what it may do."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from townlet.capture import mapped
 from townlet.config import Level
 from townlet.environment.layout import WIDTHS
 from townlet.environment.rules import Underfoot, can_act, look_up
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, Observation
-
-# Whether PyTorch's compiler can read bytes as bools; before 2.13 it fails.
-READS_BYTES_AS_BOOLS = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 13)
 
 
 class Part(NamedTuple):
@@ -25,18 +23,27 @@ class Part(NamedTuple):
 
 def observe(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Observation:
     """Encode the state of all agents and mask what they may not do; `underfoot` is where that state has them."""
+    seen: Observation = with_bools(observe_in_bytes(level, tables, state, underfoot))
+    return seen
+
+
+def observe_in_bytes(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Observation:
+    """Do the same with a mask of bytes, as `in_bytes` makes them: to be compiled."""
     parts = [PARTS[name].encode(level, tables, state, underfoot) for name, width in WIDTHS.items() if width(level)]
-    return Observation(torch.cat(parts, dim=1), action_mask(level, tables, state, underfoot))
-
-
-def action_mask(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:
-    """What each agent may do, [num_agents, num_actions] bool: stay on the grid, use what is open and can be paid."""
     # Column after column, and integers until they are stacked: bools, and what is stored row by row, would be stored
-    # one by one.
+    # one by one, and bytes stacked by a kernel of their own.
     columns = torch.stack([can_act(level, tables, state, underfoot, action).int() for action in level.actions])
-    if columns.device.type == "cpu" and READS_BYTES_AS_BOOLS:  # to compare would store bools one by one
-        return columns.to(torch.uint8).t().view(torch.bool)
-    return (columns != 0).t()  # no kernel for a GPU can be made of that reading either
+    return Observation(torch.cat(parts, dim=1), columns.to(torch.uint8).t())
+
+
+def in_bytes(flags: Tensor) -> Tensor:
+    """Bools as bytes of 0 and 1: a compiled loop stores those side by side, and bools one by one."""
+    return flags.int().to(torch.uint8)  # by way of the integers that comparisons of numbers are
+
+
+def with_bools(tree: Any) -> Any:
+    """Read all bytes in nested tuples as the bools that they are, where they lie."""
+    return mapped(lambda part: part.view(torch.bool) if part.dtype == torch.uint8 else part, tree)
 
 
 def _window(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Tensor:

@@ -1,6 +1,7 @@
 """A compiled step of the world, made again kernel by kernel, over memory that is used again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +21,8 @@ from townlet.environment.kernels import (
 )
 from townlet.environment.types import EnvState, Observation, StepResult
 
-KEPT = 4  # blocks of results that are kept to be used again
+KEPT = 4  # pieces of memory for one part of results that are kept to be used again
+LARGE = 0.25  # the share of a result's bytes from which on a part lies alone: who holds a mask holds no features
 
 
 class Carried(NamedTuple):
@@ -34,9 +36,10 @@ class Repeated:
     """A compiled `step(key, state, counts, actions, difficulty, skipped)`, as calls of its kernels.
 
     What it returns is what the step returns, bit for bit, but for parts that are not handed out. State and counts lie
-    in buffers that the step after the next overwrites: given back at the next call they need not be copied. A result
-    lies in a block of memory that is used again as soon as nobody has any part of it, no view and no array: whoever
-    keeps a result keeps it as it is, and who lets go of it has the next one in the same memory.
+    in buffers that the step after the next overwrites: given back at the next call they need not be copied. Each large
+    part of a result lies in a piece of memory of its own, and the small ones lie together in one. A piece is used again
+    as soon as nobody has anything of it, no view and no array: whoever keeps a part keeps it as it is, and who lets go
+    of it has the next one in the same memory, which is still in the processor's cache.
 
     `constants` are the tensors that the step reads besides. Raises UnknownKernelsError where it is more than kernels.
     """
@@ -89,14 +92,17 @@ class _Form:
         self.given = [part for part in leaves((key, *given)) if part is not None]  # buffers
         self.inputs = [list(leaves((key, *one, *given))) for one in carried]  # in each turn
         states = list(leaves((noted.outputs.state, noted.outputs.counts)))
-        handed = {place.allocation for place in leaves(noted.outputs.result) if place is not None}
+        parts = [place for place in leaves(noted.outputs.result) if place is not None]
+        self.parts = list(dict.fromkeys(parts))  # each once: what is observed may be the end of an episode
+        self.order = [self.parts.index(place) for place in parts]
+        handed = {place.allocation for place in parts}
         if handed & {place.allocation for place in states} or len({place.allocation for place in states}) < len(states):
             raise UnknownKernelsError("expected outputs in memory of their own, got some that share it")
-        self.handed = sorted(handed)
         others = set(range(len(noted.allocations))) - handed - {place.allocation for place in states}
         scratch = shared_memory(noted, sorted(others))
         self.memory = [{**scratch, **_memory_of(states, one)} for one in reversed(carried)]  # to write to in each turn
-        self.blocks: list[_Block] = []
+        self.shelves = [_Shelf(noted, allocations) for allocations in _apart(noted, sorted(handed))]
+        self.prepared: dict[tuple[Any, ...], _Prepared] = {}  # by turn and pieces
 
     def take(self, key: Tensor, actions: Tensor, difficulty: Any, skipped: Any) -> None:
         """Copy what a call was given into the buffers that are read."""
@@ -108,47 +114,80 @@ class _Form:
             buffer.copy_(value)
 
     def run(self, turn: int) -> StepResult:
-        """Call the kernels; return the result in a block that nobody has any part of."""
-        block = next(filter(_Block.is_free, self.blocks), None)
-        if block is None:
-            block = _Block(self)
-            self.blocks = [*self.blocks[1 - KEPT :], block]
-        for kernel, arguments in block.calls[turn]:
+        """Call the kernels; return the result in pieces of memory that nobody has anything of."""
+        free = [shelf.free() for shelf in self.shelves]
+        if None in free:
+            self.prepared.clear()  # it would keep the pieces that are let go of
+            free = [piece or shelf.add() for piece, shelf in zip(free, self.shelves, strict=True)]
+        prepared = self.prepared.get((turn, *free))
+        if prepared is None:
+            prepared = self.prepared[turn, *free] = self._prepare(turn, [piece for piece in free if piece])
+        for kernel, arguments in prepared.calls:
             kernel(*arguments)
-        return block.hand_out()
+        # New tensors of what lies there, for others to hold.
+        handed = [part.detach() for part in prepared.parts]
+        features, mask, *others = [handed[index] for index in self.order]
+        return StepResult(Observation(features, mask), *others)
+
+    def _prepare(self, turn: int, pieces: Sequence["_Piece"]) -> "_Prepared":
+        handed = {place: tensor for piece in pieces for place, tensor in piece.tensors.items()}
+
+        def found(one: Place | Input | Tensor) -> Tensor:
+            if isinstance(one, Place):
+                return handed[one] if one in handed else placed(self.memory[turn], one)
+            return self.inputs[turn][one.index] if isinstance(one, Input) else one
+
+        calls = [(kernel, tuple(map(found, arguments))) for kernel, arguments in self.noted.calls]
+        return _Prepared(calls, [handed[place] for place in self.parts])
 
 
-class _Block:
-    """The memory of one result, and the calls that write it in either turn."""
+class _Prepared(NamedTuple):
+    """A step that is ready to be made: its calls, and the parts of the result that they write."""
 
-    def __init__(self, form: _Form) -> None:
-        noted = form.noted
-        memory = shared_memory(noted, form.handed)
-        self.storage, _ = memory[form.handed[0]]
-        self.parts = [placed(memory, place) for place in leaves(noted.outputs.result) if place is not None]
-        self.calls = [
-            [
-                (kernel, tuple(_argument(one, form.inputs[turn], {**memory, **form.memory[turn]}) for one in arguments))
-                for kernel, arguments in noted.calls
-            ]
-            for turn in range(2)
-        ]
-        self.own = holders(self.storage)
+    calls: list[tuple[Callable[..., Any], tuple[Tensor, ...]]]
+    parts: list[Tensor]
+
+
+class _Shelf:
+    """Pieces of memory for the same part of results."""
+
+    def __init__(self, noted: Noted, allocations: Sequence[int]) -> None:
+        self.noted, self.allocations = noted, allocations
+        used = [*leaves(noted.outputs.result), *(one for call in noted.calls for one in call.arguments)]
+        self.places = {one for one in used if isinstance(one, Place) and one.allocation in allocations}
+        self.pieces: list[_Piece] = []
+
+    def free(self) -> "_Piece | None":
+        """Return one that nobody has anything of."""
+        return next(filter(_Piece.is_free, self.pieces), None)
+
+    def add(self) -> "_Piece":
+        """Make a new one; of too many the oldest goes to those who hold it."""
+        piece = _Piece(shared_memory(self.noted, self.allocations), self.places)
+        self.pieces = [*self.pieces[1 - KEPT :], piece]
+        return piece
+
+
+class _Piece:
+    """Memory for a part of a result, and all tensors in it that the calls and the result need."""
+
+    def __init__(self, memory: Memory, places: Iterable[Place]) -> None:
+        self.tensors = {place: placed(memory, place) for place in places}
+        storage, _ = next(iter(memory.values()))
+        self.holders = partial(holders, storage)
+        self.own = self.holders()
 
     def is_free(self) -> bool:
         """Whether nobody else has a tensor in it."""
-        return holders(self.storage) == self.own
-
-    def hand_out(self) -> StepResult:
-        """Return new tensors of what lies here, for others to hold."""
-        features, mask, *others = [part.detach() for part in self.parts]
-        return StepResult(Observation(features, mask), *others)
+        return self.holders() == self.own
 
 
-def _argument(one: Place | Input | Tensor, inputs: Sequence[Any], memory: Memory) -> Any:
-    if isinstance(one, Place):
-        return placed(memory, one)
-    return inputs[one.index] if isinstance(one, Input) else one
+def _apart(noted: Noted, allocations: Sequence[int]) -> list[list[int]]:
+    """Which allocations of a result lie together."""
+    least = LARGE * sum(noted.allocations[index] for index in allocations)
+    large = [[index] for index in allocations if noted.allocations[index] >= least]
+    small = [index for index in allocations if noted.allocations[index] < least]
+    return [*large, small] if small else large
 
 
 def _memory_of(places: Sequence[Place], carried: Carried) -> Memory:

@@ -14,7 +14,7 @@ from townlet.environment.advance import Advanced, Counts, advance, begin_episode
 from townlet.environment.fuse import fuse
 from townlet.environment.kernels import UnknownKernelsError
 from townlet.environment.layout import lay_out
-from townlet.environment.observation import observe
+from townlet.environment.observation import observe, with_bools
 from townlet.environment.repeat import Repeated
 from townlet.environment.rules import cause_of_death, look_down, look_underfoot
 from townlet.environment.tables import make_tables
@@ -68,7 +68,7 @@ class VectorizedEnv:
         steps = level.training.total_steps // (num_agents * share.size)
         if compile is True or (compile == "auto" and repays_compiling(steps)):
             self._advance = self._compile(may_fail=compile == "auto")
-        self._plain_step: Callable[..., Advanced] = partial(self._advance, level, self.tables)
+        self._plain_step: Callable[..., Advanced] = partial(_step, self._advance, level, self.tables)
         self._step: Callable[..., Advanced] = self._plain_step
         self._stays = False  # whether state, counts and keys stay where they lie
         if self.compiled and self.device.type == "cpu":
@@ -194,7 +194,8 @@ class VectorizedEnv:
 
         A forbidden action does nothing, as waiting does. Ended episodes begin anew within the step. Without a
         difficulty the world is as the level says. Who is `skipped` [num_agents] bool stays as it is, and is paid
-        nothing. Raises ValueError for actions of another shape or type.
+        nothing; with it, what is observed of an ended episode is its end, and its agent sees the next one's beginning
+        in a tick for which it is skipped. Raises ValueError for actions of another shape or type.
 
         A result stays what it is for whoever holds a part of it; a compiled step on a CPU writes into the memory of one
         that nobody holds any more. A step that is captured overwrites the result of the one before, see `capture`.
@@ -250,6 +251,12 @@ class VectorizedEnv:
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""
+
+
+def _step(step: Callable[..., Advanced], *inputs: Any) -> Advanced:
+    """Take a step that leaves bools in bytes, compiled or not."""
+    done = step(*inputs)
+    return done._replace(result=with_bools(done.result))
 
 
 def repays_compiling(steps: int) -> bool:

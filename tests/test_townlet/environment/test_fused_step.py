@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
-from townlet.environment import observation, rules
+from townlet.environment import rules
 from townlet.environment.advance import Counts, advance
 from townlet.environment.tables import Row, Tables
 from townlet.environment.types import Difficulty, EnvState, StepResult
@@ -93,12 +93,11 @@ def test_a_step_reads_no_tensor_as_another_type_which_no_kernel_for_a_gpu_can(na
     assert "aten.view.dtype" not in operations.seen
 
 
-@pytest.mark.parametrize(("reads", "seen"), [(True, True), (False, False)])
-def test_on_a_cpu_bytes_are_read_as_bools_where_the_compiler_can(reads, seen, level: Level, monkeypatch) -> None:
-    operations = Operations()
-    monkeypatch.setattr(observation, "READS_BYTES_AS_BOOLS", reads)
-    step_without_content(level, "cpu", operations)
-    assert ("aten.view.dtype" in operations.seen) == seen
+def test_what_is_compiled_returns_no_bools_which_would_be_stored_one_by_one(level: Level) -> None:
+    flags = [part.dtype for part in flat(step_without_content(level)) if not part.is_floating_point()]
+    assert flags == [torch.uint8] * 4  # two masks, terminated, truncated
+    result = make_env(level, 16).step(torch.zeros(16, dtype=torch.int64))
+    assert [part.dtype for part in flat(result) if not part.is_floating_point()] == [torch.bool] * 4
 
 
 def test_a_rule_that_looks_would_be_found(level: Level, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,25 +103,35 @@ def test_a_result_that_somebody_holds_stays_and_one_that_nobody_holds_gives_its_
 
 
 @pytest.mark.parametrize(
-    "keep",
+    ("part", "keep"),
     [
-        lambda result: result.observation.features[3:5],
-        lambda result: result.final_features.numpy(),
-        lambda result: result.observation.action_mask.view(torch.uint8),
-        lambda result: np.from_dlpack(result.reward),
-        lambda result: memoryview(result.terminated.numpy()),
+        (lambda result: result.observation.features, lambda part: part[3:5]),
+        (lambda result: result.final_features, lambda part: part.numpy()),
+        (lambda result: result.observation.action_mask, lambda part: part.view(torch.uint8)),
+        (lambda result: result.reward, np.from_dlpack),
+        (lambda result: result.terminated, lambda part: memoryview(part.numpy())),
     ],
     ids=["view", "array", "other type", "dlpack", "memory"],
 )
-def test_whatever_is_held_of_a_result_keeps_all_of_it(fast: VectorizedEnv, keep) -> None:
+def test_whatever_is_held_of_a_part_keeps_all_of_it(fast: VectorizedEnv, part, keep) -> None:
     result = fast.step(STILL)
-    address, kept = result.observation.features.data_ptr(), keep(result)
+    address, kept = part(result).data_ptr(), keep(part(result))
     before = bytes(np.asarray(kept))
     del result
-    assert address not in {fast.step(STILL).observation.features.data_ptr() for _ in range(5)}
+    assert address not in {part(fast.step(STILL)).data_ptr() for _ in range(5)}
     assert bytes(np.asarray(kept)) == before
     del kept
-    assert address in {fast.step(STILL).observation.features.data_ptr() for _ in range(5)}
+    assert address in {part(fast.step(STILL)).data_ptr() for _ in range(5)}
+
+
+def test_who_holds_a_mask_alone_holds_no_features(fast: VectorizedEnv) -> None:
+    places, mask = set(), None
+    for _ in range(4):
+        result = fast.step(STILL)
+        places.add((result.observation.features.data_ptr(), result.final_features.data_ptr()))
+        mask = result.observation.action_mask
+        del result
+    assert mask is not None and len(places) == 1
 
 
 def test_who_writes_into_a_result_changes_nobodys_life(fast: VectorizedEnv) -> None:

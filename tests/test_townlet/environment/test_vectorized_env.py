@@ -8,7 +8,7 @@ from torch import Tensor
 
 from support.worlds import ODD_TOWNS, fixed_town, flat, make_env, odd_town, places_of, put, random_valid
 from townlet.config import Level, load_level
-from townlet.environment.types import StepResult
+from townlet.environment.types import Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 
 
@@ -337,10 +337,11 @@ def test_who_is_skipped_stays_as_it_was_and_the_others_live_as_ever(name: str) -
         for mine, was, lived in zip(env.state, before, other.state, strict=True):
             assert torch.equal(mine, torch.where(skipped, was, lived))
         rows = skipped.unsqueeze(1)
-        for mine, was, lived in zip(result.observation, seen, whole.observation, strict=True):
+        final = Observation(result.final_features, result.final_action_mask)
+        ends = Observation(whole.final_features, whole.final_action_mask)
+        for mine, shown, was, lived in zip(final, result.observation, seen, ends, strict=True):
             assert torch.equal(mine, torch.where(rows, was, lived))
-        assert torch.equal(result.final_features, torch.where(rows, seen.features, whole.final_features))
-        assert torch.equal(result.final_action_mask, torch.where(rows, seen.action_mask, whole.final_action_mask))
+            assert torch.equal(shown, mine)  # who ended sees the end; where it begins, in a tick that it skips
         assert torch.equal(result.reward, torch.where(skipped, 0.0, whole.reward))
         assert torch.equal(result.terminated, whole.terminated & ~skipped)
         assert torch.equal(result.truncated, whole.truncated & ~skipped)

@@ -34,11 +34,13 @@ def draw(steps: int, num_agents: int, num_actions: int, seed: int = 0) -> Array:
 
 
 def choose_in_numpy(mask: Array, draws: Array, table: Array) -> Array:
-    """Choose actions [num_agents] int64 for a mask [num_agents, num_actions] and draws [num_agents]."""
-    allowed = np.zeros(len(mask), dtype=np.int32)
-    for action, column in enumerate(mask.T.astype(np.int32)):
-        allowed |= column << action
-    return table.ravel()[allowed * table.shape[1] + draws]
+    """Choose actions [num_agents] int64 for a mask [num_agents, num_actions] of bytes and draws [num_agents].
+
+    By few and narrow operations, eight actions at most: for few agents it is their number that costs.
+    """
+    columns = mask.view(np.uint8).T  # [num_actions, num_agents]
+    allowed = np.bitwise_or.reduce(columns << np.arange(len(columns), dtype=np.uint8)[:, np.newaxis], axis=0)
+    return table.ravel().take(np.multiply(allowed, table.shape[1], dtype=np.int32) + draws)
 
 
 def choose_in_torch(mask: Tensor, draws: Tensor, table: Tensor) -> Tensor:

@@ -137,18 +137,15 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         skipped = self._tensor(unseen) if self.autoreset_mode is AutoresetMode.NEXT_STEP else None
         result = self.world.step(self._tensor(acts), skipped=skipped)
         reward, terminated, truncated = _array(result.reward), _array(result.terminated), _array(result.truncated)
-        shown, ended = View.of(result.observation), terminated | truncated
-        final = View.of(Observation(result.final_features, result.final_action_mask))
+        shown = View.of(Observation(result.final_features, result.final_action_mask))
+        ended, infos = terminated | truncated, Infos()
         if drawn is not None:
             self._picture_step(drawn, acts, ended)
-        infos: Infos = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            infos = self._final_infos(ended, final)
+            infos, shown = self._final_infos(ended, shown), View.of(result.observation)
         else:
-            self._unseen, self._ends = ended, None
-            if len(rows := np.flatnonzero(ended)):
-                self._ends = rows, final.rows(rows)
-                shown.put(*self._ends)
+            rows = np.flatnonzero(ended)
+            self._unseen, self._ends = ended, (rows, shown.rows(rows)) if len(rows) else None
         self._allowed = shown.mask
         return shown.features, reward, terminated, truncated, infos | self._infos()
 
@@ -185,7 +182,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         self._picture(state)
 
     def _infos(self) -> Infos:
-        mask = self._allowed.astype(np.int8)  # what `sample(mask)` of a space takes, 1 where allowed
+        mask = self._allowed.view(np.int8).copy("K")  # what `sample(mask)` of a space takes, 1 where allowed
         return {"action_mask": mask, "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
 
     def _final_infos(self, ended: Bools, final: View) -> Infos:
@@ -199,7 +196,8 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         return {"final_obs": last, "_final_obs": ended.copy(), "final_info": final_info, "_final_info": ended.copy()}
 
     def _tensor(self, values: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(values).to(self.world.device)
+        tensor = torch.from_numpy(values)
+        return tensor if self.world.device.type == "cpu" else tensor.to(self.world.device)
 
     def _actions(self, actions: Ints) -> NDArray[np.int64]:
         acts, count = np.asarray(actions), self.world.num_actions

@@ -134,6 +134,21 @@ def test_single_one_lives_as_agent_0_of_the_vectorized_world() -> None:
     assert same == life
 
 
+@pytest.mark.slow
+def test_a_compiled_one_lives_as_an_eager_one() -> None:
+    overrides, plan, _ = planned("2")
+    envs = [TownletVectorEnv("2", AGENTS, overrides=overrides, compile=compile) for compile in (True, False)]
+    for one, other in zip(*(lived_by(env, plan) for env in envs), strict=True):
+        assert all(np.allclose(left, right, rtol=0.0, atol=1e-6) for left, right in zip(one, other, strict=True))
+
+
+def lived_by(env: TownletVectorEnv, plan: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+    """What each step of a plan returns, after a reset with seed 5, with the masks, copied."""
+    env.reset(seed=5)
+    steps = (env.step(plan[:, tick]) for tick in range(TICKS))
+    return [tuple(np.array(part) for part in (*step[:4], step[4]["action_mask"])) for step in steps]
+
+
 # --- autoreset ---------------------------------------------------------------------------------------------------
 
 
