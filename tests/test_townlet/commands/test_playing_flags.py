@@ -92,7 +92,7 @@ def test_memory_is_zeroed_as_often_as_is_asked_for(runs, capsys, monkeypatch):
     policies = made_by(monkeypatch, evaluation, "GreedyPolicy")
     for flags in ([], ["--forget-every", "3"], ["--forget-every", "1"]):
         evaluated(capsys, runs, "--episodes", "2", *flags)
-    assert [forget_every for *_, forget_every in policies] == [None, 3, 1]
+    assert [forget_every for *_, forget_every, _ in policies] == [None, 3, 1]
 
 
 def test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_evaluations(runs, capsys, monkeypatch):
