@@ -54,7 +54,7 @@ def test_a_run_is_evaluated_in_the_episodes_that_evaluate_plays_by_itself(tmp_pa
     worlds = made_by(monkeypatch, evaluation, "make_env")
     train_briefly(tmp_path, room())
     assert [(agents, seed, maps) for _, agents, _, seed, _, maps in worlds] == [
-        (4, stream_seed(1, "evaluation"), "evaluation")
+        (4 + 4, stream_seed(1, "evaluation"), "evaluation")  # with memory first, as agents of evaluate, then without
     ]
 
 
