@@ -54,7 +54,7 @@ def test_a_run_is_evaluated_in_the_episodes_that_evaluate_plays_by_itself(tmp_pa
     worlds = made_by(monkeypatch, evaluation, "make_env")
     train_briefly(tmp_path, room())
     assert [(agents, seed, maps) for _, agents, _, seed, _, maps in worlds] == [
-        (4, stream_seed(1, "evaluation"), "evaluation")
+        (4 + 4, stream_seed(1, "evaluation"), "evaluation")  # with memory first, as agents of evaluate, then without
     ]
 
 
@@ -92,7 +92,7 @@ def test_memory_is_zeroed_as_often_as_is_asked_for(runs, capsys, monkeypatch):
     policies = made_by(monkeypatch, evaluation, "GreedyPolicy")
     for flags in ([], ["--forget-every", "3"], ["--forget-every", "1"]):
         evaluated(capsys, runs, "--episodes", "2", *flags)
-    assert [forget_every for *_, forget_every in policies] == [None, 3, 1]
+    assert [forget_every for *_, forget_every, _ in policies] == [None, 3, 1]
 
 
 def test_maps_and_starts_are_those_of_the_seed_and_by_itself_of_the_runs_own_evaluations(runs, capsys, monkeypatch):
