@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+MINUTES ?= 10
 SLOW ?=
 COVERAGE ?=
 
@@ -16,8 +17,8 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-train: $(VENV)/.installed ## install, then train Level 2; ARGS="--seed 3" adds flags
-	$(BIN)/python -m townlet.train --level 2 $(ARGS)
+train: $(VENV)/.installed ## install, then train Level 2 for ten minutes at most; MINUTES=30, ARGS="--seed 3" adds flags
+	$(BIN)/python -m townlet.train --level 2 --minutes $(MINUTES) $(ARGS)
 
 test: $(VENV)/.installed-dev ## install, then run the quick tests; SLOW=1 adds the slow ones, COVERAGE=1 says which lines they reach
 	$(KEPT) $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(if $(COVERAGE),--cov --cov-report=term) $(ARGS)

@@ -2,62 +2,41 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any
 
+import completion_keys
 import shtab
 from command_parsers import parser_of
-from house import SOURCE
+from completion_keys import BY_NAME
+from house import ROOT, SOURCE
 
 from townlet.bench.__main__ import BENCHMARKS
 from townlet.bench.__main__ import USAGE as USAGE_OF_BENCH
 from townlet.commands.cli import COMMANDS, USAGE
-from townlet.commands.completion.command import LEVELS, SHELLS
+from townlet.commands.completion.command import SHELLS
 from townlet.screen.command_line import Command
 from townlet.screen.device_kinds import WORDS
 
 FOLDER = SOURCE / "commands" / "completion"
-# Shell functions for what only the moment knows. Bash ends folders with a slash where it finds _dir or _file in a name.
-FUNCTIONS = {
-    "bash": f"""\
-_townlet_run_dirs() {{
-  local run names="latest"
-  for run in runs/*/*/config.yaml runs/ladder/*/*/config.yaml; do
-    run=${{run%/config.yaml}}
-    [[ -e $run ]] && names+=" ${{run##*/}}"
-  done
-  compgen -W "$names" -- "$1"
-  compgen -d -- "$1"
-}}
-_townlet_level_files() {{
-  compgen -W "{LEVELS}" -- "$1"
-  compgen -f -X '!*.yaml' -- "$1"
-  compgen -d -- "$1"
-}}
-""",
-    "zsh": f"""\
-_townlet_run_dirs() {{
-  local -a names=(latest runs/*/*/config.yaml(N:h:t) runs/ladder/*/*/config.yaml(N:h:t))
-  compadd -a names
-  _files -/
-}}
-_townlet_level_files() {{
-  local -a ids=({LEVELS})
-  compadd -a ids
-  _files -g '*.yaml'
-}}
-""",
-    "fish": f"""\
-function _townlet_run_dirs
-  set -l configs runs/*/*/config.yaml runs/ladder/*/*/config.yaml
-  echo latest
-  string replace -r '.*/([^/]+)/config.yaml$' '$1' -- $configs
-  __fish_complete_directories (commandline -ct)
-end
-function _townlet_level_files
-  printf '%s\\n' {LEVELS}
-  __fish_complete_suffix .yaml
-end
-""",
+
+
+def functions(shell: str) -> str:
+    """Shell functions for what only the moment knows, and for the keys of --set.
+
+    Bash ends folders with a slash where it finds _dir or _file in a function's name.
+    """
+    text = (ROOT / "tests" / "completion" / f"functions.{shell}").read_text(encoding="utf-8")
+    keys = [key if key.endswith(BY_NAME) else f"{key}=" for key in completion_keys.values_by_key()]
+    cases = "\n".join(VALUES[shell](keys, values) for values, keys in completion_keys.keys_by_values().items())
+    return text.replace("@KEYS@", " ".join(keys)).replace("@VALUES@", cases)
+
+
+# The values that some keys have, as each shell says them.
+VALUES: dict[str, Callable[[list[str], tuple[str, ...]], str]] = {
+    "bash": lambda keys, values: f"    {'|'.join(keys)}) echo '{' '.join(values)}' ;;",
+    "zsh": lambda keys, values: f"    {'|'.join(keys)}) echo '{' '.join(values)}' ;;",
+    "fish": lambda keys, values: f"    case {' '.join(keys)}\n      printf '%s\\n' {' '.join(values)}",
 }
 
 
@@ -66,7 +45,7 @@ def calls(function: str) -> dict[str, str]:
     return {"bash": function, "zsh": function, "fish": f"({function})"}
 
 
-RUNS, LEVEL_FILES = calls("_townlet_run_dirs"), calls("_townlet_level_files")
+RUNS, LEVEL_FILES, SETTINGS = calls("_townlet_run_dirs"), calls("_townlet_level_files"), calls("_townlet_settings")
 
 
 def told(usage: str) -> dict[str, str]:
@@ -108,6 +87,8 @@ def say_values(action: argparse.Action) -> None:
         action.choices = ["latest", "best"]
     elif "RUN" in metavar:
         action.complete = RUNS  # type: ignore[attr-defined]
+    elif kind == "setting":
+        action.complete = SETTINGS  # type: ignore[attr-defined]
     elif name in ("level", "levels", "curriculum"):
         action.complete = LEVEL_FILES  # type: ignore[attr-defined]
     elif name == "runs_dir" or metavar in ("DIR", "FOLDER"):
@@ -117,10 +98,10 @@ def say_values(action: argparse.Action) -> None:
 
 
 def script(shell: str) -> str:
-    """The script of a shell, with `LEVELS` where those belong that are shipped when it is asked for."""
-    text = shtab.complete(whole_parser(), shell, preamble=FUNCTIONS)
+    """The script of a shell, with a mark where the levels belong that are shipped when it is asked for."""
+    text = shtab.complete(whole_parser(), shell, preamble={shell: functions(shell)})
     text = text.replace('"(*):', '"*:') if shell == "zsh" else text  # where several may be given, after the first too
-    text = text.replace('"(*):', '"*:') if shell == "zsh" else text  # where several may be given, after the first too
+    text = text.replace("-F _shtab_townlet townlet", "-F _townlet townlet") if shell == "bash" else text
     return "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"
 
 

@@ -74,6 +74,12 @@ NO_JAVASCRIPT = replace(HALVED, name="no-javascript", new="number /")
 NO_PYTHON = mutant("no-python", "result = 0", "result = (")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def soon_begun() -> None:
+    """What runs the small project's tests need not import PyTorch first."""
+    mutants._SERVER.set_forkserver_preload(["pytest"])
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project of one module, with two files of tests."""

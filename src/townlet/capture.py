@@ -65,19 +65,11 @@ class Captured:
         return outputs
 
     def _warm_up_on(self, side: torch.cuda.Stream, buffers: Any) -> Any:
-        main = torch.cuda.current_stream(self.device)
-        side.wait_stream(main)
-        with torch.cuda.stream(side):
-            outputs = self._warm_up(buffers)
-        main.wait_stream(side)
-        return outputs
+        return run_on(side, lambda: self._warm_up(buffers))
 
     def _record_on(self, side: torch.cuda.Stream, buffers: Any) -> "_Run":
-        graph = torch.cuda.CUDAGraph()
-        # The outer one brings the stream back where the end of a capture fails before the inner one does.
-        with torch.cuda.stream(torch.cuda.current_stream(self.device)), torch.cuda.graph(graph, stream=side):
-            outputs = self.function(*buffers)  # is not run, but recorded
-        return _Run(list(leaves(buffers)), graph.replay, outputs)
+        replay, outputs = record_on(side, lambda: self.function(*buffers))
+        return _Run(list(leaves(buffers)), replay, outputs)
 
     def _run_again(self, buffers: Any, outputs: Any) -> None:
         write(list(leaves(outputs)), list(leaves(self.function(*buffers))))
@@ -87,6 +79,64 @@ class _Run(NamedTuple):
     buffers: list[Any]  # the leaves of the inputs
     replay: Callable[[], None]
     outputs: Any
+
+
+class CapturedStep:
+    """A function without inputs, of all that it changes where it lies: on a CUDA device one graph, captured once.
+
+    The first WARM_UPS calls run the function: they warm libraries up, and are steps like any other. The next call
+    captures it, which runs nothing, and from then on the graph is replayed. So whatever the function reads and changes
+    has to be a tensor that stays where it is; what it does with objects of Python is done at the first calls alone.
+    On a device without graphs, and where capturing fails, each call runs the function; `failure` says why it failed.
+    """
+
+    def __init__(self, function: Callable[[], Any], device: torch.device) -> None:
+        self.function, self.device = function, device
+        self.failure: str | None = None
+        self._warm_ups = WARM_UPS if device.type == "cuda" else 0  # that are still to come
+        self._side: torch.cuda.Stream | None = None
+        self._run: Callable[[], Any] | None = None if self._warm_ups else function
+
+    def __call__(self) -> None:
+        """Run the function, or its graph."""
+        if self._run is None and self._warm_ups:
+            self._warm_ups -= 1
+            run_on(self._stream(), self.function)
+            return
+        if self._run is None:
+            self._run = self._captured()
+        self._run()
+
+    def _stream(self) -> torch.cuda.Stream:
+        if self._side is None:
+            self._side = torch.cuda.Stream(self.device)
+        return self._side
+
+    def _captured(self) -> Callable[[], Any]:
+        try:
+            return record_on(self._stream(), self.function)[0]
+        except Exception as error:  # as above
+            self.failure = reason_of(error)
+            return self.function
+
+
+def run_on(side: torch.cuda.Stream, function: Callable[[], Any]) -> Any:
+    """Run a function on another stream than the current one, in its turn, and return what it returns."""
+    main = torch.cuda.current_stream(side.device)
+    side.wait_stream(main)
+    with torch.cuda.stream(side):
+        outputs = function()
+    main.wait_stream(side)
+    return outputs
+
+
+def record_on(side: torch.cuda.Stream, function: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
+    """Capture a function on a stream, which runs nothing; returns how to replay it, and what it returned."""
+    graph = torch.cuda.CUDAGraph()
+    # The outer one brings the stream back where the end of a capture fails before the inner one does.
+    with torch.cuda.stream(torch.cuda.current_stream(side.device)), torch.cuda.graph(graph, stream=side):
+        outputs = function()
+    return graph.replay, outputs
 
 
 def reason_of(error: object) -> str:
@@ -117,7 +167,8 @@ def mapped(change: Callable[[Tensor], Tensor], tree: Any) -> Any:
 
 @torch.no_grad()
 def write(buffers: Sequence[Any], values: Sequence[Any]) -> None:
-    """Copy tensors into their buffers, but for those that are the buffers."""
-    for buffer, value in zip(buffers, values, strict=True):
-        if buffer is not value and isinstance(buffer, Tensor):
-            buffer.copy_(value)
+    """Copy tensors into their buffers, all in one operation, but for those that are the buffers."""
+    pairs = zip(buffers, values, strict=True)
+    apart = [(buffer, value) for buffer, value in pairs if buffer is not value and isinstance(buffer, Tensor)]
+    if apart:
+        torch._foreach_copy_([buffer for buffer, _ in apart], [value for _, value in apart])

@@ -34,6 +34,7 @@ from townlet.level.parts import (
     PotentialMeter,
     Priority,
     Pull,
+    Recall,
     Recurrent,
     Replay,
     Replays,
@@ -43,7 +44,7 @@ from townlet.level.parts import (
     Stop,
     Training,
 )
-from townlet.level.settle import Tell, settle
+from townlet.level.settle import Tell, settle, taken_on_cuda
 from townlet.level.task import GymTask, Level, Score, Task, anchored
 from townlet.level.yaml_text import write_yaml
 
@@ -78,6 +79,7 @@ __all__ = [
     "PotentialMeter",
     "Priority",
     "Pull",
+    "Recall",
     "Recurrent",
     "Replay",
     "Replays",
@@ -96,6 +98,7 @@ __all__ = [
     "load_level",
     "load_task",
     "resolved_config",
+    "taken_on_cuda",
 ]
 
 
@@ -144,6 +147,6 @@ def load_gym_task(
 def resolved_config(task: Task) -> str:
     """The task as one YAML file that stands for itself: its name, its world, and then how agents learn in it."""
     values = task.model_dump()  # not through JSON, which has no infinity
-    last = ("yardsticks", "network", "training", "evaluation", "replays")
+    last = ("yardsticks", "network", "training", "on_cuda", "evaluation", "replays")
     learning = {name: values.pop(name) for name in last if name in values}
     return write_yaml(values | learning)

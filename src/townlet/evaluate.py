@@ -25,7 +25,13 @@ from townlet.screen.process import run_as_process
 from townlet.seeding import stream_seed
 
 REFERENCE = "a run's folder or name, latest, a checkpoint's own folder, or one that an agent was exported to"
-OF_LEARNING = ("network", "training", "evaluation", "replays")  # keys of a task that say nothing of its world
+OF_LEARNING = (
+    "network",
+    "training",
+    "on_cuda",
+    "evaluation",
+    "replays",
+)  # keys of a task that say nothing of its world
 
 
 def make_parser() -> Parser:

@@ -45,3 +45,8 @@ def draw_below(hashed: Tensor, limit: int) -> Tensor:
     """Map hashed int32 values to integers in [0, limit), limit at most 2**16, int32 of the same shape."""
     fraction = _logical_right_shift(hashed, 8).float() * 2.0**-24
     return (fraction * limit).int()
+
+
+def draw_uniform(hashed: Tensor) -> Tensor:
+    """Map hashed int32 values to the middles of 2**23 equal parts of (0, 1), float32: exact, and never 0 or 1."""
+    return _logical_right_shift(hashed, 9).float() * 2.0**-23 + 2.0**-24

@@ -24,6 +24,7 @@ class SequenceBatch(NamedTuple):
     hidden: Hidden  # memory before the first step, each [num_layers, batch, hidden_dim]
     weights: Tensor  # [batch]
     where: Tensor  # [batch] int64: row on the tape of the first step to learn from
+    last: Tensor  # [batch] int64: row on the tape of the last step, where none of them is padding
     reset: Tensor | None  # [batch, burn_in + seq_len + 1] bool: memory is zero before that step; None where it never is
     burn_in: int
     beside: Tensor | None = (
@@ -32,6 +33,8 @@ class SequenceBatch(NamedTuple):
     cut: Tensor | None = None  # [batch, burn_in + seq_len] bool: steps to learn from that did not lead to the next
     cut_values: Tensor | None = None  # [batch, burn_in + seq_len]: worth of what they led to; both None: there are none
     successors: Tensor | None = None  # [batch, seq_len, obs_dim]: seen after each step, before a reset; None: not read
+    earlier: Tensor | None = None  # [batch, obs_dim]: seen before, in the last observation's episode; None: not read
+    has_earlier: Tensor | None = None  # [batch] bool: whether it was; None: not read
 
     def rows(self, index: Tensor) -> "SequenceBatch":
         """Return the windows at `index` [some] int64."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from townlet.agent.divergence import TrainingDivergedError
 from townlet.callbacks.callback import Callback
-from townlet.config import ConfigError
+from townlet.config import ConfigError, Tell
 from townlet.environment.types import WorldError
 from townlet.run.beginning.asked import Asked, Prepared, overridden, prepare
 from townlet.run.plan import Pacing, Wishes, describe
@@ -29,8 +29,6 @@ from townlet.watch.alongside import watched
 if TYPE_CHECKING:
     from townlet.run.training_run import TrainingRun
     from townlet.screen.unfailing import Unfailing
-
-MASTERY = 0.9  # of the limit
 
 
 @tells_errors("townlet train", RunError, CheckpointError, TrainingDivergedError, TrainingFailedError, WorldError)
@@ -52,7 +50,7 @@ def _train(options: argparse.Namespace, stop: StopRequest) -> int:
     of_run = {name: getattr(options, name) for name in ("level", "gym", "resume", "load", "run_name", "runs_dir")}
     ready = prepare(Asked(**of_run, overrides=_overrides(options)), _wishes(options), print, aside)
     if options.dry_run:
-        print(describe(ready.task, ready.plan, options.device, ready.resumed))
+        print(describe(ready.task, ready.plan, options.device, ready.resumed, options.minutes))
         return DONE
     training = carry_out(ready, stop, options.watch)
     say_what_next(training.run.path, training.run.path, stop.wanted)
@@ -65,14 +63,17 @@ def carry_out(
     watch: bool,
     reporter: "Unfailing | None" = None,
     callbacks: Sequence[Callback] = (),
+    say: Tell = print,
 ) -> "TrainingRun":
     """Train what is prepared, to its end or until stopped, and show it in a browser too where somebody is to `watch`.
 
-    `reporter` and `callbacks` are as in `train_in`, and what is raised as in `TrainingRun.train`. Returns the run,
-    closed.
+    `reporter` and `callbacks` are as in `train_in`, and what is raised as in `TrainingRun.train`. What is measured
+    before it begins is told by `say`, a line each. Returns the run, closed.
     """
+    from townlet.run.beginning.allowance import allowed
     from townlet.run.training import train_in
 
+    ready = allowed(ready, stop, say)
     run = ready.open_folder()
 
     def begin(training: "TrainingRun") -> None:
@@ -95,27 +96,20 @@ def _find_ladder(options: argparse.Namespace) -> Path | None:
 
 def _climb(options: argparse.Namespace, path: Path | None, stop: StopRequest) -> int:
     """Train in the levels of a ladder: a new one, or that at `path`."""
-    from townlet.run.ladder import Ladder, load_levels
-    from townlet.run.training import climb, describe_climb
+    from townlet.run.beginning.climbing import Climb
+    from townlet.run.training import climb
 
     if options.watch:
         raise ConfigError(["--watch shows one run, got a ladder of several: townlet watch latest shows its newest"])
-    wishes, mastery = _wishes(options), options.mastery or MASTERY
-    pace, asked = Pacing(options.checkpoint_every, options.evaluate_every), _overrides(options, of_ladder=True)
-    if path is None:
-        levels = load_levels(options.curriculum, asked, print)
-        if options.dry_run:
-            print(describe_climb(levels, wishes, options.total_steps, mastery, pace))
-            return DONE
-        ladder = Ladder.create(options.runs_dir, options.run_name, levels, mastery, options.total_steps, pace)
-    elif asked or options.total_steps:
-        raise ConfigError([f"--resume {path}: a ladder goes on as it is, without other settings"])
-    else:
-        ladder = Ladder.open(path)
-        ladder.keep_pace(pace)
-        if ladder.rung() is None:
-            print("nothing is left to train: every level of the ladder is done")
-    missing = climb(ladder, wishes, stop)
+    wishes, pace = _wishes(options), Pacing(options.checkpoint_every, options.evaluate_every)
+    of_ladder = {name: getattr(options, name) for name in ("mastery", "total_steps", "run_name", "runs_dir")}
+    overrides = _overrides(options, of_ladder=True)
+    asked = Climb(path, options.curriculum or (), overrides=overrides, pace=pace, **of_ladder)
+    if options.dry_run:
+        print(asked.plan(wishes, print))
+        return DONE
+    ladder = asked.ladder(print)
+    missing = {name for training in climb(ladder, wishes, stop) for name in training.aside.missing}
     say_what_next(ladder.path, ladder.newest(), stop.wanted)
     return FAILED if missing else DONE
 
@@ -128,7 +122,7 @@ def _overrides(options: argparse.Namespace, of_ladder: bool = False) -> dict[str
 
 
 def _wishes(options: argparse.Namespace) -> Wishes:
-    return Wishes(options.device, options.plain, options.checkpoint_every)
+    return Wishes(options.device, options.plain, options.checkpoint_every, options.minutes)
 
 
 if __name__ == "__main__":

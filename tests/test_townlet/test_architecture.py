@@ -103,5 +103,5 @@ def test_every_function_that_a_document_links_stands_in_the_file_that_the_link_l
 
 def test_the_way_of_a_transition_begins_at_a_file_and_ends_in_a_gradient():
     way = [name for document, name, _ in links() if document.name == "architecture.md"]
-    told = ["load_task", "make_tables", "VectorizedEnv.step", "ReplayTape.append", "QLearner.update", "lambda_returns"]
+    told = ["load_task", "make_tables", "VectorizedEnv.step", "ReplayTape.write", "QLearner.update", "lambda_returns"]
     assert [name for name in way if name in told][: len(told)] == told

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from townlet.capture import Captured, leaves, mapped, reason_of
+from townlet import capture
+from townlet.capture import Captured, CapturedStep, leaves, mapped, reason_of, write
 
 CPU = torch.device("cpu")
 
@@ -134,6 +135,81 @@ def test_an_error_of_the_function_itself_is_no_failure_of_capturing(pretended_st
     with pytest.raises(ValueError, match="of the function"):
         run(torch.tensor(1.0))
     assert run.failure is None
+
+
+# --- a step without inputs ----------------------------------------------------------------------------------------
+
+
+class Count:
+    """Counts on the device and on the host."""
+
+    def __init__(self) -> None:
+        self.device, self.host = torch.zeros(()), 0
+
+    def __call__(self) -> None:
+        self.device += 1.0
+        self.host += 1
+
+
+def test_without_a_device_of_graphs_a_step_is_its_function():
+    count = Count()
+    step = CapturedStep(count, CPU)
+    for _ in range(6):
+        step()
+    assert (count.device.item(), count.host, step.failure) == (6.0, 6, None)
+
+
+@pytest.fixture
+def pretended_graphs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A CUDA device whose graph counts on the device alone; returns what was asked of it."""
+    asked = list[str]()
+
+    def run_on(side: str, function: Any) -> Any:
+        asked.append("warm up")
+        return function()
+
+    def record_on(side: str, function: Count) -> Any:
+        asked.append("capture")
+        return lambda: (asked.append("replay"), function.device.add_(1.0)), None
+
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: "side")
+    monkeypatch.setattr(capture, "run_on", run_on)
+    monkeypatch.setattr(capture, "record_on", record_on)
+    return asked
+
+
+def test_a_step_warms_up_by_being_taken_is_captured_once_and_then_replayed(pretended_graphs):
+    """Each call is a step, the one that captures too: capturing itself runs nothing."""
+    count = Count()
+    step = CapturedStep(count, torch.device("cuda"))
+    for _ in range(6):
+        step()
+    assert pretended_graphs == ["warm up"] * 3 + ["capture"] + ["replay"] * 3
+    assert (count.device.item(), count.host, step.failure) == (6.0, 3, None)
+
+
+def test_a_step_that_cannot_be_captured_goes_on_as_its_function_and_says_why(pretended_graphs, monkeypatch):
+    def fails(side: str, function: Any) -> None:
+        pretended_graphs.append("capture")
+        raise RuntimeError("out of\nmemory")
+
+    monkeypatch.setattr(capture, "record_on", fails)
+    count = Count()
+    step = CapturedStep(count, torch.device("cuda"))
+    for _ in range(6):
+        step()
+    assert pretended_graphs == ["warm up"] * 3 + ["capture"]  # once, and not again at each step
+    assert (count.device.item(), count.host, step.failure) == (6.0, 6, "out of memory")
+
+
+def test_tensors_of_many_shapes_and_types_are_written_where_they_lie_and_what_is_no_tensor_is_left_out():
+    buffers = [torch.zeros(2), torch.zeros(2, 2, dtype=torch.int64), None, torch.zeros(1, dtype=torch.bool)]
+    kept, values = list(buffers), [torch.ones(2), torch.full((2, 2), 7), None, torch.tensor([True])]
+    write(buffers, values)
+    assert all(mine is other for mine, other in zip(buffers, kept, strict=True))
+    assert buffers[0].tolist() == [1.0, 1.0] and buffers[1].tolist() == [[7, 7], [7, 7]] and buffers[3].item()
+    write(buffers, buffers)
+    write([], [])
 
 
 def test_reasons_are_one_line_and_never_empty():

@@ -351,6 +351,18 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
             "12: training.exploration.action_weights.WAIT: expected one of UP, LEFT, got 'WAIT'",
         ],
     ),
+    "keys that lie deeper": (
+        "2",
+        "gamma: 0.9\nlearning_rat: 0.1\nwindow: 5",
+        [
+            f"{line}: {key}: expected one of " + ", ".join(["extends", *Level.model_fields])
+            + f", got '{key}'; did you mean '{place}'?"
+            for line, key, place in (
+                (2, "gamma", "training.gamma"), (3, "learning_rat", "training.learning_rate"),
+                (4, "window", "observation.window"),
+            )
+        ],
+    ),
     "many mistakes of form at once": (
         "2",
         "max_steps: many\ngrid: {width: 0}\ncolour: red\nlayout: {kind: spiral}\n"

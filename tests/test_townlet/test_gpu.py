@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from support.launches import Launches
 from support.learning import copy_of, differences, everything, make_training, random_batch, recurrent
 from support.worlds import flat, random_valid
 from townlet.agent.divergence import TrainingDivergedError
@@ -61,11 +62,7 @@ def assert_close(one, other):
 def make_population(kind, device="cuda", capture=True):
     reference, options = KINDS[kind]
     level = load_level(reference, {"training.num_agents": 64, **options})
-    env = VectorizedEnv(level, 64, device, compile=False)
-    if capture:
-        env.capture()
-        assert env.compile_failure is None
-    return VectorizedPopulation(level, env)
+    return VectorizedPopulation(level, VectorizedEnv(level, 64, device, compile=False), capture=capture)
 
 
 # --- the world ----------------------------------------------------------------------------------------------------
@@ -219,14 +216,44 @@ def test_where_capturing_fails_the_function_runs_all_the_same_and_others_are_cap
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_step_of_a_population_never_waits_for_the_host(kind):
     population = make_population(kind)
-    while population.learner.updates < 2:  # until the first update replay asks how many episodes there are
+    # Until the first update replay asks how many episodes there are, and the 49th step captures what exploration draws.
+    while population.learner.updates < 2 or population.steps < 56:
         population.step()
     updates = population.learner.updates
     with no_waiting():
         for _ in range(64):
             population.step()
-    assert population.learner.updates > updates and population.learner.capture_failure is None
+    assert population.learner.updates > updates and population.uncaptured == {}
     population.read_metrics()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_captured_steps_are_plain_steps(kind):
+    """Until the first update: after it float32 rounds otherwise in a graph of an update than without."""
+    plain, captured = (make_population(kind, capture=capture) for capture in (False, True))
+    for population in (plain, captured):
+        population._learning.due = lambda steps: False
+    parts = ("env", "observation", "hidden", "previous_actions", "episodes", "curriculum")
+    for _ in range(4):
+        for _ in range(15):
+            plain.step(), captured.step()
+        one, other = plain.state_dict(), captured.state_dict()
+        assert_close(*({name: state[name] for name in parts} for state in (one, other)))
+        assert torch.equal(one["buffer"]["actions"], other["buffer"]["actions"])
+        captured.load_state_dict(copy_of(other))  # which the graph has to find
+    assert captured.uncaptured == {} and plain.read_metrics() == pytest.approx(captured.read_metrics())
+
+
+def test_outside_of_graphs_a_step_launches_next_to_nothing():
+    population, launched = make_population("fresh"), []
+    for _ in range(56):
+        population.step()
+    for _ in range(24):
+        with Launches() as mode:
+            learned = population.step()
+        if not learned:
+            launched.append(mode.count)
+    assert max(launched) <= 1 and population.uncaptured == {}
 
 
 @pytest.mark.parametrize("kind", ["fresh", "replay"])
@@ -271,5 +298,5 @@ def test_a_population_learns(kind):
     before = {name: value.clone() for name, value in population.network.state_dict().items()}
     for _ in range(200):
         population.step()
-    assert population.learner.updates > 0 and population.learner.capture_failure is None
+    assert population.learner.updates > 0 and population.uncaptured == {}
     assert all(not torch.equal(before[name], value) for name, value in population.network.state_dict().items())

@@ -159,8 +159,8 @@ STEP_PATH = {
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
     "environment.vectorized_env": (
-        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.capture",
-        "VectorizedEnv.standing", "_step",
+        "VectorizedEnv.observe", "VectorizedEnv.step", "VectorizedEnv.step_in_place", "VectorizedEnv.capture",
+        "VectorizedEnv.keep_in_place", "VectorizedEnv.standing", "_step",
     ),
     "environment.advance": (
         "begin_episodes", "advance", "_undone", "_where", "in_place", "_count", "_histogram",
@@ -168,8 +168,8 @@ STEP_PATH = {
     "environment.repeat": (
         "Repeated.__call__", "_Form.take", "_Form.run", "_Shelf.free", "_Piece.is_free",
     ),
-    "capture": ("Captured.__call__", "Captured._run_again", "leaves", "mapped", "write"),
-    "seeding": ("mix", "draw_below", "_logical_right_shift"),
+    "capture": ("Captured.__call__", "Captured._run_again", "CapturedStep.__call__", "leaves", "mapped", "write"),
+    "seeding": ("mix", "draw_below", "draw_uniform", "_logical_right_shift"),
     "agent.networks": (
         "SimpleQNetwork.forward", "RecurrentSpatialQNetwork.forward",
         "RecurrentSpatialQNetwork.read_beside",
@@ -212,7 +212,9 @@ STEP_PATH = {
         "double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "elementwise_loss", "masked_mean",
     ),
     "masking": ("masked_argmax", "masked_max"),
-    "exploration.epsilon_greedy": ("EpsilonGreedy.select",),
+    "exploration.epsilon_greedy": (
+        "EpsilonGreedy.select", "EpsilonGreedy.prepare", "EpsilonGreedy._draw", "EpsilonGreedy.epsilon",
+    ),
     "exploration.rnd": (
         "RandomNetworkDistillation.reward", "RandomNetworkDistillation.novelty", "RandomNetworkDistillation.update",
         "RunningMoments.update", "RunningMoments.deviation",
@@ -224,10 +226,12 @@ STEP_PATH = {
         "AdversarialCurriculum._move", "policy_entropy",
     ),
     "curriculum.static": ("StaticCurriculum.step", "StaticCurriculum.record"),
+    "exploration.tastes": ("Tastes.__call__",),
     "curriculum.last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
     "replay.step_rings": ("StepRings._store_hidden", "StepRings.hidden_before"),
     "replay.replay_tape": (
-        "ReplayTape.append", "ReplayTape._place", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows",
+        "ReplayTape.write", "ReplayTape.count_step",
+        "ReplayTape._place", "ReplayTape.newest", "ReplayTape._read", "ReplayTape.windows",
         "ReplayTape._newest_slots", "ReplayTape.cut_steps",
     ),
     "replay.sequential_replay_buffer": (
@@ -243,10 +247,16 @@ STEP_PATH = {
         "Priorities.update", "mixed_error",
     ),
     "population.vectorized": (
-        "VectorizedPopulation.step", "VectorizedPopulation._choose", "VectorizedPopulation._record",
-        "VectorizedPopulation._carry_on",
+        "VectorizedPopulation.step", "VectorizedPopulation._advance", "VectorizedPopulation._choose",
+        "VectorizedPopulation._record", "VectorizedPopulation._carry_on", "VectorizedPopulation._put",
     ),
-    "population.episodes": ("EpisodeTracker.record",),
+    "population.episodes": ("EpisodeTracker.record", "FirstEpisodes.after"),
+    "population.drift": ("RecentPast.add",),
+    "population.reward_scale": ("LargestReturn.record", "LargestReturn._renew"),
+    "population.lives": (
+        "GreedyPolicy.act", "GreedyPolicy.after", "GreedyPolicy._remembered", "Lives.step", "CapturedLives.step",
+        "CapturedLives._live", "CapturedLives._now",
+    ),
     "population.visits": ("Visits.record",),
     "population.stopwatch": ("Stopwatch.begin", "Stopwatch.end"),
     "population.learning": ("FreshLearning.learn", "FreshLearning.note", "ReplayLearning.learn"),

@@ -35,6 +35,7 @@ WITH_COMMANDS = [
     if "\n```sh\n" in text and PROGRAMS.get(path) not in ("test_your_own_world.py", "policy/test_guide.py")
 ]
 SMALL = ["--num-agents", "8", "--total-steps", "64", "--set", "evaluation.episodes=4", "--set", "max_steps=20"]
+SMALL += ["--set", "network.encoder.width=12", "--set", "network.hidden=8", "--set", "network.head=12"]
 BRIEF = {  # what makes a word of `townlet` take a moment
     "train": ["--dry-run"],
     "evaluate": ["--episodes", "4", "--set", "max_steps=20"],
@@ -131,7 +132,9 @@ def test_every_python_block_runs_in_its_page(page, folder, capsys):
     assert "meters/energy_mean" in capsys.readouterr().out or page != "docs/python.md"
 
 
-@pytest.mark.parametrize("page", ["docs/your_own_network.md", "docs/your_own_environment.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/your_own_network.md", pytest.param("docs/your_own_environment.md", marks=pytest.mark.slow)]
+)
 def test_a_guide_runs_from_top_to_bottom(page, capsys):
     """Its blocks are one program."""
     names: dict[str, object] = {}

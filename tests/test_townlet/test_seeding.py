@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import torch
 
-from townlet.seeding import draw_below, generator, go_on, mix, stream_seed
+from townlet.seeding import draw_below, draw_uniform, generator, go_on, mix, stream_seed
 
 NAMES = ["initialisation", "exploration", "replay", "maps", "world/training", "world/evaluation", "evaluation"]
 
@@ -110,6 +110,17 @@ def test_draws_stay_below_the_limit_at_both_ends_of_the_hash(limit):
     ends = draw_below(torch.tensor([0, -1, 2**31 - 1, -(2**31)], dtype=torch.int32), limit)
     assert ends.dtype == torch.int32
     assert ends.tolist() == [0, limit - 1, (limit - 1) // 2, limit // 2]
+
+
+def test_uniform_draws_are_the_middles_of_2_to_the_23_parts_and_never_0_or_1():
+    """The hash's first 23 bits k make (k + 1/2) / 2**23, which float32 holds exactly; the other nine do not matter."""
+    hashed = torch.tensor([0, 511, 512, 2**31 - 1, -(2**31), -1], dtype=torch.int32)
+    expected = [0.5 / 2**23, 0.5 / 2**23, 1.5 / 2**23, 0.5 - 0.5 / 2**23, 0.5 + 0.5 / 2**23, 1.0 - 0.5 / 2**23]
+    assert draw_uniform(hashed).tolist() == expected
+    drawn = draw_uniform(mix(torch.arange(1 << 20, dtype=torch.int32)))
+    assert drawn.dtype == torch.float32 and drawn.min() > 0.0 and drawn.max() < 1.0
+    counts = torch.histc(drawn, bins=64, min=0.0, max=1.0)
+    assert float(((counts - 2**14) ** 2 / 2**14).sum()) < 63 + 5 * math.sqrt(2 * 63) + 5
 
 
 def test_draws_do_not_depend_on_the_batch():

@@ -28,6 +28,8 @@ from townlet.run.saving import checkpoint
 SMALL = [
     "--level", "2", "--num-agents", "8", "--device", "cpu", "--plain",
     "--set", "training.mode.minibatches=2", "--set", "evaluation.episodes=8", "--set", "max_steps=24",
+    "--set", "network.encoder.width=12", "--set", "network.hidden=8", "--set", "network.head=12",
+    "--set", "layout.training_maps=32", "--set", "layout.evaluation_maps=16",
 ]  # fmt: skip
 # Half a minute of steps, and one step short of what compiling the world would repay.
 LONG = str(8 * (STEPS_THAT_REPAY_COMPILING - 1))
@@ -355,7 +357,7 @@ def test_load_of_another_network_is_one_line(run, tmp_path, capsys):
     assert train.main([*SMALL, "--runs-dir", str(tmp_path / "b"), "--total-steps", "64", *other]) == 1
     err = capsys.readouterr().err  # the four gates of the LSTM stand below each other
     assert err.count("\n") == 1 and err.endswith(": expected weights of this level's network, cell.weight_ih_l0 "
-                                                 "[192, 64], got [128, 64]\n")  # fmt: skip
+                                                 "[192, 12], got [32, 12]\n")  # fmt: skip
 
 
 def test_evaluate_prints_one_json_object_that_says_the_same_again(trained, tmp_path, capsys):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from townlet.agent.networks import QNetwork
+from townlet.capture import write
 from townlet.environment.types import Observation
 from townlet.sequences import Hidden
 
@@ -38,15 +39,16 @@ class Memory(NamedTuple):
         return {"hidden": list(self.hidden), "previous_actions": self.previous_actions}
 
     @classmethod
-    def of_state(cls, state: Mapping[str, Any], device: torch.device) -> "Memory":
-        """Return what `state_dict` returned, on a device."""
-        return cls(tuple(part.to(device) for part in state["hidden"]), state["previous_actions"].to(device))
+    def of_state(cls, state: Mapping[str, Any]) -> "Memory":
+        """Return what `state_dict` returned."""
+        return cls(tuple(state["hidden"]), state["previous_actions"])
 
 
 def initial_memory(network: QNetwork, num_agents: int, device: torch.device) -> Memory:
-    """Return what agents carry at an episode's start: nothing."""
+    """Return what agents carry at an episode's start: nothing, in tensors of its own."""
     none = torch.full((num_agents,), network.num_actions, dtype=torch.int64, device=device)
-    return Memory(network.initial_hidden(num_agents), none)
+    blank = network.initial_hidden(num_agents)
+    return Memory(tuple(part.clone(memory_format=torch.contiguous_format) for part in blank), none)
 
 
 @torch.no_grad()
@@ -57,7 +59,15 @@ def q_values(network: QNetwork, observation: Observation, memory: Memory) -> tup
     return q[:, 0], hidden
 
 
-def carry_on(hidden: Hidden, actions: Tensor, forgets: Tensor, num_actions: int) -> Memory:
-    """Keep the memory after a step; agents that begin an episode next [num_agents] bool begin it without any."""
-    kept = tuple(part.masked_fill(forgets.view(1, -1, 1), 0.0) for part in hidden)
-    return Memory(kept, actions.masked_fill(forgets, num_actions))
+def carry_on(hidden: Hidden, actions: Tensor, forgets: Tensor, num_actions: int, into: Memory | None = None) -> Memory:
+    """Keep the memory after a step; agents that begin an episode next [num_agents] bool begin it without any.
+
+    It is written where the memory `into` lies, by default into a new one, and returned.
+    """
+    if into is None:
+        into = Memory(tuple(torch.empty_like(part) for part in hidden), torch.empty_like(actions))
+    write([*into.hidden, into.previous_actions], [*hidden, actions])
+    for part in into.hidden:
+        part.masked_fill_(forgets.view(1, -1, 1), 0.0)
+    into.previous_actions.masked_fill_(forgets, num_actions)
+    return into

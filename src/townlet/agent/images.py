@@ -10,18 +10,19 @@ from townlet.environment.layout import Image, ObservationLayout
 
 
 class Scale(nn.Module):
-    """What the space of each image spans becomes 0 to 1; all else is as it comes."""
+    """What the space of each image spans, or 0 to `largest`, becomes 0 to 1; all else is as it comes."""
 
     factor: Tensor  # [obs_dim]
     offset: Tensor  # [obs_dim]
 
-    def __init__(self, layout: ObservationLayout) -> None:
+    def __init__(self, layout: ObservationLayout, largest: float | None = None) -> None:
         super().__init__()
         factor, offset = torch.ones(layout.obs_dim), torch.zeros(layout.obs_dim)
         for image in layout.images:
-            factor[image.part] = 1.0 / ((image.high - image.low) or 1.0)
-            offset[image.part] = -image.low * factor[image.part]
-        self.register_buffer("factor", factor, persistent=False)  # said by the space, and not learned
+            low, high = span(image, largest)
+            factor[image.part] = 1.0 / ((high - low) or 1.0)
+            offset[image.part] = -low * factor[image.part]
+        self.register_buffer("factor", factor, persistent=False)  # said by the space or the task, and not learned
         self.register_buffer("offset", offset, persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -59,8 +60,14 @@ def large_images(layout: ObservationLayout, config: Images) -> tuple[Image, ...]
 
 def make_scale(layout: ObservationLayout, config: Images | None) -> Scale | None:
     """Return what scales what is observed; None where nothing is to be scaled."""
-    scaled = any((image.low, image.high) != (0.0, 1.0) for image in layout.images)
-    return Scale(layout) if config is not None and scaled else None
+    if config is None or all(span(image, config.largest) == (0.0, 1.0) for image in layout.images):
+        return None
+    return Scale(layout, config.largest)
+
+
+def span(image: Image, largest: float | None) -> tuple[float, float]:
+    """Return what becomes 0 in an image and what becomes 1: as its space says, or 0 and `largest`."""
+    return (image.low, image.high) if largest is None else (0.0, largest)
 
 
 def make_convolutions(layout: ObservationLayout, extra: int, config: Images | None) -> Convolutions | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from townlet.agent import losses
 from townlet.agent.networks import QNetwork
 from townlet.agent.optimizers import DeviceAdam, HostAdam
+from townlet.agent.recall import RecallHead
 from townlet.capture import Captured
 from townlet.config import Training
 from townlet.masking import masked_max
@@ -30,11 +31,17 @@ class QLearner:
     The targets' network is a copy, renewed every `target_every` updates or a little (`target_rate`) at each, or the
     online network itself. `capture` runs gradient steps over static buffers, as one graph on a CUDA device; None does
     so there and nowhere else. A loss that is not finite then raises no error before `check`, see DeviceAdam. With a
-    `share` the steps of all shares are learned from together, and weights stay equal bit for bit in each.
+    `share` the steps of all shares are learned from together, and weights stay equal bit for bit in each. With a
+    `recall` the memory after each window is asked for what was seen earlier, where windows tell that.
     """
 
     def __init__(
-        self, network: QNetwork, training: Training, capture: bool | None = None, share: Share = ALONE
+        self,
+        network: QNetwork,
+        training: Training,
+        capture: bool | None = None,
+        share: Share = ALONE,
+        recall: RecallHead | None = None,
     ) -> None:
         self.network, self.training, self.loss, self.share = network, training, losses.make_loss(training), share
         device = next(network.parameters()).device
@@ -44,9 +51,11 @@ class QLearner:
         self.updates = 0
         scale = training.reward_scale
         self.reward_scale = torch.ones((), device=device) if scale == "auto" else scale
-        self.weights = [weight for weight in network.parameters() if weight.requires_grad]
+        self.recall = None if recall is None else recall.to(device)
+        trained = [*network.parameters(), *(self.recall.parameters() if self.recall else ())]
+        self.weights = [weight for weight in trained if weight.requires_grad]
         self.sizes = [weight.numel() for weight in self.weights]
-        learned = (network.parameters(), training.learning_rate, training.adam_epsilon)
+        learned = (trained, training.learning_rate, training.adam_epsilon)
         self.optimizer: HostAdam | DeviceAdam
         self._captured: Captured | None = None
         self._gradient_step: Callable[[SequenceBatch], Update] = self._descend
@@ -73,8 +82,8 @@ class QLearner:
 
     @torch.no_grad()
     def _with_cut_steps(self, windows: SequenceBatch, cut: CutSteps) -> SequenceBatch:
-        online = self._unroll(self.network, cut.alone)
-        target = online if self.target is None else self._unroll(self.target, cut.alone)
+        online, _ = self._unroll(self.network, cut.alone)
+        target = online if self.target is None else self._unroll(self.target, cut.alone)[0]
         found = self._next_values(cut.alone, online, target).squeeze(1)  # [some]
         values = torch.zeros_like(windows.rewards).flatten().index_copy(0, cut.place, found)
         values = values.view_as(windows.rewards)  # [num_agents, seq_len]
@@ -92,15 +101,17 @@ class QLearner:
         return update
 
     def _descend(self, batch: SequenceBatch) -> Update:
-        error, q = self.td_error(batch)
+        online, hidden = self._unroll(self.network, batch)
+        error, q = self._errors(batch, online)
         valid = batch.valid[:, batch.burn_in :]
         loss = losses.masked_mean(self.loss(error), valid, batch.weights)
+        told = {"train/loss": loss.detach()}
+        if self.recall is not None and batch.earlier is not None and batch.has_earlier is not None:
+            recall = self.recall.loss(self.network.shaped(hidden), batch.earlier, batch.has_earlier)
+            loss, told["train/recall_loss"] = loss + self.recall.weight * recall, recall.detach()
         gradient, error, ones = self._gradient(loss), error.detach(), torch.ones_like(batch.weights)
-        told = {
-            "train/loss": loss.detach(),
-            "train/td_error": losses.masked_mean(error.abs(), valid, ones),
-            "train/q_mean": losses.masked_mean(q.detach(), valid, ones),
-        }
+        told["train/td_error"] = losses.masked_mean(error.abs(), valid, ones)
+        told["train/q_mean"] = losses.masked_mean(q.detach(), valid, ones)
         if self.share.size > 1:
             gradient, *means = self._over_shares(gradient, list(told.values()), valid.sum())
             told = dict(zip(told, means, strict=True))
@@ -135,11 +146,14 @@ class QLearner:
 
     def td_error(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
         """Return target less Q, and Q, of the actions taken, each [batch, seq_len]; only Q has a gradient."""
+        return self._errors(batch, self._unroll(self.network, batch)[0])
+
+    def _errors(self, batch: SequenceBatch, online: Tensor) -> tuple[Tensor, Tensor]:
+        """See `td_error`; `online`: what the online network says of each step, [batch, seq_len + 1, num_actions]."""
         steps = slice(batch.burn_in, None)
-        online = self._unroll(self.network, batch)  # [batch, seq_len + 1, num_actions]
         q = online[:, :-1].gather(-1, batch.actions[:, steps].unsqueeze(-1)).squeeze(-1)
         with torch.no_grad():
-            target = online.detach() if self.target is None else self._unroll(self.target, batch)
+            target = online.detach() if self.target is None else self._unroll(self.target, batch)[0]
             returns = self._returns(batch, online.detach(), target)
         return returns - q, q
 
@@ -169,8 +183,11 @@ class QLearner:
             next_values = losses.unscale(next_values)
         return next_values
 
-    def _unroll(self, network: QNetwork, batch: SequenceBatch) -> Tensor:
-        """Q-values of one network over the window, from the memory at its start and a burn-in without gradient."""
+    def _unroll(self, network: QNetwork, batch: SequenceBatch) -> tuple[Tensor, Hidden]:
+        """Q-values of one network over the window, and its memory after it.
+
+        It begins with the memory at the window's start, and a burn-in without gradient.
+        """
         hidden = self._memory_at_start(network, batch)
         start, reset = batch.burn_in, batch.reset
         if start:
@@ -179,8 +196,10 @@ class QLearner:
                 _, hidden = network(batch.observations[:, :start], hidden, batch.previous_actions[:, :start], early)
             reset = None if reset is None else reset[:, start:]
         known = {} if batch.beside is None else {"beside": batch.beside[:, start:]}  # not every network has it
-        q, _ = network(batch.observations[:, start:], hidden, batch.previous_actions[:, start:], reset, **known)
-        return q
+        after: tuple[Tensor, Hidden] = network(
+            batch.observations[:, start:], hidden, batch.previous_actions[:, start:], reset, **known
+        )
+        return after
 
     def _memory_at_start(self, network: QNetwork, batch: SequenceBatch) -> Hidden:
         stored = self.training.initial_state == "stored"
@@ -220,6 +239,7 @@ class QLearner:
         return {
             "optimizer": self.optimizer.state_dict(),
             "target": self.target.state_dict() if self.target is not None else None,
+            "recall": self.recall.state_dict() if self.recall is not None else None,
             "updates": self.updates,
         }
 
@@ -231,6 +251,8 @@ class QLearner:
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # PyTorch would share the moments
         if self.target is not None:
             self.target.load_state_dict(state["target"])
+        if self.recall is not None:
+            self.recall.load_state_dict(state["recall"])
         self.updates = state["updates"]
 
 

@@ -86,6 +86,10 @@ class QNetwork(nn.Module):
         """
         return None
 
+    def shaped(self, hidden: Hidden) -> Hidden:
+        """Return the parts of a memory that learning shapes: of one that a call returned, with `beside` or without."""
+        return hidden
+
     def input_layers(self) -> dict[str, slice]:
         """Return which of the inputs, those of `_inputs`, each weight [units, inputs] reads, by its name."""
         return {}
@@ -189,6 +193,10 @@ class RecurrentSpatialQNetwork(QNetwork):
         hidden = self.cell.initial_hidden(batch)
         beside = chain(self.ruled, self.learned)
         return tuple(chain(hidden, *(part.initial_hidden(batch, hidden[0]) for part in beside)))
+
+    def shaped(self, hidden: Hidden) -> Hidden:
+        """Those of the cell, and of the memories that are learned."""
+        return (*hidden[: self.cell.parts], *hidden[len(hidden) - self.learned.parts :])
 
     def forward(
         self,

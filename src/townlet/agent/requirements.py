@@ -1,6 +1,6 @@
 """What the memories of a network ask of what is observed: looked at before a network is made, and without PyTorch."""
 
-from townlet.config import ConfigError, CounterMemory, DeltaMemory, Level, Memory, Recurrent
+from townlet.config import ConfigError, CounterMemory, DeltaMemory, Level, Memory, Recall, Recurrent
 from townlet.environment.layout import ObservationLayout, lay_out
 
 PLACE = "position"  # the part of an observation that says where the agent is
@@ -12,6 +12,21 @@ def check_network(level: Level) -> None:
         layout = lay_out(level)
         for index, memory in enumerate(level.network.memory):
             check_memory(memory, layout, len(level.actions), f"network.memory[{index}]")
+        if level.training.recall is not None:
+            check_recall(level.training.recall, layout)
+
+
+def check_recall(config: Recall, layout: ObservationLayout) -> None:
+    """See that what a memory is asked is observed. Raises ConfigError."""
+    known = ", ".join(layout.slices)
+    named = {"ask": config.ask, "tell": config.tell}
+    wrong = {key: part for key, part in named.items() if part not in layout.slices}
+    if wrong:
+        lines = [
+            f"training.recall.{key}: expected a part of the observation, {known}, got {part!r}"
+            for key, part in wrong.items()
+        ]
+        raise ConfigError(lines)
 
 
 def check_memory(config: Memory, layout: ObservationLayout, num_actions: int, where: str) -> None:

@@ -84,5 +84,5 @@ def _make(parser: Parser, name: str, asked: Asked, num_envs: int) -> VectorEnv[A
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # an environment of a stranger may raise anything
-        cause = error.__cause__ if isinstance(error, ConfigError) else None
-        parser.error(f"ENV_ID: expected a registered environment, got {name!r}: {told(cause or error)}")
+        of_id = error.errors[0].partition(f", got {asked.env_id}: ")[2] if isinstance(error, ConfigError) else ""
+        parser.error(f"ENV_ID: expected a registered environment, got {name!r}: {of_id or told(error)}")

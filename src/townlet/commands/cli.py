@@ -32,7 +32,7 @@ USAGE = """usage: townlet COMMAND ...
 
 townlet COMMAND --help says more; townlet --version says which version this is."""
 
-
+VERSION = "--version"
 COMMANDS = {
     "train": lazily("townlet.train"),
     "evaluate": lazily("townlet.evaluate"),
@@ -60,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         return run_as_process(partial(main, sys.argv[1:]), printing=sys.argv[1:2] != ["train"])
     words = list(arguments)
-    if words[:1] == ["--version"]:
+    if words[:1] == [VERSION]:
         print(f"townlet {townlet.__version__}")
         return DONE
     try:
-        return run_word(words, COMMANDS, USAGE, "townlet", "townlet --help")
+        return run_word(words, COMMANDS, USAGE, "townlet", "townlet --help", [VERSION])
     except ConfigError as error:
         print(error, file=sys.stderr)
         return WRONG_USE

@@ -13,7 +13,7 @@ from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.evaluate import find_checkpoint, trained_network
 from townlet.exploration.curiosity import make_curiosity
 from townlet.exploration.rnd import RandomNetworkDistillation
-from townlet.population.evaluation import GreedyPolicy
+from townlet.population.lives import GreedyPolicy
 from townlet.run.curves import save
 from townlet.run.run_directory import RunError, resolve_run
 from townlet.run.saving import checkpoint

@@ -48,7 +48,7 @@ class AdversarialCurriculum:
         """Count a step, and move those agents who are due, whose episode has just ended."""
         entropy = policy_entropy(q, action_mask, self.config.temperature)
         self.episodes.add(torch.stack([torch.ones_like(entropy), entropy]), result.ended)
-        self.stay = self.stay + 1
+        self.stay += 1
         self._move(result.ended)
 
     def _move(self, ended: Tensor) -> None:
@@ -61,8 +61,8 @@ class AdversarialCurriculum:
         able = (mean > config.advance_above) & (progress >= config.least_progress) & (entropy < config.entropy_below)
         up = judged & able & (self.stage < len(self.shares) - 1)
         down = judged & (mean < config.retreat_below) & (self.stage > 0)
-        self.stage = self.stage + up.long() - down.long()
-        self.stay = self.stay.masked_fill(up | down, 0)
+        self.stage += up.long() - down.long()
+        self.stay.masked_fill_(up | down, 0)
         self.episodes.forget(up | down)
 
     def read_metrics(self) -> dict[str, float]:
@@ -78,7 +78,8 @@ class AdversarialCurriculum:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
-        self.stage, self.stay = (state[name].to(self.stage.device) for name in ("stage", "stay"))
+        self.stage.copy_(state["stage"])
+        self.stay.copy_(state["stay"])
         self.episodes.load_state_dict(state["episodes"])
 
 

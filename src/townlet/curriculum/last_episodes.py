@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class LastEpisodes:
-    """Sums of some numbers over each of an agent's last `episodes` episodes, oldest first."""
+    """Sums of some numbers over each of an agent's last `episodes` episodes, oldest first; changed where they lie."""
 
     def __init__(self, numbers: int, episodes: int, num_agents: int, device: torch.device | str = "cpu") -> None:
         self.running = torch.zeros(numbers, num_agents, device=device)  # of the episode that goes on
@@ -21,15 +21,15 @@ class LastEpisodes:
 
     def add(self, values: Tensor, ended: Tensor) -> None:
         """Add a step's values [numbers, num_agents]; keep the sums of those whose episode ended, [num_agents] bool."""
-        self.running = self.running + values
+        self.running += values
         shifted = torch.cat([self.sums[:, 1:], self.running.unsqueeze(1)], dim=1)
-        self.sums = torch.where(ended, shifted, self.sums)
-        self.running = self.running.masked_fill(ended, 0.0)
-        self.count = (self.count + ended).clamp(max=self.sums.shape[1])
+        torch.where(ended, shifted, self.sums, out=self.sums)
+        self.running.masked_fill_(ended, 0.0)
+        self.count.add_(ended).clamp_(max=self.sums.shape[1])
 
     def forget(self, who: Tensor) -> None:
         """Begin the window of chosen agents [num_agents] bool anew; their running episodes go on."""
-        self.count = self.count.masked_fill(who, 0)
+        self.count.masked_fill_(who, 0)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all of it."""
@@ -38,4 +38,4 @@ class LastEpisodes:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state_dict` returned."""
         for name, mine in self.state_dict().items():
-            setattr(self, name, state[name].to(mine.device))
+            mine.copy_(state[name])

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch import Tensor
 
 from townlet.config import ConfigError, GymTask, Level, Replay, Task, Tell
 from townlet.environment.types import Environment
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # Gymnasium is imported by those who make an environment of i
     from townlet.environment.gym.world import GymEnvironment
 
 AGENTS_IN_A_TRIAL, STEPS_OF_A_TRIAL = 2, 10  # two: some environments can be made once alone
+DARK = 0.1  # of what an image's space spans: images that hold less are told of
 MUCH = 1_000_000_000  # bytes of a tape that people are told of
 
 
@@ -79,8 +81,24 @@ def check_env(task: Task, tell: Tell | None = None, device: torch.device | str =
     if tell is not None:
         for note in env.notes:
             tell(f"{task.gym}: {note}")
-    try_out(env)
+    seen = try_out(env)
+    if tell is not None and (dark := _note_of_images(task, env, seen)):
+        tell(f"{task.gym}: {dark}")
     _check_memory(task, env, tell, torch.device(device))
+
+
+def _note_of_images(task: GymTask, env: Environment, seen: Tensor) -> str | None:
+    """What to say where images hold next to nothing of what their space spans, by the largest numbers seen so far."""
+    image = task.network.image
+    dark = [
+        (most, one.high)
+        for one in env.observation_layout.images
+        if one.low == 0.0 < (most := float(seen[one.part].max())) < one.high * DARK
+    ]
+    if image is None or image.largest is not None or not dark:
+        return None
+    most, high = max(dark)
+    return f"images hold no more than {most:g} of {high:g} so far; --set network.image.largest={most:g} reads that as 1"
 
 
 def _check_memory(task: GymTask, env: Environment, tell: Tell | None, device: torch.device) -> None:
@@ -105,14 +123,20 @@ def _memory_of(device: torch.device) -> int | None:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None
 
 
-def try_out(env: Environment) -> None:
-    """Live some steps in an environment by random actions, and close it. Raises WorldError."""
+def try_out(env: Environment) -> Tensor:
+    """Live some steps in an environment by random actions, and close it.
+
+    Returns the largest that was seen of each number, [obs_dim]. Raises WorldError.
+    """
     with closing(env):
         observation, stream = env.reset(), torch.Generator().manual_seed(0)
+        seen = observation.features.amax(dim=0)
         for _ in range(STEPS_OF_A_TRIAL):
             mask = observation.action_mask.cpu()
             actions = torch.rand(mask.shape, generator=stream).masked_fill(~mask, -1.0).argmax(dim=1)
             observation = env.step(actions.to(env.device)).observation
+            seen = torch.maximum(seen, observation.features.amax(dim=0))
+        return seen
 
 
 def limit_of(task: Task) -> int | None:

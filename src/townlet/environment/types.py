@@ -96,6 +96,13 @@ class Environment(Protocol):
         """Advance all agents by `actions` [num_agents] int64; ended episodes begin anew."""
         ...
 
+    def keep_in_place(self) -> bool:
+        """Write all that a step changes where it lies from now on, so that it may be part of a graph; or return False.
+
+        What a step returns is then overwritten by the next, where both are of one graph.
+        """
+        ...
+
     def standing(self) -> Standing | None:
         """Return where the agents are now, None where there is no map."""
         ...

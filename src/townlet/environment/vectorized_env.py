@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from townlet.capture import Captured, mapped, reason_of
+from townlet.capture import Captured, leaves, mapped, reason_of, write
 from townlet.config import Level
 from townlet.environment.advance import Advanced, Counts, advance, begin_episodes, in_place
 from townlet.environment.fuse import fuse
@@ -68,7 +68,9 @@ class VectorizedEnv:
         steps = level.training.total_steps // (num_agents * share.size)
         if compile is True or (compile == "auto" and repays_compiling(steps)):
             self._advance = self._compile(may_fail=compile == "auto")
-        self._step: Callable[..., Advanced] = partial(_step, self._advance, level, self.tables)
+        self._plain_step: Callable[..., Advanced] = partial(_step, self._advance, level, self.tables)
+        self._step: Callable[..., Advanced] = self._plain_step
+        self._stays = False  # whether state, counts and keys stay where they lie
         if self.compiled and self.device.type == "cpu":
             self._repeat()
         if compile is not False and self.device.type == "cuda":
@@ -82,7 +84,16 @@ class VectorizedEnv:
 
     @state.setter
     def state(self, state: EnvState) -> None:
-        self._state = state
+        self._go_on(state=state)
+
+    def _go_on(self, state: EnvState | None = None, counts: Counts | None = None, key: Tensor | None = None) -> None:
+        """Put other state, counts or keys in the place of those there are, or into their tensors if these stay."""
+        new = {"_state": state, "_counts": counts, "_key": key}
+        for name, value in new.items():
+            if value is not None and self._stays:
+                write(list(leaves(getattr(self, name))), list(leaves(value)))
+            elif value is not None:
+                setattr(self, name, value)
 
     @property
     def compiled(self) -> bool:
@@ -109,7 +120,7 @@ class VectorizedEnv:
         What a StepResult holds is then overwritten by the next step, all but its observation, which agents still act
         on and remember in that next step.
         """
-        captured = Captured(in_place(self._step), self.device)
+        captured = Captured(in_place(self._plain_step), self.device)
 
         def step(*inputs: Any) -> Advanced:
             done: Advanced = captured(*inputs)
@@ -121,6 +132,15 @@ class VectorizedEnv:
             self.compile_failure = f"no CUDA graph: {captured.failure}"
         else:
             self._step = step
+
+    def keep_in_place(self) -> bool:
+        """Take plain steps that write state and counts where they lie from now on, for a graph of others; return True.
+
+        What a step returns is overwritten by the next, where both are of that graph.
+        """
+        self._state, self._counts, self._key = mapped(Tensor.clone, (self._state, self._counts, self._key))
+        self._step, self._stays = in_place(self._plain_step), True
+        return True
 
     def _trial(self) -> tuple[Any, ...]:
         """What a step takes, with a difficulty if that is what the steps of training have, and with who is skipped."""
@@ -142,7 +162,7 @@ class VectorizedEnv:
 
     def reset(self) -> Observation:
         """Begin the first episode of every agent; any two resets are equal."""
-        self._state = self._first_episodes()
+        self._go_on(state=self._first_episodes())
         return self.observe()
 
     def _first_episodes(self) -> EnvState:
@@ -155,14 +175,15 @@ class VectorizedEnv:
         All others go on with the episode that they are in.
         """
         if seed is not None:
-            self._key = torch.where(who, self._agent_keys(seed), self._key)
+            self._go_on(key=torch.where(who, self._agent_keys(seed), self._key))
         episode = self._state.episode + 1 if seed is None else torch.zeros_like(self._state.episode)
         self.take(who, begin_episodes(self.level, self.tables, self._key, episode))
         return self.observe()
 
     def take(self, who: Tensor, state: EnvState) -> None:
         """Put the agents in `who` [num_agents] bool into their rows of `state`."""
-        self._state = EnvState(*(torch.where(who, new, old) for new, old in zip(state, self._state, strict=True)))
+        taken = (torch.where(who, new, old) for new, old in zip(state, self._state, strict=True))
+        self._go_on(state=EnvState(*taken))
 
     def observe(self) -> Observation:
         """What all agents see now."""
@@ -186,6 +207,10 @@ class VectorizedEnv:
         self._state, self._counts = done.state, done.counts
         return done.result if skipped is None else done.result._replace(skipped=skipped)
 
+    def step_in_place(self, actions: Tensor) -> StepResult:
+        """Advance as `step` does, and write the state where it lies: for those who capture more than a step of it."""
+        return in_place(self._plain_step)(self._key, self._state, self._counts, actions, None, None).result
+
     def standing(self) -> Standing:
         """Return where the agents are now."""
         cell = self._state.y * self.level.grid.width + self._state.x
@@ -200,7 +225,8 @@ class VectorizedEnv:
         """Means of the meters now; uses of affordances and deaths by meter since the last call; of all shares."""
         means = (self.share.sum(self._state.meters.mean(dim=1)) / self.share.size).tolist()
         uses, deaths = (self.share.sum(counts).tolist() for counts in self._counts)
-        self._counts, level = self._no_counts(), self.level
+        self._go_on(counts=self._no_counts())
+        level = self.level
         metrics = {f"meters/{name}_mean": value for name, value in zip(level.present_meters, means, strict=True)}
         for name, value in zip(level.affordances, uses, strict=True):
             if name in level.placed_affordances:
@@ -221,7 +247,7 @@ class VectorizedEnv:
         if state["key"].shape != self._key.shape:
             raise ValueError(f"num_agents: expected {self.num_agents}, got a state of {len(state['key'])}")
         state = mapped(partial(Tensor.to, device=self.device), dict(state))
-        self._state, self._counts, self._key = EnvState(**state["state"]), Counts(**state["counts"]), state["key"]
+        self._go_on(EnvState(**state["state"]), Counts(**state["counts"]), state["key"])
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""

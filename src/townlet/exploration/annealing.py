@@ -34,7 +34,7 @@ class NoveltyWeight:
         high = survival.mean() >= self.config.survival
         steady = survival.std(correction=0) <= self.config.spread
         due = self.episodes.full.all() & high & steady
-        self.weight = torch.where(due, self.weight * self.config.factor, self.weight)
+        torch.where(due, self.weight * self.config.factor, self.weight, out=self.weight)
         self.episodes.forget(due.expand(len(ended)))
 
     def state_dict(self) -> dict[str, Any]:
@@ -43,5 +43,5 @@ class NoveltyWeight:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
-        self.weight = state["weight"].to(self.weight.device)
+        self.weight.copy_(state["weight"])
         self.episodes.load_state_dict(state["episodes"])

@@ -22,7 +22,8 @@ class RandomNetworkDistillation:
 
     Observations are normalised by their running mean and deviation, all features alike, and clipped. A step's intrinsic
     reward is the error on the observation after it, before any reset, over the running deviation of its discounted sum
-    along each agent's life, which does not end with an episode; dying shows nothing new. All stays on the device.
+    along each agent's life, which does not end with an episode; dying shows nothing new. All stays on the device, where
+    it lies.
     """
 
     def __init__(
@@ -58,10 +59,10 @@ class RandomNetworkDistillation:
         self.seen.update(result.final_features, lived)
         pays = lived & ~result.terminated
         new = torch.where(pays, self.novelty(result.final_features), 0.0)
-        self.discounted = torch.where(lived, self.gamma * self.discounted + new, self.discounted)
+        torch.where(lived, self.gamma * self.discounted + new, self.discounted, out=self.discounted)
         self.returns.update(self.discounted.unsqueeze(1), lived)
         reward = new / self.returns.deviation()
-        self.paid = self.paid + torch.stack([reward.double().sum(), lived.double().sum()])
+        self.paid += torch.stack([reward.double().sum(), lived.double().sum()])
         self.annealing.record(lived, result.ended)
         return reward
 
@@ -85,7 +86,7 @@ class RandomNetworkDistillation:
     def read_metrics(self) -> dict[str, float]:
         """Weight, and mean reward since the last call."""
         total, count = self.paid.tolist()
-        self.paid = torch.zeros_like(self.paid)
+        self.paid.zero_()
         mean = {"curiosity/intrinsic_mean": total / count} if count else {}
         return {"curiosity/weight": float(self.weight)} | mean
 
@@ -111,8 +112,8 @@ class RandomNetworkDistillation:
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # PyTorch would share the moments
         self.seen.load_state_dict(state["seen"])
         self.returns.load_state_dict(state["returns"])
-        self.discounted = state["discounted"].to(self.discounted.device)
-        self.paid = state["paid"].to(self.paid.device)
+        self.discounted.copy_(state["discounted"])
+        self.paid.copy_(state["paid"])
         self.annealing.load_state_dict(state["annealing"])
 
 
@@ -132,9 +133,9 @@ class RunningMoments:
         squares = ((rows - mean).square() * kept).sum(dim=0)
         total, apart = self.count + added, mean - self.mean
         share = added / total.clamp(min=1.0)
-        self.mean = self.mean + apart * share
-        self.squares = self.squares + squares + apart.square() * self.count * share
-        self.count = total
+        self.mean += apart * share
+        self.squares += squares + apart.square() * self.count * share
+        self.count.copy_(total)
 
     def deviation(self) -> Tensor:
         """Return the standard deviation [width] float32; 1 where nothing has varied yet."""
@@ -148,7 +149,7 @@ class RunningMoments:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state_dict` returned."""
         for name, mine in self.state_dict().items():
-            setattr(self, name, state[name].to(mine.device))
+            mine.copy_(state[name])
 
 
 def _layers(widths: list[int]) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""The parts of a level that say how its difficulty grows, the worth of what is new, and when it is learned."""
+"""The parts of a level that say how its difficulty grows, the worth of what is new, when it is learned, and by what."""
 
 from typing import Annotated, Literal, Self
 
@@ -60,6 +60,19 @@ class Curiosity(Part):
     anneal: Anneal | None = None
 
 
+class Recall(Part):
+    """What a memory is asked beside what actions are worth: told `ask` of an earlier observation, what was `tell`?
+
+    Both name parts of the observation; the earlier one is of the same episode, and at most `back` steps old. The
+    squared error counts `weight` times in the loss.
+    """
+
+    weight: Annotated[float, Field(gt=0.0)]
+    ask: str
+    tell: str
+    back: Positive
+
+
 class Stop(Part):
     """What ends training before its steps are used up: a greedy score of `goal`, or `patience`.
 
@@ -75,3 +88,17 @@ class Stop(Part):
         if self.goal is None and self.patience is None:
             raise ValueError("expected a goal, a patience or both, got neither")
         return self
+
+
+class OnCuda(Part):
+    """What a run on a CUDA device takes in place of the level's own, but for what somebody asks for; null: the same.
+
+    It is of one level: those that extend it have none of it.
+    """
+
+    num_agents: Annotated[int, Field(ge=1, le=2**20), WHOLE] | None = None
+    minibatches: Positive | None = None  # of training.mode
+    total_steps: Positive | None = None
+    decay_steps: Positive | None = None
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    evaluate_every: Positive | None = None  # evaluation.every

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from townlet.level.suggestion import suggestion
+from townlet.level.suggestion import meant, suggestion
 
 if TYPE_CHECKING:  # whoever tells a ConfigError does without
     from pydantic import BaseModel, ValidationError
@@ -58,7 +58,7 @@ def explain(model: type[BaseModel], error: ValidationError, values: object) -> l
     found = []
     for details in error.errors(include_url=False, include_input=False):
         spot = schema.locate(details["loc"])
-        found.append((spot, _problem(details, spot, values)))
+        found.append((spot, _problem(details, spot, values, schema)))
     problems: dict[Key, Problem] = {}
     for problem in _closest_branches(found):
         problems.setdefault(problem.key, problem)
@@ -117,6 +117,17 @@ class _ModelSchema:
                 in_branch = False
         return _Spot(key, options, parents, union)
 
+    def suggest_below(self, name: str) -> str:
+        """Say which key below the outermost ones may have been meant, by its whole dotted name; the highest first."""
+        known: dict[str, str] = {}
+        waiting = [("", schema) for _, schema in self._options(self.root)]
+        for place, schema in waiting:  # which grows meanwhile
+            for key, below in schema.get("properties", {}).items():
+                known.setdefault(key, place + key)
+                waiting += [(f"{place}{key}.", option) for _, option in self._options(below)]
+        close = meant(name, known)
+        return f"; did you mean {known[close]!r}?" if close else ""
+
     def _options(self, schema: Schema) -> list[tuple[str, Schema]]:
         if "$ref" in schema:
             return self._options(self.root["$defs"][schema["$ref"].rpartition("/")[2]])
@@ -171,14 +182,16 @@ _LIMITS = {
 }
 
 
-def _problem(details: ErrorDetails, spot: _Spot, values: object) -> Problem:
+def _problem(details: ErrorDetails, spot: _Spot, values: object, schema: _ModelSchema) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
         if spot.key in MOVED:
             return Problem(spot.key, MOVED[spot.key], short(value_at(values, spot.key)))
         names = ["extends"] if len(spot.key) == 1 else []  # which a file may have, and a level has not
-        names += [name for _, schema in spot.parents for name in schema.get("properties", {})]
-        return Problem(spot.key, *_one_of(names, spot.key[-1]))
+        names += [name for _, parent in spot.parents for name in parent.get("properties", {})]
+        expected, got = _one_of(names, spot.key[-1])
+        elsewhere = got == short(spot.key[-1]) and len(spot.key) == 1
+        return Problem(spot.key, expected, got + (schema.suggest_below(str(spot.key[0])) if elsewhere else ""))
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         key = (*spot.key, context["discriminator"].strip("'"))
         tags = [tag for tag, _ in spot.options if tag]
@@ -187,7 +200,7 @@ def _problem(details: ErrorDetails, spot: _Spot, values: object) -> Problem:
         return Problem(key, expected, got if known else "nothing")
     if details["loc"][-1:] == ("[key]",):
         return Problem(spot.key, f"as a key {_describe(_key_schemas(spot.parents))}", repr(spot.key[-1]))
-    schemas = [schema for _, schema in spot.options]
+    schemas = [option for _, option in spot.options]
     expected = _describe(schemas)
     if kind == "finite_number":
         expected = expected.replace("a number", "a finite number")

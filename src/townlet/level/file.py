@@ -42,7 +42,10 @@ __all__ = [
 
 M = TypeVar("M", bound=BaseModel)
 # What may change while the world stays the same.
-NOT_THE_WORLD = {"id", "name", "description", "reward", "sparse_reward", "network", "training", "evaluation", "replays"}
+NOT_THE_WORLD = {
+    "id", "name", "description", "reward", "sparse_reward", "network", "training", "on_cuda", "evaluation", "replays",
+}  # fmt: skip
+NOT_EXTENDED = "on_cuda"  # is of the level that says it: of another the numbers would be others
 
 
 def load(
@@ -196,11 +199,15 @@ class _LevelReader(YamlReader):
         """The file's mapping laid over the one that it extends; None where there is no mapping in it."""
         root = self.read_own(path)
         if root is None or "extends" not in root.value:
+            if root is not None and any(str(key).lower().startswith("ext") for key in root.value):
+                self.complete = False  # that word is wrong, and not every key is missing
             return root
         base = self._read_base(root.value["extends"], path, (*chain, path.resolve()))
         root = Node({key: node for key, node in root.value.items() if key != "extends"}, root.place)
         self.complete = self.complete and base is not None
-        return root if base is None else _lay_over(base, root)
+        if base is None:
+            return root
+        return _lay_over(Node({key: base.value[key] for key in base.value if key != NOT_EXTENDED}, base.place), root)
 
     def _read_base(self, extends: Node, path: Path, chain: tuple[Path, ...]) -> Node | None:
         base = self._find_base(extends, path)

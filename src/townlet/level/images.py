@@ -11,13 +11,15 @@ from townlet.level.parts import FeedForward, Recurrent
 class Images(Part):
     """Images as numbers from 0 to 1; those of at least `smallest` rows and columns are read by convolutions.
 
-    There is a layer for each of `channels`, of `kernel` x `kernel` with a step of `stride`.
+    There is a layer for each of `channels`, of `kernel` x `kernel` with a step of `stride`. What their space spans
+    becomes 0 to 1; with `largest` that number becomes 1 and 0 stays 0, for those that hold less than their space says.
     """
 
     channels: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)]
     kernel: Annotated[int, Field(ge=1, le=15)] = 3
     stride: Annotated[int, Field(ge=1, le=8)] = 2
     smallest: Positive = 16
+    largest: Annotated[float, Field(gt=0.0)] | None = None
 
 
 class SeeingFeedForward(FeedForward):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field
 
+from townlet.level.course import OnCuda
 from townlet.level.images import SeeingFeedForward, SeeingRecurrent
 from townlet.level.part import WHOLE
 from townlet.level.parts import (
@@ -75,6 +76,7 @@ class Task(Part):
     yardsticks: dict[Name, float] = Field(default_factory=dict, description="Scores that are known, by name.")
     network: Annotated[FeedForward | Recurrent, Field(discriminator="kind")]
     training: Training
+    on_cuda: OnCuda | None = None
     evaluation: Evaluation
 
     @property

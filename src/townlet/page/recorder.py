@@ -21,7 +21,7 @@ from townlet.environment.observation import observe
 from townlet.environment.rewards import each_term
 from townlet.environment.rules import Tick, look_underfoot, tick
 from townlet.environment.tables import Tables
-from townlet.environment.types import EnvState, Observation, StepResult
+from townlet.environment.types import EnvState, Observation
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.page.header import FORMAT, Header, Life, MemoryRow, Origin
 from townlet.page.numbers import Array
@@ -41,10 +41,10 @@ class Noted:
         self.actions: list[Tensor] = []  # a step, each [num_agents] int64
         self.ended: list[Tensor] = []  # whose episode ended in the step, each [num_agents] bool
 
-    def __call__(self, actions: Tensor, result: StepResult) -> None:
+    def __call__(self, actions: Tensor, ended: Tensor) -> None:
         """Note a step."""
         self.actions.append(actions.clone())
-        self.ended.append(result.ended)
+        self.ended.append(ended.clone())
 
     def lengths(self) -> Tensor:
         """How long each agent's first episode was, [num_agents] int64, as far as it was noted."""

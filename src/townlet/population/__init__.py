@@ -1,4 +1,4 @@
 """The population: agents that act, remember and learn together.
 
-May import: ground, config, shares, environment.types, agent, replay, exploration, curriculum.
+May import: ground, children, config, shares, environment.types, agent, replay, exploration, curriculum.
 """

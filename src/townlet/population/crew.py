@@ -1,9 +1,7 @@
 """The processes that hold all shares of a population but the first."""
 
-import os
 import pickle
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +10,8 @@ from typing import IO, Any
 
 import torch
 
+from townlet.children import child
+from townlet.children.child import Child
 from townlet.config import Task
 from townlet.environment.types import WorldError
 from townlet.population.worker import Begin, Broken, Ready
@@ -34,18 +34,9 @@ class Crew:
         self.share = Share(0, size)
         self._folder = tempfile.TemporaryDirectory(prefix="townlet-")
         self._said = open(Path(self._folder.name) / "said", "w+")  # noqa: SIM115  # by workers, until they end
-        apart: dict[str, Any] = {"creationflags": 0x200} if os.name == "nt" else {"process_group": 0}
         self.threads = max(1, torch.get_num_threads() // size)  # of each process
         self._workers = [
-            subprocess.Popen(
-                [sys.executable, "-m", "townlet.population"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._said,
-                env={**os.environ, "OMP_NUM_THREADS": str(self.threads)},
-                **apart,
-            )
-            for _ in range(size - 1)
+            child.begin("townlet.population", said=self._said, threads=self.threads) for _ in range(size - 1)
         ]
 
     def begin(self, task: Task) -> None:
@@ -74,7 +65,7 @@ class Crew:
         self.tell(name)
         return self._answers()
 
-    def _tell(self, worker: "subprocess.Popen[bytes]", what: object) -> None:
+    def _tell(self, worker: Child, what: object) -> None:
         try:
             pickle.dump(what, _pipe(worker.stdin))
             _pipe(worker.stdin).flush()
@@ -100,7 +91,7 @@ class Crew:
                 return WorkerEndedError(f"{self._name(worker)}: {self._reason(worker, code)}")
         return WorkerEndedError(f"a worker of {len(self._workers)} answers no more")
 
-    def _reason(self, worker: "subprocess.Popen[bytes]", code: int) -> str:
+    def _reason(self, worker: Child, code: int) -> str:
         with suppress(EOFError, pickle.UnpicklingError, OSError):
             while True:
                 answer = pickle.load(_pipe(worker.stdout))
@@ -112,21 +103,14 @@ class Crew:
         last = self._said.read().strip().rpartition("\n")[2]
         return f"ended with code {code}" + (f": {last}" if last else "")
 
-    def _name(self, worker: "subprocess.Popen[bytes]") -> str:
+    def _name(self, worker: Child) -> str:
         return f"worker {self._workers.index(worker) + 2} of {self.share.size}"
 
     def close(self) -> None:
         """End all workers."""
         self.share.part()
+        child.end(self._workers, SECONDS_TO_END)
         for worker in self._workers:
-            with suppress(OSError):
-                _pipe(worker.stdin).close()
-        for worker in self._workers:
-            try:
-                worker.wait(SECONDS_TO_END)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
             _pipe(worker.stdout).close()
         self._said.close()
         self._folder.cleanup()

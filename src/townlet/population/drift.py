@@ -1,6 +1,5 @@
 """How stale a memory is: Q from it against Q from an unroll of the whole episode by today's weights."""
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,37 +45,48 @@ def stored_drift(network: QNetwork, tape: ReplayTape, generator: torch.Generator
 
 
 class RecentPast:
-    """What the first few agents have seen of late, to unroll their memory again where no tape holds the episode."""
+    """What the first `num_agents` have seen of late, to unroll their memory again where no tape holds the episode.
 
-    def __init__(self, num_agents: int, steps: int, no_action: int) -> None:
-        self.num_agents, self.no_action = num_agents, no_action  # what stands for an action where there was none
-        self._steps: deque[tuple[Tensor, Tensor]] = deque(maxlen=steps)
-        self._hidden: Hidden = ()
+    A ring of `steps`, written where it lies. `no_action` stands for an action where there was none.
+    """
+
+    def __init__(self, num_agents: int, steps: int, obs_dim: int, no_action: int, device: torch.device) -> None:
+        self.num_agents, self.no_action = num_agents, no_action
+        self._features = torch.zeros(steps, num_agents, obs_dim, device=device)
+        self._previous = torch.zeros(steps, num_agents, dtype=torch.int64, device=device)  # actions before each step
+        self._noted = torch.zeros(1, dtype=torch.int64, device=device)  # steps so far, of which the ring has the last
 
     def add(self, observation: Observation, memory: Memory) -> None:
         """Note a step before it is taken."""
-        some = slice(self.num_agents)
-        self._steps.append((observation.features[some].clone(), memory.previous_actions[some].clone()))
-        self._hidden = memory.hidden
+        some, row = slice(self.num_agents), self._noted % len(self._features)
+        self._features.index_copy_(0, row, observation.features[some].unsqueeze(0))
+        self._previous.index_copy_(0, row, memory.previous_actions[some].unsqueeze(0))
+        self._noted += 1
 
-    def drift(self, network: QNetwork) -> float | None:
-        """Drift of the acting memory before the newest step, over agents whose episode's start was noted."""
-        if (past := self._running_episodes()) is None:
+    def drift(self, network: QNetwork, observation: Observation, memory: Memory) -> float | None:
+        """Drift of the memory that agents act with in the coming step, over those whose episode's start was noted.
+
+        None before the first step, and where no start was noted.
+        """
+        some, noted = slice(self.num_agents), self._steps_noted()
+        now = observation.features[some].unsqueeze(1), memory.previous_actions[some].unsqueeze(1)
+        past = self._running_episodes(*(torch.cat(parts, dim=1) for parts in zip(noted, now, strict=True)))
+        if not int(self._noted) or past is None:
             return None
         features, previous = past
         reset = previous == self.no_action
         whole = reset.any(dim=1)
-        rows = tuple(part[:, : self.num_agents][:, whole] for part in self._hidden)
+        rows = tuple(part[:, some][:, whole] for part in memory.hidden)
         return q_distance(network, features[whole], previous[whole], reset[whole], rows)
 
-    def _running_episodes(self) -> tuple[Tensor, Tensor] | None:
-        """All that `drift` looks at: features [num_agents, steps, obs_dim] and previous actions [num_agents, steps].
+    def _steps_noted(self) -> tuple[Tensor, Tensor]:
+        """All that is in the ring, oldest first: features [num_agents, time, obs_dim], previous [num_agents, time]."""
+        noted, steps = int(self._noted), len(self._features)
+        rows = torch.arange(max(0, noted - steps), noted, device=self._noted.device) % steps
+        return self._features[rows].transpose(0, 1), self._previous[rows].transpose(0, 1)
 
-        They begin with the oldest start of an episode that is running now; None where no start was noted.
-        """
-        if not self._steps:
-            return None
-        features, previous = (torch.stack(part, dim=1) for part in zip(*self._steps, strict=True))
+    def _running_episodes(self, features: Tensor, previous: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Both from the oldest start of an episode that is running at their end; None where no start is in them."""
         starts = previous == self.no_action  # only an episode's first step has no previous action
         if not starts.any():
             return None
@@ -85,15 +95,16 @@ class RecentPast:
         return features[:, kept], previous[:, kept]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what `drift` looks at."""
-        features, previous = self._running_episodes() or (None, None)
-        hidden = [part[:, : self.num_agents] for part in self._hidden]
-        return {"features": features, "previous_actions": previous, "hidden": hidden}
+        """Return what `drift` looks at, but for the coming step."""
+        features, previous = self._running_episodes(*self._steps_noted()) or (None, None)
+        return {"features": features, "previous_actions": previous}
 
-    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
-        self._steps.clear()
-        if state["features"] is not None:
-            parts = (state[name].to(device).unbind(dim=1) for name in ("features", "previous_actions"))
-            self._steps.extend(zip(*parts, strict=True))
-        self._hidden = tuple(part.to(device) for part in state["hidden"])
+        self._noted.zero_()
+        if state["features"] is None:
+            return
+        steps = min(state["features"].shape[1], len(self._features))
+        for ring, name in ((self._features, "features"), (self._previous, "previous_actions")):
+            ring[:steps].copy_(state[name][:, -steps:].transpose(0, 1))
+        self._noted.fill_(steps)

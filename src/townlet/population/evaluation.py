@@ -2,64 +2,28 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
-from townlet.agent.acting import carry_on, initial_memory, q_values
 from townlet.agent.networks import QNetwork
-from townlet.config import Task
+from townlet.config import Level, Task
 from townlet.environment.make import compiles_for, limit_of, make_env
 from townlet.environment.types import Environment, Observation, StepResult, WorldError
-from townlet.masking import masked_argmax
-from townlet.population.visits import make_visits
+from townlet.population.lives import CapturedLives, GreedyPolicy, Lives, Policy, SoleLives, Town
+from townlet.population.visits import Visits, make_visits
 from townlet.seeding import generator
 
 STEPS_BETWEEN_CHECKS = 25  # whether all episodes have ended is asked this seldom: it waits for the device
 MOST_STEPS = 3_000  # of an episode without a limit that is known: some seconds for 64 of them
 
 Stopped = Callable[[], bool]  # asked before each step whether to stop
-Note = Callable[[Tensor, StepResult], None]  # told after each step of its actions [num_agents] and what they made
+Note = Callable[[Tensor, Tensor], None]  # told after each step of actions, and whose episode ended, each [episodes]
 
 
 class EvaluationStoppedError(Exception):
     """An evaluation was asked to stop before its end; it has no result."""
-
-
-class Policy(Protocol):
-    """What acts in an evaluation."""
-
-    def act(self, observation: Observation) -> Tensor:
-        """Choose actions [num_agents] int64."""
-        ...
-
-    def after(self, actions: Tensor, result: StepResult) -> None:
-        """Take note of the step that they made."""
-        ...
-
-
-class GreedyPolicy:
-    """The best allowed action by a network, with a memory of its own, zeroed before every `forget_every`-th step."""
-
-    def __init__(
-        self, network: QNetwork, num_agents: int, device: torch.device, forget_every: int | None = None
-    ) -> None:
-        self.network, self.forget_every, self.steps = network, forget_every, 0
-        self.memory = initial_memory(network, num_agents, device)
-        self._hidden, self._blank = self.memory.hidden, self.memory.hidden
-
-    def act(self, observation: Observation) -> Tensor:
-        """Choose actions [num_agents] int64."""
-        forgets = self.forget_every is not None and self.steps % self.forget_every == 0
-        memory = self.memory._replace(hidden=self._blank) if forgets else self.memory
-        q, self._hidden = q_values(self.network, observation, memory)
-        return masked_argmax(q, observation.action_mask)
-
-    def after(self, actions: Tensor, result: StepResult) -> None:
-        """Remember the step."""
-        self.memory = carry_on(self._hidden, actions, result.forgets, self.network.num_actions)
-        self.steps += 1
 
 
 class RandomPolicy:
@@ -121,15 +85,34 @@ def tell_cut(task: Task, result: Mapping[str, Any]) -> str:
 class Evaluator:
     """Plays the same unseen episodes as often as it is asked: see `evaluate`.
 
-    Where `times` such plays repay it, the world is compiled, which changes no figure.
+    Where `times` such plays repay it, the world is compiled, which changes no figure. `capture` says whether greedy
+    steps in the town are captured, see `CapturedLives`; None: on a CUDA device. `without_memory` is how many episodes
+    `compare` plays without memory: in the town so many others, at once with those with it; elsewhere the same again.
     """
 
-    def __init__(self, task: Task, episodes: int, seed: int, device: torch.device, times: int = 1) -> None:
+    def __init__(
+        self,
+        task: Task,
+        episodes: int,
+        seed: int,
+        device: torch.device,
+        times: int = 1,
+        without_memory: int = 0,
+        capture: bool | None = None,
+    ) -> None:
         self.task, self.episodes, self.seed, self.device = task, episodes, seed, device
+        self.without_memory, self.rows = without_memory, episodes + (without_memory if isinstance(task, Level) else 0)
+        self.capture = device.type == "cuda" if capture is None else capture
         self.limit = most_steps(task)
         self.compile: bool | Literal["auto"] = "auto" if compiles_for(task, times * self.limit) else False
         self._env: Environment | None = None
+        self._captured: CapturedLives | None = None
         self._refusals: list[WorldError] = []
+
+    @property
+    def plays(self) -> int:
+        """How often `compare` plays, one after the other."""
+        return 2 if self.without_memory and self.rows == self.episodes else 1
 
     def evaluate(
         self,
@@ -139,7 +122,18 @@ class Evaluator:
         note: Note | None = None,
     ) -> dict[str, Any]:
         """Play greedily by a network; returns what `evaluate` does, and raises what `play` does."""
-        return self.play(GreedyPolicy(network, self.episodes, self.device, forget_every), stopped, note)
+        lives = self._greedy_lives(network, forget_every, None)
+        return self._live(lives, stopped, note)
+
+    def compare(
+        self, network: QNetwork, stopped: Stopped | None = None, note: Note | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Play greedily by a network with memory, and without where that is asked for; else as `evaluate`, of both."""
+        if self.rows == self.episodes:
+            result = self.evaluate(network, None, stopped, note)
+            return result, self.evaluate(network, 1, stopped) if self.without_memory else None
+        lives = self._greedy_lives(network, None, torch.arange(self.rows, device=self.device) >= self.episodes)
+        return self._live(lives, stopped, note), lives.first.rows(slice(self.episodes, None)).summary(lives.env.causes)
 
     def play(self, policy: Policy, stopped: Stopped | None = None, note: Note | None = None) -> dict[str, Any]:
         """Play by a policy; returns what `evaluate` does.
@@ -147,26 +141,41 @@ class Evaluator:
         Raises EvaluationStoppedError where `stopped`, which is asked before each step, says so, and WorldError.
         """
         env = self._world()
-        observation, first, visits = env.reset(), _FirstEpisodes(env), make_visits(self.task, env)
+        return self._live(Lives(env, policy, make_visits(self.task, env), self._counted()), stopped, note)
+
+    def _live(self, lives: Lives, stopped: Stopped | None, note: Note | None) -> dict[str, Any]:
+        counted = slice(self.episodes)
         for step in range(self.limit):
             if stopped is not None and stopped():
                 raise EvaluationStoppedError
-            actions = policy.act(observation)
-            visits.record(first.running)  # before the step, whose reset would move them
-            result = env.step(actions)
-            policy.after(actions, result)
+            actions, ended = lives.step()
             if note is not None:
-                note(actions, result)
-            first.record(result)
-            observation = result.observation
-            if step % STEPS_BETWEEN_CHECKS == 0 and first.all_ended():
+                note(actions[counted], ended[counted])
+            if step % STEPS_BETWEEN_CHECKS == 0 and lives.all_ended():
                 break
-        return first.summary() | visits.summary()
+        return lives.first.rows(counted).summary(lives.env.causes) | lives.visits.summary()
+
+    def _greedy_lives(self, network: QNetwork, forget_every: int | None, forgetful: Tensor | None) -> Lives:
+        if self._captured is not None and self._captured.are_of(network, forget_every, forgetful is not None):
+            self._captured.begin()
+            return self._captured
+        env = self._world()
+        policy = GreedyPolicy(network, self.rows, self.device, forget_every, forgetful)
+        visits, counted = make_visits(self.task, env), self._counted()
+        if not isinstance(visits, Visits):  # it is no town
+            return Lives(env, policy, visits, counted)
+        if not self.capture:
+            return SoleLives(env, policy, visits, counted)
+        self._captured = CapturedLives(cast(Town, env), policy, visits, counted)
+        return self._captured
+
+    def _counted(self) -> Tensor:
+        return torch.arange(self.rows, device=self.device) < self.episodes
 
     def _world(self) -> Environment:
         if self._env is None or not self._env.resumes:  # the next reset of such a one would begin other episodes
             self._let_go()
-            self._env = make_env(self.task, self.episodes, self.device, self.seed, self.compile, "evaluation")
+            self._env = make_env(self.task, self.rows, self.device, self.seed, self.compile, "evaluation")
         return self._env
 
     def _let_go(self) -> None:
@@ -183,37 +192,3 @@ class Evaluator:
         self._let_go()
         if self._refusals:
             raise self._refusals.pop()
-
-
-class _FirstEpisodes:
-    """Lengths, rewards and causes of death of each agent's first episode."""
-
-    def __init__(self, env: Environment) -> None:
-        self.env = env
-        self.running = torch.ones(env.num_agents, dtype=torch.bool, device=env.device)
-        self.lengths = torch.zeros(env.num_agents, dtype=torch.float64, device=env.device)
-        self.rewards, self.survived = self.lengths.clone(), ~self.running
-        self.died_of = torch.full((env.num_agents,), -1, device=env.device)  # -1 for none
-
-    def record(self, result: StepResult) -> None:
-        self.lengths += self.running
-        self.rewards += result.reward * self.running
-        self.survived |= result.truncated & self.running
-        dies = result.terminated & self.running
-        self.died_of = torch.where(dies, self.env.cause_of_death(result.final_features), self.died_of)
-        self.running &= ~result.ended
-
-    def all_ended(self) -> bool:
-        return not bool(self.running.any())
-
-    def summary(self) -> dict[str, Any]:
-        return {
-            "episodes": len(self.lengths),
-            "mean_ep_length": float(self.lengths.mean()),
-            "std_ep_length": float(self.lengths.std(correction=0)),
-            "mean_reward": float(self.rewards.mean()),
-            "std_reward": float(self.rewards.std(correction=0)),
-            "survival_rate": float(self.survived.double().mean()),
-            "deaths": {name: int((self.died_of == index).sum()) for index, name in self.env.causes.items()},
-            "cut": int(self.running.sum()),
-        }

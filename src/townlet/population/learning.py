@@ -13,6 +13,7 @@ from townlet.environment.types import Environment, Observation
 from townlet.exploration.curiosity import AnyCuriosity
 from townlet.population.drift import MOST_NUMBERS, RecentPast, stored_drift
 from townlet.replay.cuts import Pick, pick_for
+from townlet.replay.earlier import with_earlier
 from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 from townlet.seeding import generator
 
@@ -53,17 +54,20 @@ class FreshLearning:
         self.stream = generator(training.seed, learner.share.stream("replay"), env.device)
         agents = min(env.num_agents, DRIFT_AGENTS, max(1, MOST_NUMBERS // (DRIFT_STEPS * env.obs_dim)))
         steps = min(DRIFT_STEPS, max(1, MOST_NUMBERS // (agents * env.obs_dim)))
-        self.past = RecentPast(agents, steps, env.num_actions)
-        self.buffer = _make_buffer(2 * self.seq_len * env.num_agents, env, learner, self.stream)
+        steps = steps if learner.network.initial_hidden(1) else 1  # without memory there is no drift
+        self.past = RecentPast(agents, steps, env.obs_dim, env.num_actions, env.device)
+        self.recall = training.recall
+        kept = 2 * self.seq_len + (self.recall.back if self.recall else 0)  # steps of each agent
+        self.buffer = _make_buffer(kept * env.num_agents, env, learner, self.stream)
 
     def note(self, observation: Observation, memory: Memory) -> None:
         """Note a step of the few agents whose drift is measured, where there is memory to drift."""
         if memory.hidden:
             self.past.add(observation, memory)
 
-    def drift(self) -> float | None:
-        """Drift of the acting memory, with which windows begin."""
-        return self.past.drift(self.learner.network)
+    def drift(self, observation: Observation, memory: Memory) -> float | None:
+        """Drift of the acting memory, with which windows begin; both are those of the coming step."""
+        return self.past.drift(self.learner.network, observation, memory)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the drift is measured on; all else is of the learner, the buffer and the random stream."""
@@ -72,7 +76,7 @@ class FreshLearning:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned; without a past, as in older states, from a blank one."""
         if "past" in state:
-            self.past.load_state_dict(state["past"], self.stream.device)
+            self.past.load_state_dict(state["past"])
 
     def due(self, steps: int) -> bool:
         """Whether a window of steps is full, after so many of the population."""
@@ -83,6 +87,8 @@ class FreshLearning:
         metrics: dict[str, Tensor] = {}
         self.learner.set_learning_rate(env_steps)
         newest = self.buffer.newest_sequences(self.seq_len, self.curiosity.weight, self.with_successors)
+        if self.recall is not None:
+            newest = with_earlier(newest, self.buffer, self.recall.back, self.stream)
         windows = self.learner.prepare(newest, self.buffer.cut_steps(self.seq_len, self.pick, self.from_zero))
         order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
         for rows in order.chunk(self.mode.minibatches):
@@ -106,7 +112,7 @@ class ReplayLearning:
     def note(self, observation: Observation, memory: Memory) -> None:
         """The tape holds all that the drift is measured on."""
 
-    def drift(self) -> float | None:
+    def drift(self, observation: Observation, memory: Memory) -> float | None:
         """Drift of the memories on the tape."""
         return stored_drift(
             self.learner.network, self.buffer, generator(self.training.seed, "drift", self.stream.device)
@@ -132,6 +138,8 @@ class ReplayLearning:
         self.learner.set_learning_rate(env_steps)
         sizes = (self.mode.batch_size, self.training.seq_len, self.mode.burn_in)
         batch = self.buffer.sample_sequences(*sizes, self.curiosity.weight)
+        if self.training.recall is not None:
+            batch = with_earlier(batch, self.buffer, self.training.recall.back, self.stream)
         update = self.learner.update(batch)
         self.buffer.update_priorities(batch, update.td_error)
         return update.metrics | self.curiosity.update(batch)

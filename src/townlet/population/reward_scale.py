@@ -43,17 +43,17 @@ class LargestReturn:
     @torch.no_grad()
     def record(self, result: StepResult) -> None:
         """Take note of a step of all agents."""
-        self.returns = self.gamma * self.returns + result.reward
-        self.largest = torch.maximum(self.largest, self.returns.abs().max())
+        self.returns.mul_(self.gamma).add_(result.reward)
+        torch.maximum(self.largest, self.returns.abs().max(), out=self.largest)
         self._renew()
-        self.returns = self.returns.masked_fill(result.forgets, 0.0)
+        self.returns.masked_fill_(result.forgets, 0.0)
 
     def _renew(self) -> None:
         self.value.copy_(torch.where(self.largest > 0.0, LARGEST / self.largest, 1.0))
 
     def cut(self) -> None:
         """Forget the episodes that run: all agents begin others."""
-        self.returns = torch.zeros_like(self.returns)
+        self.returns.zero_()
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return everything that the next step depends on."""
@@ -66,10 +66,11 @@ class LargestReturn:
         """
         if state is None:
             return
-        returns, largest = (state[name].to(self.value.device) for name in ("returns", "largest"))
+        returns, largest = state["returns"], state["largest"]
         if (returns.shape, largest.shape) != (self.returns.shape, self.largest.shape):
             raise ValueError(f"reward_scale: expected returns of {len(self.returns)} agents, got {list(returns.shape)}")
-        self.returns, self.largest = returns, largest
+        self.returns.copy_(returns)
+        self.largest.copy_(largest)
         self._renew()
 
 

@@ -11,6 +11,7 @@ from townlet.config import Task
 from townlet.environment.types import Environment, WorldError
 from townlet.population.crew import Crew, WorkerEndedError
 from townlet.population.vectorized import VectorizedPopulation
+from townlet.population.worker import OF_ALL
 from townlet.shares.share import ALONE, Share, ShareLostError
 
 
@@ -96,7 +97,8 @@ class SharedPopulation(VectorizedPopulation):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises ValueError where it does not fit."""
         super().load_state_dict(state)
-        self._crew.tell_each("load_state_dict", state["shares"])
+        of_all = {name: state[name] for name in OF_ALL}
+        self._crew.tell_each("load_state_dict", [own | of_all for own in state["shares"]])
         self._agreed = False
 
     def close(self) -> None:

@@ -10,6 +10,8 @@ from torch import Tensor
 from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import QNetwork, make_network
+from townlet.agent.recall import make_recall
+from townlet.capture import CapturedStep, leaves, mapped, write
 from townlet.config import Task
 from townlet.curriculum.static import make_curriculum
 from townlet.environment.types import Environment, Observation, StepResult
@@ -20,7 +22,7 @@ from townlet.population.episodes import EpisodeTracker
 from townlet.population.learning import make_learning
 from townlet.population.reward_scale import make_reward_scale
 from townlet.population.stopwatch import Stopwatch
-from townlet.seeding import generator, go_on, stream_seed
+from townlet.seeding import go_on, stream_seed
 from townlet.sequences import Hidden
 from townlet.shares.share import ALONE, Share
 
@@ -32,22 +34,32 @@ class VectorizedPopulation:
     named streams of the task's seed. `network` takes the place of the one that the task names. `whole` is False where a
     step was broken off by an error between what it changes: such a population is not worth keeping.
 
+    All that a step changes lies in tensors that are written where they lie. So with `capture` a step, all but learning,
+    is one graph on a CUDA device, if the environment can be a part of one; None does so there and nowhere else.
+
     With a `share` the environment's agents are those of one process among several, `num_agents` are those of all.
     """
 
-    def __init__(self, task: Task, env: Environment, network: QNetwork | None = None, share: Share = ALONE) -> None:
+    def __init__(
+        self,
+        task: Task,
+        env: Environment,
+        network: QNetwork | None = None,
+        share: Share = ALONE,
+        capture: bool | None = None,
+    ) -> None:
         self.task, self.env, self.device, self.share = task, env, env.device, share
         self.num_agents = env.num_agents * share.size
         seed, rows = task.training.seed, env.num_agents
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, "initialisation"))
             made = network or make_network(task.network, env.observation_layout, env.num_actions)
+            recall = make_recall(task.training.recall, made, env.observation_layout)
         self.network = made.to(self.device)
-        self.learner = QLearner(self.network, task.training, share=share)
+        self.learner = QLearner(self.network, task.training, share=share, recall=recall)
         weights = task.action_weights(env.num_actions)
-        stream = generator(seed, share.stream("exploration"), self.device)
-        self.exploration = EpsilonGreedy(task.training.exploration, weights, self.num_agents, stream, share)
-        taste, device = task.training.exploration.taste, self.device
+        explores, taste, device = task.training.exploration, task.training.exploration.taste, self.device
+        self.exploration = EpsilonGreedy(explores, weights, self.num_agents, seed, device, share)
         sizes = (rows, env.num_actions, env.obs_dim)
         self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device)
         self.curriculum = make_curriculum(task, env)
@@ -55,12 +67,16 @@ class VectorizedPopulation:
         self.scale = make_reward_scale(self.learner.reward_scale, task.training.gamma, rows)
         self._learning = make_learning(task, env, self.learner, self.curiosity)
         self.buffer = self._learning.buffer
-        self.observation: Observation = env.reset()
-        self.memory = initial_memory(self.network, rows, self.device)
+        self._observation: Observation = mapped(Tensor.clone, env.reset())
+        self._memory = initial_memory(self.network, rows, self.device)
         self.steps = 0  # of the population; the environment's are num_agents times as many
+        self._clock = torch.zeros(1, dtype=torch.int64, device=device)  # the same, on the device
         self.whole = True
         self.episodes = EpisodeTracker(rows, self.device, share)
-        self._watch = Stopwatch("act", "world", "store", "learn")
+        wanted = capture or (capture is None and device.type == "cuda")
+        self._captured = CapturedStep(self._advance, device) if wanted and env.keep_in_place() else None
+        parts = ("act", "world", "store") if self._captured is None else ("step",)
+        self._watch = Stopwatch(*parts, "learn")
 
     @property
     def env_steps(self) -> int:
@@ -73,65 +89,105 @@ class VectorizedPopulation:
         return self._watch.seconds
 
     @property
+    def observation(self) -> Observation:
+        """What all agents see now: a copy, since a step overwrites it where it lies."""
+        copied: Observation = mapped(Tensor.clone, self._observation)
+        return copied
+
+    @property
+    def memory(self) -> Memory:
+        """What all agents carry now, a copy."""
+        copied: Memory = mapped(Tensor.clone, self._memory)
+        return copied
+
+    @property
     def hidden(self) -> Hidden:
-        """The acting memory, a row an agent: each [num_layers, num_agents, hidden_dim], () without memory."""
+        """The acting memory, a copy, a row an agent: each [num_layers, num_agents, hidden_dim], () without memory."""
         return self.memory.hidden
 
     @hidden.setter
     def hidden(self, hidden: Hidden) -> None:
-        self.memory = self.memory.with_hidden(hidden)
+        self._put(self._memory, self._memory.with_hidden(hidden))
 
     def reset_hidden(self, agents: Tensor) -> None:
         """Set the memory of chosen agents to zero; `agents` [num_agents] bool."""
-        self.memory = self.memory.without(agents)
+        self._put(self._memory, self._memory.without(agents))
+
+    @property
+    def uncaptured(self) -> dict[str, str]:
+        """What should be a graph and is none, with the reason; nothing where all is one, or need not be."""
+        graphs = (self._captured, self.exploration.drawing)
+        steps = next((graph.failure for graph in graphs if graph is not None and graph.failure), None)
+        failures = {"steps": steps, "updates": self.learner.capture_failure}
+        return {what: why for what, why in failures.items() if why}
 
     def step(self) -> dict[str, Tensor]:
         """Advance every agent by one tick; return the metrics of the updates made, if any, on the device."""
         self._watch.begin()
-        actions, hidden, q = self._choose()
-        self._watch.end("act")
-        result = self.curriculum.step(self.env, actions)  # a step of the world, as hard as it is for each agent
-        self._watch.end("world")
-        self.whole = False
-        self._record(actions, result)
-        self.curriculum.record(q, self.observation.action_mask, result)
-        self._carry_on(actions, result, hidden)
-        self.whole = True
-        self._watch.end("store")
+        self.exploration.prepare(self.steps)
+        if self._captured is None:
+            self._advance()
+        else:
+            self._captured()
+            self._watch.end("step")
+        self.buffer.count_step()
+        self.steps += 1
         metrics = self._learning.learn(self.env_steps) if self._learning.due(self.steps) else {}
         self._watch.end("learn")
         return metrics
 
+    def _advance(self) -> None:
+        """All of a step but learning. A graph of it runs none of this again: it knows tensors alone."""
+        actions, hidden, q = self._choose()
+        self._end("act")
+        result = self.curriculum.step(self.env, actions)  # a step of the world, as hard as it is for each agent
+        self._end("world")
+        self.whole = False
+        self._record(actions, result)
+        self.curriculum.record(q, self._observation.action_mask, result)
+        self._carry_on(actions, result, hidden)
+        self.whole = True
+        self._end("store")
+
+    def _end(self, part: str) -> None:
+        if self._captured is None:
+            self._watch.end(part)
+
     def act(self) -> tuple[Tensor, Hidden]:
-        """Choose the next actions [num_agents] and return the memory after them; changes nothing but random streams."""
+        """Choose the next actions [num_agents] and return the memory after them; changes nothing."""
+        self.exploration.prepare(self.steps)
         return self._choose()[:2]
 
     def _choose(self) -> tuple[Tensor, Hidden, Tensor]:
-        q, hidden = q_values(self.network, self.observation, self.memory)
-        liked = self.tastes(q, self.observation.features)
-        return self.exploration.select(liked, self.observation.action_mask, self.env_steps), hidden, q
+        q, hidden = q_values(self.network, self._observation, self._memory)
+        liked = self.tastes(q, self._observation.features)
+        return self.exploration.select(liked, self._observation.action_mask, self._clock), hidden, q
 
     def _record(self, actions: Tensor, result: StepResult) -> None:
-        self.buffer.append(
-            *self.observation,
+        self.buffer.write(
+            *self._observation,
             actions,
             result.reward,
             result.terminated,
             result.truncated,
             result.final_features,
             result.final_action_mask,
-            self.hidden,
+            self._memory.hidden,
             rewards_intrinsic=self.curiosity.reward(result),
             skipped=result.skipped,
         )
-        self._learning.note(self.observation, self.memory)
+        self._learning.note(self._observation, self._memory)
         self.episodes.record(result)
         self.scale.record(result)
 
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
-        self.memory = carry_on(hidden, actions, result.forgets, self.env.num_actions)
-        self.observation = result.observation
-        self.steps += 1
+        carry_on(hidden, actions, result.forgets, self.env.num_actions, into=self._memory)
+        write(self._observation, result.observation)
+        self._clock += 1
+
+    def _put(self, held: Observation | Memory, new: Observation | Memory) -> None:
+        """Write what agents see or carry where it lies."""
+        write(list(leaves(held)), list(leaves(new)))
 
     def read_metrics(self) -> dict[str, float]:
         """What happened since the last call, by metric name; waits for the device.
@@ -141,9 +197,9 @@ class VectorizedPopulation:
         self.learner.check()
         metrics = self.episodes.read() | self.env.read_metrics()
         metrics |= self.curriculum.read_metrics() | self.curiosity.read_metrics()
-        metrics["train/epsilon"] = self._mean(self.exploration.epsilon(self.env_steps))
-        if self.hidden:
-            metrics["memory/hidden_norm"] = self._mean(self.hidden[0].norm(dim=-1))
+        metrics["train/epsilon"] = self._mean(self.exploration.epsilon(self.steps))
+        if self._memory.hidden:
+            metrics["memory/hidden_norm"] = self._mean(self._memory.hidden[0].norm(dim=-1))
         return metrics
 
     def _mean(self, values: Tensor) -> float:
@@ -160,24 +216,26 @@ class VectorizedPopulation:
 
     def stored_state_drift(self) -> float | None:
         """How stale the memories are that learning begins with, see `drift`; None without memory or without a past."""
-        return self._learning.drift() if self.hidden else None
+        return self._learning.drift(self._observation, self._memory) if self._memory.hidden else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the next step depends on, but for the network's weights: those are `network.state_dict()`."""
+        """Return all that the next step depends on, but for the network's weights: those are `network.state_dict()`.
+
+        Tape, learner and curiosity are as they lie, and change with the next steps; all else is copied.
+        """
         return {
             "learner": self.learner.state_dict(),
             "buffer": self.buffer.state_dict(),
             "env": self.env.state_dict(),
-            # Copied, since a file of tensors holds all the memory that they lie in, here that of a whole result.
-            "observation": {name: part.clone() for name, part in self.observation._asdict().items()},
+            "observation": self.observation._asdict(),
             **self.memory.state_dict(),
             "steps": self.steps,
-            "episodes": self.episodes.state_dict(),
-            "curriculum": self.curriculum.state_dict(),
+            "episodes": mapped(Tensor.clone, self.episodes.state_dict()),
+            "curriculum": mapped(Tensor.clone, self.curriculum.state_dict()),
             "curiosity": self.curiosity.state_dict(),
-            "reward_scale": self.scale.state_dict(),
+            "reward_scale": mapped(Tensor.clone, self.scale.state_dict()),
             "learning": self._learning.state_dict(),
-            "random": {name: stream.get_state() for name, stream in self._streams().items()},
+            "random": {"replay": self._learning.stream.get_state()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -185,29 +243,26 @@ class VectorizedPopulation:
 
         In an environment whose episodes cannot be brought back, all agents begin new ones, with a blank memory; those
         that were running end on the tape as truncated ones, and count nowhere else. On another kind of device than
-        before random streams begin anew.
+        before the random stream of learning begins anew.
         """
         self.env.load_state_dict(state["env"])
         self.learner.load_state_dict(state["learner"])
         self.buffer.load_state_dict(state["buffer"])
         self.steps = state["steps"]
+        self._clock.fill_(self.steps)
         self.episodes.load_state_dict(state["episodes"])
         self.curriculum.load_state_dict(state["curriculum"])
         self.curiosity.load_state_dict(state["curiosity"])
         self.scale.load_state_dict(state.get("reward_scale"))  # which older states do not have
         if self.env.resumes:
-            observed = {name: part.to(self.device) for name, part in state["observation"].items()}
-            self.observation = Observation(**observed)
-            self.memory = Memory.of_state(state, self.device)
+            self._put(self._observation, Observation(**state["observation"]))
+            self._put(self._memory, Memory.of_state(state))
             self._learning.load_state_dict(state.get("learning", {}))  # which older states do not have
         else:
-            self.observation = self.env.reset()
-            self.memory = initial_memory(self.network, self.env.num_agents, self.device)
+            self._put(self._observation, self.env.reset())
+            self._put(self._memory, initial_memory(self.network, self.env.num_agents, self.device))
             self.buffer.cut()
             self.episodes.cut()
             self.scale.cut()
-        for name, stream in self._streams().items():
-            go_on(stream, state["random"][name], stream_seed(self.task.training.seed, f"{name}/{self.steps}"))
-
-    def _streams(self) -> dict[str, torch.Generator]:
-        return {"exploration": self.exploration.generator, "replay": self._learning.stream}
+        seed = stream_seed(self.task.training.seed, f"replay/{self.steps}")
+        go_on(self._learning.stream, state["random"]["replay"], seed)

@@ -25,8 +25,12 @@ class Visits:
 
     def __init__(self, level: Level, env: Environment) -> None:
         self.level, self.env, self.kinds = level, env, len(level.affordances) + 1  # the last of them is none
-        cells = level.grid.width * level.grid.height
-        self.counts = torch.zeros(cells * self.kinds, dtype=torch.int64, device=env.device)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was counted."""
+        cells = self.level.grid.width * self.level.grid.height
+        self.counts = torch.zeros(cells * self.kinds, dtype=torch.int64, device=self.env.device)
 
     def record(self, running: Tensor) -> None:
         """Count where those are who are about to take a step that counts, `running` [num_agents] bool."""

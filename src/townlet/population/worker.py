@@ -76,9 +76,8 @@ class Worker:
         return {name: part for name, part in self.population.state_dict().items() if name not in OF_ALL}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned; the learner's state comes by `agree`."""
-        learner = {name: getattr(self.population, name).state_dict() for name in OF_ALL}
-        self.population.load_state_dict(state | learner)
+        """Go on from what `state_dict` returned, and from what all shares have in common."""
+        self.population.load_state_dict(state)
 
 
 ANSWERED = ("state_dict",)

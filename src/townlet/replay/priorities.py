@@ -73,7 +73,7 @@ class Priorities:
         """
         priority = mixed_error(td_error.double(), valid, self.config.largest)
         self.values.scatter_reduce_(0, rows, priority, "amax", include_self=False)
-        self.greatest = torch.maximum(self.greatest, priority.max())
+        torch.maximum(self.greatest, priority.max(), out=self.greatest)
         return True
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -88,7 +88,7 @@ class Priorities:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state_dict` returned."""
         self.values.copy_(state["values"])
-        self.greatest = state["greatest"].to(self.values.device).clone()
+        self.greatest.copy_(state["greatest"])
 
 
 def mixed_error(td_error: Tensor, valid: Tensor, largest: float) -> Tensor:

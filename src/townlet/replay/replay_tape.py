@@ -20,8 +20,17 @@ from townlet.sequences import CutSteps, Hidden, SequenceBatch
 class ReplayTape(StepRings):
     """Rings that are written a step of all agents at a time, and read in windows of consecutive steps."""
 
+    def append(self, *step: Any, **more: Any) -> None:
+        """Store one step of all agents without host synchronisation; arguments as those of `write`."""
+        self.write(*step, **more)
+        self.count_step()
+
+    def count_step(self) -> None:
+        """Know, on the host, of a step that was written: whoever replays a graph of `write` says so after it."""
+        self.appended += 1
+
     @torch.no_grad()
-    def append(
+    def write(
         self,
         features: Tensor,
         action_mask: Tensor,
@@ -35,7 +44,7 @@ class ReplayTape(StepRings):
         rewards_intrinsic: Tensor | None = None,
         skipped: Tensor | None = None,
     ) -> None:
-        """Store one step of all agents without host synchronisation.
+        """Do what storing a step of all agents takes on the device, and all of it where it lies, as a graph may.
 
         features [num_agents, obs_dim] and action_mask: before the step; final_features, final_action_mask: after it,
         before any reset; hidden: memory before the step, each [num_layers, num_agents, hidden_dim]; skipped: whose
@@ -45,7 +54,8 @@ class ReplayTape(StepRings):
             raise RuntimeError("append: expected a tape filled by append alone, got one that holds stored episodes")
         ended = terminated | truncated
         slot, begins, lives, forgets = self._place(ended, skipped)
-        row, after = self.base + slot, self.base + (slot + 1) % self.slots
+        next_slot = (slot + 1) % self.slots
+        row, after = self.base + slot, self.base + next_slot
         self.features.index_copy_(0, row, features.to(self.features.dtype))
         self.action_mask.index_copy_(0, row, action_mask)
         self.actions.index_copy_(0, row, actions)
@@ -62,11 +72,11 @@ class ReplayTape(StepRings):
         self.features.index_copy_(0, after, final_features.to(self.features.dtype))
         self.action_mask.index_copy_(0, after, final_action_mask)
         self.valid.index_fill_(0, after, False)
-        self.recent[self.appended % len(self.recent)] = slot
-        self.cursor = (slot + 1 + ended.long()) % self.slots
-        self.lived = (self.lived + 1).masked_fill(forgets, 0)
+        self.recent.index_copy_(0, self.turn, slot.unsqueeze(0))
+        self.turn.add_(1).remainder_(len(self.recent))
+        torch.add(next_slot, ended, out=self.cursor).remainder_(self.slots)
+        self.lived.add_(1).masked_fill_(forgets, 0)
         self.ended += ended.sum()
-        self.appended += 1
         self._written(row)
 
     def _place(self, ended: Tensor, skipped: Tensor | None) -> tuple[Tensor, Tensor, Tensor | bool, Tensor]:
@@ -86,8 +96,9 @@ class ReplayTape(StepRings):
         """End the running episodes where they are, as truncated: the next step of every agent begins one."""
         running, newest = self.lived > 0, self.base + (self.cursor - 1) % self.slots
         self.truncated[newest] |= running
-        self.cursor = (self.cursor + running.long()) % self.slots
-        self.ended, self.lived = self.ended + running.sum(), torch.zeros_like(self.lived)
+        self.cursor.add_(running).remainder_(self.slots)
+        self.ended += running.sum()
+        self.lived.zero_()
 
     @torch.no_grad()
     def store_episode(self, episode: Mapping[str, Any]) -> None:
@@ -221,6 +232,7 @@ class ReplayTape(StepRings):
             hidden=self.hidden_before(first),
             weights=torch.ones(len(first), device=self.device),
             where=rows[:, burn_in],
+            last=rows[:, -2],
             reset=reset,
             burn_in=burn_in,
         )

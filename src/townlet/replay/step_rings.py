@@ -60,12 +60,13 @@ class StepRings:
         # Half as long as theirs, so that even episodes of one step, which take two slots each, are still there.
         self.recent = torch.zeros(self.slots // 2, num_agents, dtype=torch.int64, device=self.device)
         self.ended = torch.zeros((), dtype=torch.int64, device=self.device)  # episodes that ended, still stored or not
-        self.appended = 0
+        self.turn = torch.zeros(1, dtype=torch.int64, device=self.device)  # row of `recent` that is written next
+        self.appended = 0  # steps of all agents
         self.stored_episodes = 0
 
     def _store_hidden(self, rows: Tensor, hidden: Hidden) -> None:
         """Keep memories, each [num_layers, some, hidden_dim], of those `rows` [some] where memory is stored."""
-        place = rows // self.stored_every
+        place = rows // self.stored_every if self.stored_every > 1 else rows
         for stored, part in zip(self.hidden, hidden, strict=True):
             new = part.transpose(0, 1)  # [some, num_layers, hidden_dim]
             if self.stored_every > 1:
@@ -119,6 +120,7 @@ class StepRings:
         for mine_part, theirs_part in zip(self.hidden, state["hidden"], strict=True):
             mine_part.copy_(theirs_part)
         self.appended, self.stored_episodes = state["appended"], state["stored_episodes"]
+        self.turn.fill_(self.appended % len(self.recent))
 
 
 _TENSORS = (

@@ -16,11 +16,14 @@ from townlet.run.saving.replays import Recorder
 from townlet.run.side_effects import SideEffects
 from townlet.seeding import stream_seed
 
+# Episodes without memory: lives differ by about 100 steps then, so their mean is known to 9, for a gap of hundreds.
+WITHOUT_MEMORY = 128
+
 
 class Report(NamedTuple):
     """What an evaluation found."""
 
-    result: dict[str, Any]  # as `Evaluator.evaluate` returns it, and `memory_ablation_gap` where there is memory
+    result: dict[str, Any]  # as `Evaluator.evaluate` returns it; `memory_ablation_gap` and ..._episodes with memory
     score: float
     memory: dict[str, float]  # metrics of the memory, by name; empty without one
     noted: Noted | None  # what was played, where the level records replays
@@ -31,15 +34,20 @@ class Report(NamedTuple):
         return self.memory | evaluation_scalars(self.result)
 
 
+def make_evaluator(task: Task, population: VectorizedPopulation, device: torch.device, times: int) -> Evaluator:
+    """Return what plays the evaluations of a population's run, so many `times`."""
+    episodes, seed = task.evaluation.episodes, stream_seed(task.training.seed, "evaluation")
+    without_memory = min(episodes, WITHOUT_MEMORY) if population.hidden else 0
+    return Evaluator(task, episodes, seed, device, times, without_memory)
+
+
 class Examiner:
     """Evaluates a population greedily, always in the same episodes."""
 
     def __init__(self, task: Task, plan: Plan, population: VectorizedPopulation, device: torch.device) -> None:
         self.task, self.population = task, population
-        times = (1 + bool(population.hidden)) * (plan.total_steps // plan.evaluate_every)
-        seed = stream_seed(task.training.seed, "evaluation")
-        self.evaluator = Evaluator(task, task.evaluation.episodes, seed, device, times)
-        self.recorder = Recorder(task, seed)
+        self.evaluator = make_evaluator(task, population, device, plan.total_steps // plan.evaluate_every)
+        self.recorder = Recorder(task, self.evaluator.seed)
         self.prepared = False  # whether there is a world for evaluations: making it may take seconds
 
     def examine(self, stopped: Stopped) -> Report:
@@ -49,10 +57,10 @@ class Examiner:
         """
         population, key = self.population, self.task.score.key
         noted, memory = Noted() if self.recorder.rule else None, dict[str, float]()
-        result = self.evaluator.evaluate(population.network, stopped=stopped, note=noted)
-        if population.hidden:
-            forgetful = self.evaluator.evaluate(population.network, 1, stopped)
+        result, forgetful = self.evaluator.compare(population.network, stopped, noted)
+        if forgetful is not None:
             result["memory_ablation_gap"] = result[key] - forgetful[key]
+            result["memory_ablation_episodes"] = forgetful["episodes"]
             memory["memory/ablation_gap"] = result["memory_ablation_gap"]
             drift = population.stored_state_drift()
             if drift is not None:

@@ -16,7 +16,7 @@ from townlet.environment.layout import lay_out
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run.fit import seen_maps
 from townlet.run.meta import META_NAME
-from townlet.run.plan import NO_PACE, Pacing
+from townlet.run.plan import NO_PACE, Pacing, with_budget
 from townlet.run.run_directory import (
     LADDERS,
     RunDirectory,
@@ -28,6 +28,7 @@ from townlet.run.run_directory import (
 from townlet.run.saving import saved
 
 FILE = "ladder.json"
+MASTERY = 0.9  # of the limit, by itself
 
 
 class Outcome(NamedTuple):
@@ -58,7 +59,7 @@ def load_levels(
     levels = [load_level(reference, overrides, tell) for reference in references]
     ids = [level.id for level in levels]
     if len(set(ids)) < len(ids) or len(ids) < 2:
-        raise ConfigError([f"--curriculum: expected two levels or more, each once, got {', '.join(ids)}"])
+        raise ConfigError([f"curriculum: expected two levels or more, each once, got {', '.join(ids)}"])
     network = levels[-1].network
     for option in ("directions", "frontier"):  # what reads a part of the observation that not every level has
         asked = [level.model_copy(update={"network": network}) for level in levels]
@@ -76,10 +77,10 @@ def load_levels(
         try:
             carry_weights(_network(below), _interface(below), _network(above), _interface(above))
         except CarryError as error:
-            raise ConfigError([f"--curriculum: from level {below.id} to {above.id}: {error}"]) from error
+            raise ConfigError([f"curriculum: from level {below.id} to {above.id}: {error}"]) from error
     for below, above in combinations(levels, 2):
         if problem := seen_maps(below, above):
-            raise ConfigError([f"--curriculum: after level {below.id}, level {above.id}: {problem}"])
+            raise ConfigError([f"curriculum: after level {below.id}, level {above.id}: {problem}"])
     return levels
 
 
@@ -87,22 +88,6 @@ def share_out(levels: Sequence[Level], total: int) -> list[int]:
     """Return the environment steps that each level gets of `total`, in proportion to its own."""
     own = [level.training.total_steps for level in levels]
     return [max(1, total * steps // sum(own)) for steps in own]
-
-
-def with_budget(level: Level, steps: int, evaluate_every: int | None = None) -> Level:
-    """Return the level with so many steps in all; its learning rate and evaluations are paced to them.
-
-    With `evaluate_every` there are so many steps between evaluations, whatever the budget.
-    """
-    training, share = level.training, steps / level.training.total_steps
-    paced = {"total_steps": steps, "decay_steps": max(1, round(training.decay_steps * share))}
-    every = evaluate_every or max(1, round(level.evaluation.every * share))
-    return level.model_copy(
-        update={
-            "training": training.model_copy(update=paced),
-            "evaluation": level.evaluation.model_copy(update={"every": every}),
-        }
-    )
 
 
 class Ladder:
@@ -161,6 +146,11 @@ class Ladder:
         """How the rungs that were left ended."""
         return [Outcome(**one) for one in self.facts["outcomes"]]
 
+    @property
+    def paths(self) -> list[Path]:
+        """The run of each level, in their order."""
+        return [self.path / name for name in self.facts["rungs"]]
+
     def rung(self) -> Rung | None:
         """Return what is to be trained in now; None where all is done."""
         done, names = len(self.outcomes), self.facts["rungs"]
@@ -177,7 +167,7 @@ class Ladder:
 
     def newest(self) -> Path:
         """Return the run of the present rung, of the last one where all is done."""
-        return self.path / self.facts["rungs"][min(len(self.outcomes), len(self.levels) - 1)]
+        return self.paths[min(len(self.outcomes), len(self.levels) - 1)]
 
     def teach(self, population: VectorizedPopulation) -> None:
         """Give a rung's population the weights of the rung below; on the first there are none."""

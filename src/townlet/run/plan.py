@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from townlet.config import Task
 from townlet.screen.facts import RunHeader
 
+T = TypeVar("T", bound=Task)
 CHECKPOINTS_IN_A_RUN = 20
 
 
@@ -28,6 +29,7 @@ class Wishes(NamedTuple):
     device: str  # its kind, cpu or cuda
     plain: bool = False  # lines in place of the dashboard
     checkpoint_every: int | None = None  # environment steps; None: as `CHECKPOINTS_IN_A_RUN` says
+    minutes: float | None = None  # that a run may take, see `beginning.allowance`; None: as many as it takes
 
 
 class Marks(NamedTuple):
@@ -83,12 +85,28 @@ def steps_between_checkpoints(task: Task, asked: int | None) -> int:
     return asked or max(1, task.training.total_steps // CHECKPOINTS_IN_A_RUN)
 
 
+def with_budget(task: T, steps: int, evaluate_every: int | None = None) -> T:
+    """Return the task with so many steps in all; its learning rate and evaluations are paced to them.
+
+    With `evaluate_every` there are so many steps between evaluations, whatever the budget.
+    """
+    training, share = task.training, steps / task.training.total_steps
+    paced = {"total_steps": steps, "decay_steps": max(1, round(training.decay_steps * share))}
+    every = evaluate_every or max(1, round(task.evaluation.every * share))
+    return task.model_copy(
+        update={
+            "training": training.model_copy(update=paced),
+            "evaluation": task.evaluation.model_copy(update={"every": every}),
+        }
+    )
+
+
 def passes(step: int, every: int, stride: int) -> bool:
     """Return whether a multiple of `every` was reached by the last `stride` environment steps."""
     return step // every > (step - stride) // every
 
 
-def describe(task: Task, plan: Plan, device: str, resumed: Path | None = None) -> str:
+def describe(task: Task, plan: Plan, device: str, resumed: Path | None = None, minutes: float | None = None) -> str:
     """Tell the plan of a run to a person."""
     training, apart = task.training, task.training.workers > 1 and device == "cpu"
     lines = {
@@ -98,11 +116,19 @@ def describe(task: Task, plan: Plan, device: str, resumed: Path | None = None) -
         + (f", in {training.workers} processes" if apart else ""),
         "steps": f"{plan.total_steps:,} in all; a checkpoint every {plan.checkpoint_every:,}, "
         f"an evaluation of {task.evaluation.episodes} episodes every {plan.evaluate_every:,}",
+        **({"minutes": f"{minutes:g} at most: the steps that fit are counted when it begins"} if minutes else {}),
         **({"stops": " or ".join(early)} if (early := list(_early(task, plan))) else {}),
+        **({"on cuda": ", ".join(on_cuda)} if (on_cuda := list(_on_cuda(task))) else {}),
         "network": task.network.kind,
         "learning": f"{training.mode.kind}, windows of {training.seq_len}",
     }
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def _on_cuda(task: Task) -> Iterator[str]:
+    """What the task has of its own for a CUDA device."""
+    for name, value in task.on_cuda.model_dump(exclude_none=True).items() if task.on_cuda else ():
+        yield f"{name} {value:,}"
 
 
 def _early(task: Task, plan: Plan) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """Training in run folders: in one to its end, and in those of a ladder, rung after rung."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from townlet.callbacks.callback import Callback
 from townlet.config import Level, Task, resolved_config
 from townlet.run.beginning.resuming import resume
 from townlet.run.board import quiet_writer_threads
-from townlet.run.ladder import Ladder, Outcome, share_out, with_budget
+from townlet.run.ladder import Ladder, Outcome, share_out
 from townlet.run.meta import describe_machine
-from townlet.run.plan import Pacing, Plan, Wishes, describe, make_plan
+from townlet.run.plan import Pacing, Plan, Wishes, describe, make_plan, with_budget
 from townlet.run.run_directory import RunDirectory
 from townlet.run.training_run import TrainingRun
 from townlet.screen.device import device_named
@@ -50,14 +50,19 @@ def train_in(
     return training
 
 
-def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> set[str]:
-    """Train in the levels of a ladder, from where it stands to the last or until stopped.
+def climb(
+    ladder: Ladder,
+    wishes: Wishes,
+    stop: StopRequest,
+    show: Callable[[], Unfailing] | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Iterator[TrainingRun]:
+    """Train in the levels of a ladder, from where it stands to the last, or until stopped or a callback ends it.
 
-    Returns what the runs' folders lack, as `SideEffects.missing` names it.
+    Gives each training, closed, when it is over. `show` makes the `reporter` of each, see `train_in`.
     """
-    missing = set[str]()
     wishes = wishes._replace(checkpoint_every=ladder.pace.checkpoint_every)
-    while (rung := ladder.rung()) and not stop.wanted:
+    while rung := ladder.rung():
         plan = make_plan(rung.level, wishes, rung.goal)
         run = RunDirectory.open(rung.path)
         if not rung.begun:
@@ -67,13 +72,15 @@ def climb(ladder: Ladder, wishes: Wishes, stop: StopRequest) -> set[str]:
             if not (begun and resume(training)):
                 ladder.teach(training.population)
 
-        training = train_in(run, rung.level, plan, wishes, stop, begin)
-        missing |= training.aside.missing
-        if not stop.wanted:
+        training = train_in(run, rung.level, plan, wishes, stop, begin, show and show(), callbacks)
+        goes_on = not stop.wanted and training.ended_by != "callback"
+        if goes_on:
             score = training.marks.score
             mastered = rung.goal is not None and score is not None and score >= rung.goal
             ladder.leave(Outcome(training.population.env_steps, score, mastered))
-    return missing
+        yield training
+        if not goes_on:
+            return
 
 
 def describe_climb(

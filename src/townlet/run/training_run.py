@@ -76,7 +76,7 @@ class TrainingRun:
         self.owes_evaluation = False  # whether the process that saved what is gone on from ended before it evaluated it
         self.ending: Ending | None = None  # why there is no step to come though steps are left; None: it goes on
         self.refused = False  # whether the newest checkpoint was, and that was told
-        self.told_uncaptured = False
+        self.told_uncaptured = set[str]()
 
     @property
     def goes_on(self) -> bool:
@@ -232,10 +232,10 @@ class TrainingRun:
         return {name: float(value) for name, value in self.learned.items()}
 
     def _tell_uncaptured(self) -> None:
-        failure = self.population.learner.capture_failure
-        if failure and not self.told_uncaptured:
-            self.tell(f"updates run without a CUDA graph, several times slower: {failure}", "yellow")
-            self.told_uncaptured = True
+        for what, failure in self.population.uncaptured.items():
+            if what not in self.told_uncaptured:
+                self.tell(f"{what} run without a CUDA graph, several times slower: {failure}", "yellow")
+                self.told_uncaptured.add(what)
 
     def _show(self, metrics: dict[str, float]) -> None:
         self.pace.latest |= metrics

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import functools
+import math
 import os
 import re
 import sys
@@ -30,7 +31,12 @@ class Command(Protocol):
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument parser whose errors are one line, which says what may have been meant."""
+    """Argument parser whose errors are one line, which says what may have been meant.
+
+    `first_of` is the flag that a first word without one is taken to be a value of.
+    """
+
+    first_of = ""
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Read the command line; what no flag or place of it takes ends the process with one line and code 2."""
@@ -38,8 +44,15 @@ class Parser(argparse.ArgumentParser):
         self._refuse_unknown_flags(words)  # before it is missed that they were to say
         options, unknown = self.parse_known_args(words, namespace)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._meant_by(unknown[0], words)}")
         return options
+
+    def _meant_by(self, word: str, words: Sequence[str]) -> str:
+        """Say what a word that has no place may have been: the rest of a number, or the value of a flag left out."""
+        at = words.index(word)
+        if at and multiplied(words[at - 1] + word) is not None:
+            return f"; did you mean {words[at - 1] + word!r}?"
+        return f"; did you mean '{self.first_of} {word}'?" if self.first_of and not at else ""
 
     def _refuse_unknown_flags(self, words: Sequence[str]) -> None:
         known = [flag for action in self._actions for flag in action.option_strings]
@@ -93,6 +106,17 @@ def share(text: str) -> float:
         value = 0.0
     if not 0.0 < value <= 1.0:
         raise argparse.ArgumentTypeError(f"expected a number above 0 and up to 1, got {_short(text)!r}")
+    return value
+
+
+def above_zero(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {_short(text)!r}")
     return value
 
 
@@ -244,16 +268,18 @@ def lazily(module: str) -> Command:
     return command
 
 
-def run_word(words: list[str], commands: Mapping[str, Command], usage: str, program: str, see: str) -> int:
+def run_word(
+    words: list[str], commands: Mapping[str, Command], usage: str, program: str, see: str, flags: Sequence[str] = ()
+) -> int:
     """Hand the words after the first to the command that it names; returns its exit code, 2 where there is none.
 
-    `see` is what shows the usage, told to those who name none.
+    `see` is what shows the usage, told to those who name none. `flags` may be meant too, by who names them wrongly.
     """
     if words and words[0] in ("-h", "--help"):
         print(usage)
         return DONE
     if not words or words[0] not in commands:
-        got = repr(words[0]) + suggestion(words[0], commands) if words else "nothing"
+        got = repr(words[0]) + suggestion(words[0], [*commands, "--help", *flags]) if words else "nothing"
         print(f"{program}: expected one of {', '.join(commands)}, got {got} (see {see})", file=sys.stderr)
         return WRONG_USE
     return tells_of_memory(f"{program} {words[0]}")(commands[words[0]])(words[1:])

@@ -19,7 +19,8 @@ ROCM = "/dev/kfd"  # AMD's driver, whose devices PyTorch calls cuda too
 def kind_named(text: str) -> str:
     """Read `auto`, `cpu` or `cuda`; returns which of the last two it is here."""
     if text not in WORDS:
-        raise argparse.ArgumentTypeError(f"expected auto, cpu or cuda, got {text!r}{suggestion(text, WORDS)}")
+        meant = suggestion("cuda" if text.lower() == "gpu" else text, WORDS)
+        raise argparse.ArgumentTypeError(f"expected auto, cpu or cuda, got {text!r}{meant}")
     kind = "cuda" if text != "cpu" and has_cuda() else "cpu"
     if text == "cuda" != kind:
         raise argparse.ArgumentTypeError("expected a CUDA device, got a machine without one")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from townlet.screen.command_line import (
     Parser,
+    above_zero,
     named,
     named_list,
     named_path,
@@ -20,6 +21,7 @@ from townlet.screen.device_kinds import kind_named
 def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; what is wrong, or does not go together, ends the process with one line and code 2."""
     parser = make_parser()
+    parser.first_of = "--level"
     options = parser.parse_args(arguments)
     fixed = options.level or options.gym or options.load
     if options.resume and (fixed or options.run_name or options.curriculum or options.seed is not None):
@@ -27,6 +29,8 @@ def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f"--resume goes on as it is: {flags} do not go with it")
     if options.curriculum and fixed:
         parser.error("--curriculum begins with its first level: --level, --gym and --load do not go with it")
+    if options.minutes and (options.resume or options.curriculum):
+        parser.error("--minutes is of one new run: --resume and --curriculum do not go with it")
     if options.mastery and not options.curriculum:
         parser.error("--mastery is of a ladder: it goes with --curriculum")
     return options
@@ -35,22 +39,7 @@ def read_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(prog="townlet train", description="Train a population of agents that remember.")
-    parser.add_argument("--level", type=named, help="a level's id, name or file (default: 2)")
-    parser.add_argument(
-        "--gym",
-        type=named,
-        metavar="ENV_ID",
-        help="an environment of Gymnasium: an id, module:id or file.py:id, or a class there in the place of the id; "
-        "its keyword arguments are --set gym_options.NAME=VALUE, wrappers --set gym_wrappers=[NAME, ...]",
-    )
-    parser.add_argument(
-        "--curriculum", type=named_list, metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder"
-    )
-    parser.add_argument(
-        "--mastery",
-        type=share,
-        help="greedy survival that ends a level of a ladder, as a share of its limit (default: 0.9)",
-    )
+    _add_levels(parser)
     parser.add_argument(
         "--seed",
         type=whole,
@@ -58,6 +47,12 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--num-agents", type=positive, help="agents in the town")
     parser.add_argument("--total-steps", type=positive, help="environment steps, summed over agents")
+    parser.add_argument(
+        "--minutes",
+        type=above_zero,
+        metavar="N",
+        help="train for N minutes at most: fewer steps, where a first measurement says that not all of them fit",
+    )
     parser.add_argument("--device", type=kind_named, default="auto", help="auto, cpu or cuda")
     parser.add_argument(
         "--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help="any key of the level"
@@ -81,3 +76,23 @@ def make_parser() -> Parser:
     parser.add_argument("--watch", action="store_true", help="show it in a browser too, at an address that is told")
     parser.add_argument("--dry-run", action="store_true", help="read and check everything, print the plan, and stop")
     return parser
+
+
+def _add_levels(parser: Parser) -> None:
+    """What is trained in."""
+    parser.add_argument("--level", type=named, help="a level's id, name or file (default: 2)")
+    parser.add_argument(
+        "--gym",
+        type=named,
+        metavar="ENV_ID",
+        help="an environment of Gymnasium: an id, module:id or file.py:id, or a class there in the place of the id; "
+        "its keyword arguments are --set gym_options.NAME=VALUE, wrappers --set gym_wrappers=[NAME, ...]",
+    )
+    parser.add_argument(
+        "--curriculum", type=named_list, metavar="LEVELS", help="one level after the other, as 0,0.5,1,2: a ladder"
+    )
+    parser.add_argument(
+        "--mastery",
+        type=share,
+        help="greedy survival that ends a level of a ladder, as a share of its limit (default: 0.9)",
+    )

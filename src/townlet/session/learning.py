@@ -1,13 +1,12 @@
 """`townlet.learn`: train from Python, as `townlet train` does from the command line."""
 
-import argparse
-import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -15,17 +14,17 @@ from townlet.callbacks.callback import Callback
 from townlet.callbacks.listeners import CallbackError, check
 from townlet.config import ConfigError
 from townlet.run.beginning.asked import Asked, overridden, prepare
+from townlet.run.beginning.climbing import Climb
 from townlet.run.ladder import find_ladder
-from townlet.run.plan import Wishes
+from townlet.run.plan import Pacing, Wishes
+from townlet.run.training import climb
 from townlet.screen.command_line import aside
-from townlet.screen.device_kinds import kind_named
 from townlet.screen.notebook import reporter_for
-from townlet.screen.signals import Interruption, stop_on_signals
+from townlet.screen.signals import Interruption, StopRequest, stop_on_signals
 from townlet.screen.unfailing import Unfailing
+from townlet.session.keywords import Place, check_counts, check_minutes, check_together, device_of, text_of, texts_of
 from townlet.session.run import Run
 from townlet.train import carry_out
-
-Place = os.PathLike[str] | str
 
 
 def learn(
@@ -34,9 +33,12 @@ def learn(
     *,
     callbacks: Sequence[Callback] = (),
     gym: str | None = None,
+    curriculum: Sequence[Place | float] | None = None,
+    mastery: float | None = None,
     seed: int | None = None,
     num_agents: int | None = None,
     total_steps: int | None = None,
+    minutes: float | None = None,
     device: torch.device | str = "auto",
     run_name: str | None = None,
     runs_dir: Place = "runs",
@@ -49,52 +51,70 @@ def learn(
 ) -> Run:
     """Train a population in a level, and return the run. It is the training of `townlet train`, weight for weight.
 
-    `level` is an id, a name or a file (default: 2), `gym` the id of an environment of Gymnasium; `overrides` are what
-    `--set` is there, as {"training.gamma": 0.9}, and other keywords are the flags of the same name. `callbacks` are
-    told how it goes, see `Callback`. `progress` is shown beside the standard output: in a notebook as a bar, in a
-    terminal as the dashboard, elsewhere as lines; "plain" always as lines, False not at all. Ctrl-C, or a notebook's
-    stop button, saves and returns the run; a second time it raises KeyboardInterrupt at once.
+    `level` is an id, a name or a file (default: 2), `gym` the id of an environment of Gymnasium; `curriculum` trains in
+    one level after the other, and the last run is returned. `overrides` are what `--set` is there, as
+    {"training.gamma": 0.9}, and other keywords are the flags of the same name. `callbacks` are told how it goes, see
+    `Callback`. `progress` is shown beside the standard output: in a notebook as a bar, in a terminal as the dashboard,
+    elsewhere as lines; "plain" always as lines, False not at all. Ctrl-C, or the stop button of a notebook, saves and
+    returns the run; a second time it raises KeyboardInterrupt at once.
 
     Raises ConfigError for what is asked wrongly, RunError, CheckpointError, WorldError, TrainingDivergedError and
     TrainingFailedError, each as the command tells it, in a line; and what a callback raised, after all was saved.
     """
     check(callbacks)
-    flags = {"seed": seed, "num_agents": num_agents, "total_steps": total_steps, "evaluate_every": evaluate_every}
-    keys = overridden(overrides or {}, **flags)
-    teacher = None if load is None else Path(load)
-    asked = Asked(_text(level), gym, _text(resume), teacher, keys, run_name, Path(runs_dir))
-    _check(asked, seed, checkpoint_every)
-    reporter, tell = Unfailing(reporter_for(progress), sys.stderr), aside if progress else _keep_quiet
+    keys, teacher = overridden(overrides or {}, seed=seed, num_agents=num_agents), None if load is None else Path(load)
+    asked = Asked(text_of(level), gym, text_of(resume), teacher, keys, run_name, Path(runs_dir))
+    levels, pace = texts_of(curriculum), Pacing(checkpoint_every, evaluate_every)
+    check_counts(total_steps=total_steps, checkpoint_every=checkpoint_every, evaluate_every=evaluate_every)
+    check_minutes(minutes, asked, levels)
+    check_together(asked, levels, mastery, seed)
+    wishes = Wishes(device_of(device), checkpoint_every=checkpoint_every, minutes=minutes)
+    with _beside(callbacks, watch, progress) as beside:
+        path = find_ladder(asked.resume, asked.runs_dir) if asked.resume else None
+        if levels or path:
+            return _climb(Climb(path, levels, mastery, total_steps, keys, pace, *asked[-2:]), wishes, beside)
+        keys = overridden(keys, total_steps=total_steps, evaluate_every=evaluate_every)
+        return _train(asked._replace(overrides=keys), wishes, beside)
+
+
+class _Beside(NamedTuple):
+    """Who is told of a training, where it is shown, and what may stop it."""
+
+    callbacks: Sequence[Callback]
+    watch: bool
+    show: Callable[[], Unfailing]
+    tell: Callable[[str], None]
+    stop: StopRequest
+
+
+@contextmanager
+def _beside(callbacks: Sequence[Callback], watch: bool, progress: bool | str) -> Iterator[_Beside]:
+    """Let Ctrl-C stop what is trained within it, and give this process all else back as it was.
+
+    What a callback raises is raised as it is.
+    """
+    reporter_for(progress)  # refuses what it does not know, before anything is made
+    tell = aside if progress else _keep_quiet
     with _products_as_before(), stop_on_signals(Interruption(), (signal.SIGINT,)) as stop:
-        ready = prepare(asked, Wishes(_device(device), checkpoint_every=checkpoint_every), tell, tell)
         try:
-            training = carry_out(ready, stop, watch, reporter, callbacks)
+            yield _Beside(callbacks, watch, lambda: Unfailing(reporter_for(progress), sys.stderr), tell, stop)
         except CallbackError as error:
             raise (error.__cause__ or error) from None
-    return Run.of(training)
 
 
-def _text(named: Place | float | None) -> str | None:
-    return os.fspath(named) if isinstance(named, os.PathLike) else None if named is None else str(named)
+def _train(asked: Asked, wishes: Wishes, beside: _Beside) -> Run:
+    ready = prepare(asked, wishes, beside.tell, beside.tell)
+    return Run.of(carry_out(ready, beside.stop, beside.watch, beside.show(), beside.callbacks, beside.tell))
 
 
-def _check(asked: Asked, seed: int | None, checkpoint_every: int | None) -> None:
-    """Raise ConfigError for keywords that are wrong, or do not go together."""
-    if checkpoint_every is not None and checkpoint_every < 1:
-        raise ConfigError([f"checkpoint_every: expected at least 1, got {checkpoint_every}"])
-    if asked.resume is None:
-        return
-    if any(one is not None for one in (asked.level, asked.gym, asked.load, asked.run_name, seed)):
-        raise ConfigError(["resume goes on as it is: level, gym, load, run_name and seed do not go with it"])
-    if ladder := find_ladder(asked.resume, asked.runs_dir):
-        raise ConfigError([f"resume: expected a run, got a ladder of several, {ladder}: townlet train goes on with it"])
-
-
-def _device(device: torch.device | str) -> str:
-    try:
-        return kind_named(str(device))
-    except argparse.ArgumentTypeError as error:
-        raise ConfigError([f"device: {error}"]) from None
+def _climb(asked: Climb, wishes: Wishes, beside: _Beside) -> Run:
+    """Train in the levels of a ladder; returns the last that was trained in, with those below it."""
+    if beside.watch:
+        raise ConfigError(["watch shows one run, got a ladder of several: townlet watch latest shows its newest"])
+    ladder = asked.ladder(beside.tell)
+    runs = [Run.of_rung(path, outcome) for path, outcome in zip(ladder.paths, ladder.outcomes, strict=False)]
+    runs += [Run.of(training) for training in climb(ladder, wishes, beside.stop, beside.show, beside.callbacks)]
+    return replace(runs[-1], rungs=tuple(runs))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import base64
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +14,14 @@ import torch
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from townlet.config import ConfigError, Task
+from townlet.config import ConfigError, Task, load_level
 from townlet.evaluate import play_run
 from townlet.level.suggestion import suggestion
 from townlet.policy.loading import load_policy
 from townlet.policy.policy import Policy
+from townlet.run.ladder import Outcome
 from townlet.run.metrics import MetricsStore
-from townlet.run.run_directory import REPORT_NAME
+from townlet.run.run_directory import CONFIG_NAME, REPORT_NAME
 from townlet.run.training_run import TrainingRun
 
 
@@ -33,7 +34,7 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """A run that was trained; `townlet.learn` returns it.
+    """A run that was trained; `townlet.learn` returns it, of a ladder the last that was trained in.
 
     It stands for its folder wherever a path is taken, as by `townlet.show` and `townlet.load_policy`.
     """
@@ -44,12 +45,20 @@ class Run:
     stopped_by: str  # steps: all were trained; else goal, patience, callback or interrupt
     why: str = ""  # in words, where something stopped it before
     missing: frozenset[str] = frozenset()  # what failed beside the training, and the folder lacks
+    rungs: tuple["Run", ...] = field(default=(), repr=False)  # of a ladder all so far, the lowest first, this one last
 
     @classmethod
     def of(cls, training: TrainingRun) -> "Run":
         """Return the run that a training, which is over, left in its folder."""
         why, missing = training.ending.why if training.ending else "", frozenset(training.aside.missing)
         return cls(training.run.path, training.task, training.population.env_steps, training.ended_by, why, missing)
+
+    @classmethod
+    def of_rung(cls, path: Path, outcome: Outcome) -> "Run":
+        """Return the run that a rung of a ladder was, which is left."""
+        level = load_level(path / CONFIG_NAME)
+        early = "goal" if outcome.mastered else "patience"
+        return cls(path, level, outcome.steps, early if outcome.steps < level.training.total_steps else "steps")
 
     def __repr__(self) -> str:
         return f"a run of {self.steps:,} steps in level {self.level.id}: {self.path}"

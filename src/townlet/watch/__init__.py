@@ -1,4 +1,4 @@
 """A run that is shown while it trains: a server of its own process, which reads the run's folder and plays its agents.
 
-May import: config, page, run, screen, evaluate, environment.types.
+May import: children, config, page, run, screen, evaluate, environment.types.
 """

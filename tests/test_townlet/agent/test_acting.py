@@ -122,7 +122,7 @@ def test_a_hidden_state_of_another_shape_is_refused_with_both(num_agents):
 
 def test_a_memory_is_what_its_state_says():
     memory = Memory(random_hidden(3), torch.tensor([0, 1, 2]))
-    same = Memory.of_state(memory.state_dict(), torch.device("cpu"))
+    same = Memory.of_state(memory.state_dict())
     assert all(torch.equal(one, other) for one, other in zip(same.hidden, memory.hidden, strict=True))
     assert torch.equal(same.previous_actions, memory.previous_actions)
-    assert Memory.of_state(Memory((), torch.tensor([1])).state_dict(), torch.device("cpu")).hidden == ()
+    assert Memory.of_state(Memory((), torch.tensor([1])).state_dict()).hidden == ()

@@ -32,6 +32,15 @@ def test_what_an_images_space_spans_becomes_0_to_1_and_other_numbers_stay_by_han
     assert flat(torch.tensor([[3.0]])).tolist() == [[0.0]]
 
 
+def test_images_that_hold_less_than_their_space_says_are_scaled_by_the_largest_that_they_hold_by_hand():
+    """Whatever the space says: 10 is 1, 0 is 0."""
+    for low, high in ((0.0, 255.0), (0.0, 1.0), (-20.0, 20.0)):
+        of = layout((2, 1, 1, False), before=1, after=1, low=low, high=high)
+        scaled = make_scale(of, Images(channels=(4,), largest=10.0))(torch.tensor([[7.0, 10.0, 5.0, -3.0]]))
+        torch.testing.assert_close(scaled, torch.tensor([[7.0, 1.0, 0.5, -3.0]]))
+    assert make_scale(of, Images(channels=(4,), largest=1.0)) is None
+
+
 def test_nothing_is_scaled_and_nothing_convolved_where_nothing_is_to_be():
     small, as_they_come = layout((7, 7, 3, False)), layout((SIDE, SIDE, 1, False), high=1.0)
     assert make_scale(small, CONFIG) is not None and make_convolutions(small, 0, CONFIG) is None

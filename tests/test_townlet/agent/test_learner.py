@@ -768,6 +768,7 @@ def learn_to_remember(seed, seq_len, burn_in=0, stored=False, whole=False):
 SEEDS = pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True])
 @SEEDS
 def test_a_window_shorter_than_the_lag_cannot_learn_it_from_a_zero_state(seed, whole):
@@ -780,6 +781,7 @@ def test_a_window_shorter_than_the_lag_learns_it_from_the_stored_state(seed):
     assert learn_to_remember(seed, WINDOW, stored=True) < 0.2
 
 
+@pytest.mark.slow
 @SEEDS
 def test_a_window_shorter_than_the_lag_learns_it_after_a_burn_in(seed):
     assert learn_to_remember(seed, WINDOW, burn_in=LAG) < 0.2

@@ -49,7 +49,15 @@ def test_every_word_of_the_help_is_a_command_with_help_of_its_own(capsys: Captur
 
 
 @pytest.mark.parametrize(
-    ("arguments", "got"), [((), "nothing"), (("trian",), "'trian'; did you mean 'train'?"), (("",), "''")]
+    ("arguments", "got"),
+    [
+        ((), "nothing"),
+        (("trian",), "'trian'; did you mean 'train'?"),
+        (("",), "''"),
+        (("--versoin",), "'--versoin'; did you mean '--version'?"),
+        (("--hepl", "train"), "'--hepl'; did you mean '--help'?"),
+        (("help",), "'help'; did you mean '--help'?"),
+    ],
 )
 def test_a_wrong_word_is_one_line_that_names_all_words_and_the_one_that_was_meant(
     arguments: tuple[str, ...], got: str, capsys: Capture
@@ -98,6 +106,8 @@ def test_wrong_use_of_a_command_is_one_line_and_exit_code_2(arguments: tuple[str
         (("evaluate", "latest", "--epsiodes=4"), "unrecognized arguments: --epsiodes=4; did you mean '--episodes'?"),
         (("validate", "0", "--map=1"), "unrecognized arguments: --map=1"),
         (("levels", "2", "3"), "unrecognized arguments: 3"),
+        (("train", "2"), "unrecognized arguments: 2; did you mean '--level 2'?"),
+        (("train", "--total-steps", "2", "M"), "unrecognized arguments: M; did you mean '2M'?"),
     ],
 )
 def test_a_wrong_flag_is_told_with_the_one_that_was_meant(
@@ -304,6 +314,14 @@ def test_check_env_tells_right_from_wrong(capsys: Capture, monkeypatch: pytest.M
     said = capsys.readouterr()
     assert said.err == "CartPole-v1: env: expected an episode to end within 3 steps, got none: give more steps\n"
     assert said.out == ""
+
+
+def test_check_env_knows_which_id_was_meant(capsys: Capture) -> None:
+    assert exit_code("check-env", "CartPole") == 2
+    assert (
+        "got 'CartPole': Error: No registered env with id: CartPole; did you mean 'CartPole-v1'?"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("name", ["Townlet/Level99-v0", "no_such_module:Some-v0", "a b", "Townlet/Level-v0"])

@@ -10,6 +10,7 @@ from command_parsers import commands, parser_of
 TESTS = Path(__file__).parents[1]
 
 TRAIN, RESUMING, LADDER = "run/test_train_flags.py", "run/test_resuming.py", "run/test_ladder.py"
+ALLOWANCE = "run/test_allowance.py"
 PLAYING, EVALUATE, TRANSFER = "commands/test_playing_flags.py", "test_evaluate.py", "commands/test_transfer.py"
 CLI, SPEED, SCALE = "commands/test_cli.py", "bench/speed/test_options.py", "bench/scale/test_command.py"
 RECALL, WATCH = "bench/recall/test_command.py", "commands/test_watch.py"
@@ -42,7 +43,7 @@ TRIALS = f"{MEMORY}::test_trials_are_those_of_the_seeds_and_contestants_that_are
 ALL_ROWS = f"{MEMORY}::test_all_rows_are_run_kept_shown_and_drawn"
 ASKED = f"{RECALL}::test_those_that_are_named_are_asked_what_is_named_and_told_kept_and_drawn"
 SAMPLING = f"{PROBE}::test_the_network_is_asked_on_the_device_and_as_often_as_is_asked_for"
-TABLES = f"{PROBE}::test_a_checkpoint_is_named_by_its_folder_or_within_its_run"
+TABLES = f"{PROBE}::test_answers_are_of_the_weights_and_are_printed_as_json_where_that_is_asked_for"
 
 ALL_OF_SPEED = {
     "--device": f"{SPEED}::test_it_is_measured_on_the_device_that_is_asked_for",
@@ -62,6 +63,7 @@ SEEN: dict[str, dict[str, str]] = {
         "--curriculum": f"{LADDER}::test_each_level_is_an_ordinary_run_and_the_newest_is_the_latest",
         "--mastery": f"{LADDER}::test_a_level_is_left_at_mastery_or_when_its_steps_are_used_up",
         "--seed": A_RUN, "--num-agents": A_RUN, "--total-steps": A_RUN, "--device": DEVICE, "--set": A_RUN,
+        "--minutes": f"{ALLOWANCE}::test_a_run_without_the_time_is_that_of_the_steps_that_fit_weight_for_weight",
         "--run-name": A_RUN, "--runs-dir": A_RUN, "--resume": GOES_ON,
         "--load": f"{RESUMING}::test_weights_are_copied_to_the_target_network_too",
         "--checkpoint-every": A_RUN, "--evaluate-every": A_RUN,

@@ -46,7 +46,8 @@ def test_a_cell_has_the_error_of_what_is_seen_there():
     torch.testing.assert_close(new, expected)
 
 
-def test_the_command_draws_a_picture(runs, capsys):
+def test_the_command_draws_a_picture(runs, capsys, monkeypatch):
+    monkeypatch.setattr(novelty, "STEPS", 4)
     out = runs / "map.png"
     assert cli.main(["novelty", "curious", "--runs-dir", str(runs), "--out", str(out), "--map", "2"]) == 0
     assert out.read_bytes().startswith(b"\x89PNG") and "drawn into" in capsys.readouterr().out

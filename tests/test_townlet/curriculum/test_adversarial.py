@@ -202,22 +202,26 @@ SMALL = {
 
 def test_an_agent_is_judged_by_what_it_saw_when_it_chose(monkeypatch):
     population, judged = population_of(load_level("2-adversarial", SMALL)), []
-    monkeypatch.setattr(population.curriculum, "record", lambda q, mask, result: judged.append((q, mask, result)))
+    judge = lambda q, mask, result: judged.append((q, mask.clone(), result))  # noqa: E731  # mask is written over
+    monkeypatch.setattr(population.curriculum, "record", judge)
     for _ in range(20):
         before = population.observation.action_mask
         q = q_values(population.network, population.observation, population.memory)[0]
         population.step()
         assert torch.equal(judged[-1][1], before) and torch.equal(judged[-1][0], q)
-        assert judged[-1][2].observation is population.observation
+        assert torch.equal(judged[-1][2].observation.features, population.observation.features)
     assert any(not torch.equal(one[1], other[1]) for one, other in pairwise(judged))
 
 
 def test_a_population_goes_through_the_stages_and_resumes_in_the_middle_bit_for_bit():
     level = load_level("2-adversarial", SMALL)
     whole = population_of(level)
+    assert isinstance(whole.curriculum, AdversarialCurriculum)
     for _ in range(100):
         whole.step()
-    assert isinstance(whole.curriculum, AdversarialCurriculum) and len(whole.curriculum.stage.unique()) > 1
+        if whole.learner.updates > 4 and len(whole.curriculum.stage.unique()) > 1:
+            break  # in the middle: some are ahead of others
+    assert len(whole.curriculum.stage.unique()) > 1
     kept, weights = copy_of(whole.state_dict()), copy_of(whole.network.state_dict())
     again = population_of(level)
     again.network.load_state_dict(weights)

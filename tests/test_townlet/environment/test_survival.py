@@ -35,6 +35,7 @@ def test_a_planner_that_knows_the_hours_never_dies_on_level_3() -> None:
     assert truncated.all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [{}, FIXED], ids=["random maps", "fixed map"])
 def test_random_valid_actions_live_about_a_hundred_ticks_on_level_2(layout: Mapping[str, Any]) -> None:
     env, draws = make_env(load_level("2", layout), 600, seed=23), torch.Generator().manual_seed(0)

@@ -177,7 +177,7 @@ def test_intrinsic_rewards_lie_apart_and_are_mixed_once_into_what_is_learned_fro
         else make_population(mode, training__curiosity=KEY, **immortal)
     )
     learned, paid = [], []
-    update, append = population.learner.update, population.buffer.append
+    update, write = population.learner.update, population.buffer.write
 
     def watched(batch):
         learned.append(batch)
@@ -185,9 +185,9 @@ def test_intrinsic_rewards_lie_apart_and_are_mixed_once_into_what_is_learned_fro
 
     def noted(*parts, rewards_intrinsic, **more):
         paid.append((parts[3], rewards_intrinsic))
-        append(*parts, rewards_intrinsic=rewards_intrinsic, **more)
+        write(*parts, rewards_intrinsic=rewards_intrinsic, **more)
 
-    population.learner.update, population.buffer.append = watched, noted
+    population.learner.update, population.buffer.write = watched, noted
     for _ in range(8):
         population.step()
     extrinsic, intrinsic = (torch.stack(part, dim=1) for part in zip(*paid, strict=True))  # [num_agents, 8]

@@ -251,6 +251,12 @@ def test_a_key_that_an_overridden_mapping_lacks_is_missing_from_the_file(write: 
     ]
 
 
+def test_where_extends_is_spelled_wrongly_nothing_else_is_said_to_be_missing(write: Write) -> None:
+    (line,) = errors(write("extend: base.yaml\nsize: [1, 2]\n"))
+    assert line.startswith("house.yaml:1: extend: expected one of extends, ")
+    assert line.endswith(", got 'extend'; did you mean 'extends'?")
+
+
 # --- mistakes of structure ---
 
 

@@ -1,14 +1,19 @@
 """What loggers write, read back where it was written, without a network."""
 
+import json
 import subprocess
 import sys
+import time
 
 import pytest
 
 import townlet
+from support import wandb_log
 from support.rooms import room, write_level
 from townlet import loggers
 from townlet.loggers.mlflow import flat
+
+PATIENCE = 60.0  # seconds, for another process, on a busy machine
 
 
 @pytest.fixture
@@ -92,12 +97,29 @@ def test_weights_and_biases_are_told_of_a_training_that_failed(learn, monkeypatc
 
 
 @pytest.mark.slow
-def test_weights_and_biases_itself_takes_them_offline(learn, tmp_path, monkeypatch):
+def test_weights_and_biases_itself_keeps_each_number_at_its_step_and_the_level_offline(learn, tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason="wandb is not installed")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    learn(loggers.WeightsAndBiases(mode="offline", dir=str(tmp_path)))
-    (kept,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
-    assert kept.stat().st_size > 1_000
+    run = learn(loggers.WeightsAndBiases(mode="offline", dir=str(tmp_path)), run_name="one")
+    (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    kept, until = [], time.monotonic() + PATIENCE
+    while not any(record.HasField("exit") for record in kept):  # a process of its own writes it
+        assert time.monotonic() < until
+        time.sleep(0.05)
+        kept = list(wandb_log.read(path))
+    (about,) = (record.run for record in kept if record.HasField("run"))
+    assert (about.project, about.display_name) == ("townlet", "one")
+    config = {item.key: json.loads(item.value_json) for item in about.config.update}
+    assert config["training"] == run.level.model_dump(mode="json")["training"]
+    rows = [
+        {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in record.history.item}
+        for record in kept
+        if record.HasField("history")
+    ]
+    for name in ("train/epsilon", "eval/mean_ep_length"):
+        assert [(row["_step"], row[name]) for row in rows if name in row] == recorded(run, name)
+    (end,) = (record.exit for record in kept if record.HasField("exit"))
+    assert end.exit_code == 0
 
 
 # --- MLflow -------------------------------------------------------------------------------------------------------

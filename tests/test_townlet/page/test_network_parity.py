@@ -28,7 +28,7 @@ from townlet.page.world import describe_world
 from townlet.population.evaluation import RandomPolicy
 
 ASK = Path(__file__).parent / "site" / "ask_network.mjs"
-AGENTS, STEPS, FORGOTTEN = 2, 64, 36  # before step 36 memories are zeroed, whatever becomes of the agents
+AGENTS, STEPS, FORGOTTEN = 2, 40, 24  # before step 24 memories are zeroed, whatever becomes of the agents
 CLOSE = 5e-5
 
 FIXED = ("0",)  # levels of one map

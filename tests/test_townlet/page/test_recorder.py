@@ -11,7 +11,8 @@ from townlet.config import load_level
 from townlet.page import recorder
 from townlet.page.recorder import Noted, Wanted, record
 from townlet.page.replay import ReplayError, unpack
-from townlet.population.evaluation import Evaluator, GreedyPolicy, RandomPolicy, evaluate
+from townlet.population.evaluation import Evaluator, RandomPolicy, evaluate
+from townlet.population.lives import GreedyPolicy
 
 SHORT = {**SMALL_NETWORK, **FEW_MAPS, "meters.energy.initial": 0.15, "max_steps": 24}
 EASY = {f"meters.{name}.{key}": 0.0 for name in load_level("2").present_meters for key in ("passive", "move")}

@@ -221,6 +221,7 @@ def test_what_is_made_of_an_export_lies_in_the_working_folder(exported, tmp_path
 
 def test_an_agent_of_another_environment_is_exported_without_a_town(tmp_path):
     small = ["--num-agents", "4", "--set", "training.seq_len=4", "--set", "network.hidden=8", "--set", "max_steps=9"]
+    small += ["--set", "training.mode.capacity=100"]  # which every checkpoint holds
     words = ["--gym", "CartPole-v1", *small, "--total-steps", "16", "--set", "evaluation.episodes=2", *QUIET]
     assert train.main([*words, "--runs-dir", str(tmp_path), "--run-name", "run"]) == 0
     export("run", "--runs-dir", tmp_path, "--out", tmp_path / "agent", "--episodes", "3")

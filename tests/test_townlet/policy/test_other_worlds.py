@@ -14,7 +14,7 @@ from townlet import evaluate, train
 from townlet.commands import cli
 from townlet.config import load_task
 from townlet.environment.make import make_env
-from townlet.population.evaluation import GreedyPolicy
+from townlet.population.lives import GreedyPolicy
 
 STEPS, SIDE = 12, 16
 ALLOWED = [[1, 0, 0], [0, 1, 1]]  # by turns

@@ -19,7 +19,8 @@ from townlet.environment.types import WorldError
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.policy.policy import Policy
 from townlet.policy.senses import Senses
-from townlet.population.evaluation import Evaluator, GreedyPolicy
+from townlet.population.evaluation import Evaluator
+from townlet.population.lives import GreedyPolicy
 
 AGENTS, STEPS, SEED = 6, 40, 3
 MODES = [*AutoresetMode]

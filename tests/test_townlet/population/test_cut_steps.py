@@ -14,7 +14,7 @@ from townlet.replay.cuts import each_cut, every_step, last_of_each
 
 SEQ_LEN = 8
 OFTEN_CUT = {"max_steps": 3, "meters__energy__initial": 0.0255}  # three moves are a death, two and something else not
-RANDOM = {"training__exploration__base": 0.9, "training__exploration__alpha": 0.0}
+RANDOM = {"training__exploration__base": 0.9, "training__exploration__alpha": 0.0, "training__seed": 5}
 KINDS = {
     "an LSTM": {"network__memory": []},
     "a GRU and previous actions": {"network__cell": "gru", "network__previous_action": True},
@@ -75,7 +75,7 @@ def slow_targets(population, steps, agent):
     """Lambda returns of one agent's window, from its last step to its first."""
     training, learner = population.task.training, population.learner
     online = slow_values(learner.network, steps, agent, training.initial_state)
-    target = slow_values(learner.target or learner.network, steps, agent, training.initial_state)
+    target = slow_values(learner.target, steps, agent, training.initial_state) if learner.target else online
     later, targets = None, []
     for index, (_, _, _, result) in reversed(list(enumerate(steps))):
         allowed = result.final_action_mask[agent].tolist()
@@ -110,8 +110,11 @@ def check_targets(population):
 @pytest.mark.parametrize("kind", KINDS)
 def test_targets_are_those_of_an_unroll_step_by_step_over_cuts_and_deaths(kind, initial_state):
     changes = {**OFTEN_CUT, **RANDOM, "training__trace_decay": 0.7, "training__initial_state": initial_state}
-    cut, died = check_targets(make_population("fresh", **{**changes, **KINDS[kind]}))
-    assert (cut.sum(dim=1) > 1).any() and (cut.any(dim=1) & died.any(dim=1)).any()
+    for seed in range(8):  # which lives are led hangs on PyTorch's version
+        cut, died = check_targets(make_population("fresh", training__seed=seed, **{**changes, **KINDS[kind]}))
+        if (cut.sum(dim=1) > 1).any() and (cut.any(dim=1) & died.any(dim=1)).any():
+            return
+    pytest.fail("expected a window that is cut twice, and one that is cut and has a death, of some seed")
 
 
 def test_targets_without_memory_are_those_of_single_steps():

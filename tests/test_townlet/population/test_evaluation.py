@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from support.launches import launches
 from support.learning import FEW_MAPS, SMALL_NETWORK, copy_of, differences
 from support.rooms import room as wide_room
 from support.rooms import write_level
@@ -13,8 +14,11 @@ from townlet.environment.layout import lay_out
 from townlet.environment.tables import draw_places
 from townlet.environment.types import Observation, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.page.recorder import Noted
 from townlet.population import evaluation
-from townlet.population.evaluation import Evaluator, GreedyPolicy, RandomPolicy, evaluate, play
+from townlet.population.episodes import FirstEpisodes
+from townlet.population.evaluation import Evaluator, RandomPolicy, evaluate, play
+from townlet.population.lives import FEWEST_ROWS, GreedyPolicy
 
 CPU = torch.device("cpu")
 
@@ -146,7 +150,7 @@ def test_nothing_is_counted_where_there_is_no_map():
 def test_the_first_empty_lethal_meter_is_what_somebody_died_of():
     level = load_level("2", FEW_MAPS)
     env = VectorizedEnv(level, 4, compile=False, maps="evaluation")
-    first = evaluation._FirstEpisodes(env)
+    first = FirstEpisodes.begin(4, CPU)
     meters = torch.full((4, 8), 0.5)
     energy, hygiene, health = (level.present_meters.index(name) for name in ("energy", "hygiene", "health"))
     meters[0, energy] = meters[0, health] = meters[1, health] = 0.0
@@ -155,16 +159,12 @@ def test_the_first_empty_lethal_meter_is_what_somebody_died_of():
     final[:, env.observation_layout.slices["meters"]] = meters
     observation, flags = env.reset(), torch.tensor([True, True, True, False])
     none = torch.zeros(4, dtype=torch.bool)
-    first.record(
-        StepResult(observation, torch.ones(4), flags & (torch.arange(4) < 2), none, final, observation.action_mask)
-    )
-    first.record(
-        StepResult(
-            observation, torch.ones(4), none, torch.tensor([True, True, True, False]), final, observation.action_mask
-        )
-    )
-    assert not first.all_ended()
-    found = first.summary()
+    died = StepResult(observation, torch.ones(4), flags & (torch.arange(4) < 2), none, final, observation.action_mask)
+    cut = died._replace(terminated=none, truncated=flags)
+    for result in (died, cut):
+        first = first.after(result, env.cause_of_death(result.final_features))
+    assert first.running.tolist() == [False, False, False, True]
+    found = first.summary(env.causes)
     assert found["deaths"] == {"energy": 1, "health": 1}
     assert found["survival_rate"] == 0.25  # agent 2; agent 3 still runs
     assert found["mean_ep_length"] == (1 + 1 + 2 + 2) / 4
@@ -190,6 +190,64 @@ def test_a_captured_world_is_played_in_as_a_plain_one(worlds):
     worlds[0].capture()  # as on a CUDA device
     captured = [evaluator.evaluate(network), evaluator.evaluate(network, 1), evaluator.play(RandomPolicy(0, CPU))]
     assert captured == plain and len(worlds) == 1
+
+
+def test_episodes_that_have_ended_are_acted_for_no_more_and_no_figure_changes(monkeypatch):
+    monkeypatch.setattr(evaluation, "STEPS_BETWEEN_CHECKS", 3)
+    level = small_town()
+    network = some_network(level, seed=3)
+    noted, rows = Noted(), []
+    everyone = play(level, GreedyPolicy(network, 96, CPU), 96, 3, CPU)
+    network.register_forward_hook(lambda network, inputs, outputs: rows.append(len(inputs[0])))
+    evaluator = Evaluator(level, 96, 3, CPU)
+    assert evaluator.evaluate(network, note=noted) == everyone
+    lengths = noted.lengths()
+    running = [int((lengths > step).sum()) for step in range(len(rows))]  # who still lives before each step
+    checked = [running[max(0, (step - 1) // 3 * 3 + 1)] if step else 96 for step in range(len(rows))]
+    fewest = min(one for one in checked if one >= FEWEST_ROWS)
+    assert rows == [max(one, fewest) for one in checked] and fewest < 48
+
+
+@pytest.mark.parametrize("forget_every", [None, 1, 3])
+def test_a_captured_evaluation_is_a_plain_one_bit_for_bit_each_time(forget_every):
+    level = small_town()
+    network, others = some_network(level), some_network(level, seed=1)
+    plain, captured = (Evaluator(level, 6, 3, CPU, without_memory=2, capture=one) for one in (False, True))
+    for policy in (network, network, others):
+        notes = Noted(), Noted()
+        played = [
+            one.evaluate(policy, forget_every, note=note) for one, note in zip((plain, captured), notes, strict=True)
+        ]
+        assert played[0] == played[1]
+        assert torch.equal(*(torch.stack(note.actions) for note in notes))
+        assert torch.equal(*(torch.stack(note.ended) for note in notes))
+        assert plain.compare(policy) == captured.compare(policy)
+
+
+def test_nothing_of_a_captured_step_is_launched_outside_of_its_graph():
+    level = small_town()
+    evaluator = Evaluator(level, 6, 3, CPU, capture=True)
+    evaluator.evaluate(some_network(level))
+    lives = evaluator._captured
+    lives.begin()
+    lives.step()
+    runs = lives._captured._runs
+    (form,) = runs
+    runs[form] = runs[form]._replace(replay=lambda: None)  # where a device replays the graph
+    assert launches(lives.step)[0] == 0
+
+
+def test_so_many_more_lives_are_played_without_memory_beside_those_with_it(worlds):
+    """With its memory the stub moves once and lives to the limit of 7; without, it moves on and dies on tick 5."""
+    level = room()
+    network, noted = Restless(level), Noted()
+    found, without = Evaluator(level, 3, 0, CPU, without_memory=2).compare(network, note=noted)
+    assert [(one["episodes"], one["mean_ep_length"]) for one in (found, without)] == [(3, 7.0), (2, 5.0)]
+    assert (found["deaths"], without["deaths"]) == ({"energy": 0}, {"energy": 2})
+    assert sum(map(sum, found["visits"]["cells"])) == 3 * 7  # of those with memory alone
+    assert noted.lengths().tolist() == [7] * 3
+    (world,) = worlds
+    assert world.num_agents == 5 and len(world.lived) == 7
 
 
 @pytest.mark.parametrize("last", [1, 4])

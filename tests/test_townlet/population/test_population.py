@@ -1,6 +1,7 @@
 """The population: memory across steps, episodes and updates, what is learned when, and runs repeated and resumed."""
 
 from collections import Counter
+from functools import cache
 
 import pytest
 import torch
@@ -154,7 +155,9 @@ def test_the_memory_on_the_tape_is_the_acting_memory_before_the_step(mode):
 @MODES
 def test_learning_unrolls_the_q_values_that_agents_acted_on(mode):
     """The newest windows, over the ends of episodes, before any update: stored state, flags and actions all fit."""
-    overrides = {"training__seq_len": 40} if mode == "fresh" else {"training__mode__min_episodes": 200}
+    overrides = (
+        {"training__seq_len": 40, "training__seed": 1} if mode == "fresh" else {"training__mode__min_episodes": 200}
+    )
     population = make_population(mode, network__previous_action=True, **overrides)
     seen, acted = watch_steps(population), []
     for _ in range(30):
@@ -363,17 +366,23 @@ def test_evaluation_in_between_changes_nothing_bit_for_bit(mode):
     assert differences(everything(undisturbed), everything(disturbed)) == []
 
 
+def gone_on_from(state, make, path):
+    """Another population, in a state that went through a file."""
+    torch.save(state, path)
+    state, resumed = torch.load(path, weights_only=True), make()
+    resumed.network.load_state_dict(state["network"])
+    resumed.load_state_dict(state["population"])
+    return resumed
+
+
 def check_resumes(make, steps, path):
     """A run that is saved after `steps`, through a file, and goes on in another population, is the same run."""
     uninterrupted = make()
     for _ in range(steps):
         uninterrupted.step()
-    torch.save(everything(uninterrupted), path)
+    state = everything(uninterrupted)
     rest = [copy_of(uninterrupted.step()) for _ in range(steps + 16)]
-    state = torch.load(path, weights_only=True)
-    resumed = make()
-    resumed.network.load_state_dict(state["network"])
-    resumed.load_state_dict(state["population"])
+    resumed = gone_on_from(state, make, path)
     assert differences(rest, [resumed.step() for _ in range(steps + 16)]) == []
     assert uninterrupted.learner.updates > 0
     assert differences(everything(uninterrupted), everything(resumed)) == []
@@ -381,11 +390,30 @@ def check_resumes(make, steps, path):
     return uninterrupted
 
 
-@pytest.mark.parametrize("steps", [1, 8, 11, 13, 20])
+STOPS, STEPS = (1, 8, 11, 13, 20), 40
+
+
+@cache
+def uninterrupted(mode):
+    """A run of 40 steps: what it was at each stop, what its steps returned, and what it was and told at the end."""
+    population, states, metrics = make_population(mode), {}, []
+    for step in range(1, STEPS + 1):
+        metrics.append(copy_of(population.step()))
+        if step in STOPS:
+            states[step] = everything(population)
+    assert population.learner.updates > 0
+    return states, metrics, everything(population), population.read_metrics()
+
+
+@pytest.mark.parametrize("stop", STOPS)
 @MODES
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(mode, steps, tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(mode, stop, tmp_path):
     """In the middle of windows and of episodes, before the first update and after it."""
-    check_resumes(lambda: make_population(mode), steps, tmp_path / "state.pt")
+    states, metrics, end, told = uninterrupted(mode)
+    resumed = gone_on_from(states[stop], lambda: make_population(mode), tmp_path / "state.pt")
+    assert differences(metrics[stop:], [resumed.step() for _ in range(STEPS - stop)]) == []
+    assert differences(end, everything(resumed)) == []
+    assert told == resumed.read_metrics()
 
 
 @MODES

@@ -95,7 +95,7 @@ def test_each_share_explores_as_its_agents_do_among_all():
     config = load_level("2").training.exploration
     ladder = epsilon_ladder(6, config.base, config.alpha)
     for rank in range(2):
-        mine = EpsilonGreedy(config, [1.0] * 5, 6, torch.Generator(), Share(rank, 2))
+        mine = EpsilonGreedy(config, [1.0] * 5, 6, 0, share=Share(rank, 2))
         assert torch.equal(mine.epsilon(0), ladder[3 * rank : 3 * rank + 3])
 
 
@@ -158,7 +158,7 @@ def test_shares_live_apart_learn_alike_and_tell_of_all_agents(tmp_path):
     assert first.env_steps == second.env_steps == 24 * 8
     assert first.learner.updates == 3 * 2
     assert not differences(first.network.state_dict(), second.network.state_dict())
-    streams = [one.exploration.generator.get_state() for one in (first, second)]
+    streams = [one._learning.stream.get_state() for one in (first, second)]
     assert not torch.equal(*streams)
     count, _, lengths, _ = (ours + theirs).tolist()
     assert count > 8 and told["rollout/ep_len_mean"] == pytest.approx(lengths / count)

@@ -17,8 +17,9 @@ from townlet.environment.layout import lay_out
 from townlet.population.evaluation import Evaluator
 from townlet.run import ladder as ladders
 from townlet.run import training_run
-from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out, with_budget
+from townlet.run.ladder import Ladder, Outcome, find_ladder, load_levels, share_out
 from townlet.run.metrics import MetricsStore
+from townlet.run.plan import with_budget
 from townlet.run.run_directory import RunDirectory, RunError, resolve_run
 from townlet.run.saving import checkpoint
 from townlet.run.training_run import TrainingRun
@@ -34,8 +35,7 @@ ALL = ["0", "0.5", "1", "2", "2.5", "3"]
 
 def climb(runs: Path, *arguments: str, levels: str = "1,2,3", settings: dict[str, str] | None = None) -> Path:
     """Climb a small ladder in this process; returns its folder."""
-    chosen = {key: value for key, value in SMALL.items() if key != "network"} | (settings or {})
-    flags = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
+    flags = [word for key, value in (SMALL | (settings or {})).items() for word in ("--set", f"{key}={value}")]
     common = ["--plain", "--device", "cpu", "--runs-dir", str(runs), "--run-name", "up", *SELDOM]
     assert train.main(["--curriculum", levels, *flags, *common, *arguments]) == 0
     return runs / "ladder" / "up"
@@ -51,8 +51,8 @@ def last_weights(run: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def climbed(tmp_path_factory):
-    """A ladder climbed to its top, to be read."""
-    return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "64"})
+    """A ladder climbed to its top without a break, to be read."""
+    return climb(tmp_path_factory.mktemp("climbed"), settings={"training.total_steps": "128"})
 
 
 # --- before the first step ----------------------------------------------------------------------------------------
@@ -157,13 +157,13 @@ def test_what_mastered_levels_leave_is_lived_on_the_last(tmp_path):
 
 def evaluate_as(monkeypatch, survival):
     """Let every evaluation find this survival, and all else as the first does."""
-    whole, found = Evaluator.evaluate, {}
+    whole, found = Evaluator.compare, {}
 
-    def evaluate(*arguments, **options):
-        found.update(found or whole(*arguments, **options))
-        return found | {"mean_ep_length": survival}
+    def compare(*arguments, **options):
+        found.update(found or whole(*arguments, **options)[0])
+        return found | {"mean_ep_length": survival}, found
 
-    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+    monkeypatch.setattr(Evaluator, "compare", compare)
 
 
 def test_a_level_is_left_at_mastery_or_when_its_steps_are_used_up(tmp_path, monkeypatch, capsys):
@@ -190,7 +190,7 @@ def test_each_level_begins_with_the_weights_of_the_one_below(tmp_path, monkeypat
         loop(run)
 
     monkeypatch.setattr(TrainingRun, "_loop", watched)
-    folder = climb(tmp_path, settings={"training.total_steps": "160", "training.target_every": "3"})
+    folder = climb(tmp_path, settings={"training.total_steps": "96", "training.target_every": "3"})
     assert [task.id for task, _ in begun] == ["1", "2", "3"]
     runs = [folder / name for name in facts(folder)["rungs"]]
     for (below, _), (above, weights), run in zip(begun, begun[1:], runs, strict=False):
@@ -222,9 +222,7 @@ def test_a_ladder_is_found_by_its_path_its_name_or_a_run_in_it(tmp_path):
     assert find_ladder("alone", tmp_path) is None
 
 
-def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkeypatch, capsys):
-    steps = {"training.total_steps": "128"}
-    whole = climb(tmp_path / "whole", settings=steps)
+def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(climbed, tmp_path, monkeypatch, capsys):
     loop = TrainingRun._loop
 
     def stopped(run: TrainingRun) -> None:
@@ -240,21 +238,21 @@ def test_stopped_in_the_middle_and_resumed_equals_uninterrupted(tmp_path, monkey
 
     with monkeypatch.context() as patched:
         patched.setattr(TrainingRun, "_loop", stopped)
-        parts = climb(tmp_path / "parts", settings=steps)
+        parts = climb(tmp_path / "parts", settings={"training.total_steps": "128"})
     assert len(facts(parts)["outcomes"]) == 1
     again = ["--resume", "latest", "--runs-dir", str(tmp_path / "parts")]
     capsys.readouterr()
     assert train.main([*again, "--device", "cpu", "--plain"]) == 0
     assert capsys.readouterr().err == f"latest is {parts}\n"
-    assert facts(parts)["outcomes"] == facts(whole)["outcomes"]
-    for name in facts(whole)["rungs"]:
-        one, other = last_weights(whole / name), last_weights(parts / name)
+    assert facts(parts)["outcomes"] == facts(climbed)["outcomes"]
+    for name in facts(climbed)["rungs"]:
+        one, other = last_weights(climbed / name), last_weights(parts / name)
         assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_a_level_mastered_but_not_yet_left_is_left_when_resumed(tmp_path, monkeypatch):
     """The process ends between the last checkpoint and the note in ladder.json."""
-    flags = [word for key, value in SMALL.items() if key != "network" for word in ("--set", f"{key}={value}")]
+    flags = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
     steps = ["--set", "training.total_steps=128", "--set", "evaluation.every=64"]
     common = ["--runs-dir", str(tmp_path), "--device", "cpu", "--plain"]
     with monkeypatch.context() as patched:
@@ -326,6 +324,20 @@ def test_a_ladder_file_that_was_made_up_is_one_line(tmp_path, capsys, outcomes):
     (folder / "ladder.json").write_text(json.dumps(facts(folder) | {"outcomes": outcomes}))
     assert train.main(["--resume", str(folder), "--device", "cpu", "--plain"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_dry_run_of_a_ladder_that_goes_on_tells_what_is_next_and_trains_nothing(tmp_path, capsys):
+    ladder = Ladder.create(tmp_path, "up", load_levels(["1", "2"], SMALL), 0.9, None)
+    dry_run = ["--resume", str(ladder.path), "--device", "cpu", "--dry-run", "--checkpoint-every", "7"]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert train.main(dry_run) == 0
+    said = capsys.readouterr().out
+    assert f"goes on with {ladder.path / '1_full_observability'}\n" in said and "at a greedy survival of 27" in said
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    for _ in range(2):
+        ladder.leave(Outcome(400, 12.0, False))
+    assert train.main(dry_run) == 0
+    assert capsys.readouterr().out == "nothing is left to train: every level of the ladder is done\n"
 
 
 def test_a_ladder_goes_on_as_it_is(climbed, tmp_path, capsys):

@@ -383,21 +383,21 @@ def test_elapsed_time_goes_on_from_the_checkpoint(tmp_path):
 
 def test_the_best_checkpoint_is_that_of_the_best_score(tmp_path, monkeypatch):
     """Survival 7, 8 and 6 in evaluations after 8, 16 and 24 steps, where reward and lengths without memory rise."""
-    whole, lives = Evaluator.evaluate, iter([(7.0, 1.0), (1.0, 1.0), (8.0, 2.0), (2.0, 2.0), (6.0, 3.0), (3.0, 3.0)])
-    forgetting = []
+    whole, lives = Evaluator.compare, iter([(7.0, 1.0), (1.0, 1.0), (8.0, 2.0), (2.0, 2.0), (6.0, 3.0), (3.0, 3.0)])
 
-    def measured(evaluator, network, forget_every=None, stopped=None, note=None):
-        forgetting.append(forget_every)
-        found = whole(evaluator, network, forget_every, stopped, note)
-        return found | dict(zip(("mean_ep_length", "mean_reward"), next(lives), strict=True))
+    def measured(*arguments, **named):
+        return tuple(
+            found | dict(zip(("mean_ep_length", "mean_reward"), next(lives), strict=True))
+            for found in whole(*arguments, **named)
+        )
 
-    monkeypatch.setattr(Evaluator, "evaluate", measured)
+    monkeypatch.setattr(Evaluator, "compare", measured)
     run = train_briefly(tmp_path, room(), "run", "--total-steps", "24", "--evaluate-every", "8")
     best = json.loads((run / "checkpoints" / "best.json").read_text())
     assert best == {"checkpoint": "step_000000016", "step": 16, "score": 8.0}
-    assert forgetting == [None, 1] * 3  # with memory, and with none
     scalars, evaluations = recorded(run)
     assert [one["memory_ablation_gap"] for one in evaluations] == [6.0, 6.0, 3.0]
+    assert [one["memory_ablation_episodes"] for one in evaluations] == [4] * 3  # as many as with it, which are few
     assert scalars["memory/ablation_gap"] == [(8, "6.0"), (16, "6.0"), (24, "3.0")]
 
 

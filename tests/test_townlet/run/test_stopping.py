@@ -13,7 +13,7 @@ from townlet.run.metrics import MetricsStore
 from townlet.run.plan import Marks, Plan
 from townlet.run.saving import saved as saving
 
-WHOLE = Evaluator.evaluate
+WHOLE = Evaluator.compare
 SELDOM = ["--evaluate-every", "8", "--checkpoint-every", "100"]  # of 32 steps
 
 
@@ -21,11 +21,11 @@ def scoring(monkeypatch, *scores: float) -> None:
     """Let evaluations with memory find these survivals one after the other, and those without none."""
     left = list(scores)
 
-    def evaluate(evaluator, network, forget_every=None, *arguments, **named):
-        result = WHOLE(evaluator, network, forget_every, *arguments, **named)
-        return result if forget_every else result | {"mean_ep_length": left.pop(0)}
+    def compare(*arguments, **named):
+        result, without = WHOLE(*arguments, **named)
+        return result | {"mean_ep_length": left.pop(0)}, without
 
-    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+    monkeypatch.setattr(Evaluator, "compare", compare)
 
 
 def steps_saved(run: Path) -> list[int]:

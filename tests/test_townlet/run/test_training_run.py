@@ -18,7 +18,7 @@ from townlet.run.saving import checkpoint
 
 SMALL = {
     "network": '{"kind": "recurrent", "encoder": {"kind": "joint", "width": 6}, "hidden": 5, "head": 5}',
-    "training.num_agents": "8", "training.mode.minibatches": "2", "evaluation.episodes": "4", "max_steps": "30",
+    "training.num_agents": "8", "training.mode.minibatches": "2", "evaluation.episodes": "4", "max_steps": "12",
     "layout.training_maps": "32", "layout.evaluation_maps": "16",
 }  # fmt: skip
 FLAGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
@@ -59,7 +59,7 @@ def failing(error: BaseException, calls: int = 0, whole=None):
 
 @pytest.mark.parametrize("error", [ValueError("no such place"), SystemExit(0)])
 def test_an_evaluation_that_fails_is_told_once_and_training_goes_on(error, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(Evaluator, "evaluate", failing(error))
+    monkeypatch.setattr(Evaluator, "compare", failing(error))
     code, run = train_small(tmp_path)
     said = capsys.readouterr()
     assert code == 1 and saved_steps(run) == [80, 160] and said.err == ""
@@ -70,7 +70,7 @@ def test_an_evaluation_that_fails_is_told_once_and_training_goes_on(error, tmp_p
 
 
 def test_one_that_fails_at_first_leaves_the_later_ones(tmp_path, monkeypatch, capsys):
-    whole, calls = Evaluator.evaluate, []
+    whole, calls = Evaluator.compare, []
 
     def first_fails(*arguments, **named):
         calls.append(1)
@@ -78,7 +78,7 @@ def test_one_that_fails_at_first_leaves_the_later_ones(tmp_path, monkeypatch, ca
             raise OSError(24, "Too many open files")
         return whole(*arguments, **named)
 
-    monkeypatch.setattr(Evaluator, "evaluate", first_fails)
+    monkeypatch.setattr(Evaluator, "compare", first_fails)
     code, run = train_small(tmp_path)
     said = capsys.readouterr().out
     assert code == 1 and "cannot evaluate: Too many open files; training goes on" in said
@@ -194,15 +194,15 @@ def test_a_disk_that_refuses_the_last_save_too_is_named(tmp_path, monkeypatch, c
 
 def in_an_evaluation(monkeypatch, number: int, work) -> None:
     """Call `work` at the beginning of the numbered evaluation."""
-    whole, calls = Evaluator.evaluate, []
+    whole, calls = Evaluator.compare, []
 
-    def evaluate(evaluator, *arguments, **named):
+    def compare(evaluator, *arguments, **named):
         calls.append(1)
         if len(calls) == number:
             work()
         return whole(evaluator, *arguments, **named)
 
-    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+    monkeypatch.setattr(Evaluator, "compare", compare)
 
 
 def interrupt() -> None:
@@ -210,7 +210,7 @@ def interrupt() -> None:
 
 
 def test_an_evaluation_is_dropped_by_a_signal_and_the_run_saved(tmp_path, monkeypatch, capsys):
-    in_an_evaluation(monkeypatch, 3, interrupt)  # the first of the last: there are two each, with memory and without
+    in_an_evaluation(monkeypatch, 2, interrupt)
     code, run = train_small(tmp_path, "--total-steps", "240")
     said = capsys.readouterr().out
     assert code == 0 and saved_steps(run) == [80, 160]

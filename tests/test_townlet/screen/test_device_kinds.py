@@ -1,5 +1,6 @@
 """Which kind of device a word means, and that PyTorch is asked only where it may know of one."""
 
+import argparse
 import ctypes
 import sys
 from types import SimpleNamespace
@@ -23,6 +24,13 @@ def test_where_it_is_imported_pytorch_says_what_there_is(there, kind, monkeypatc
     monkeypatch.setitem(sys.modules, "torch", asked)
     monkeypatch.setattr(device_kinds, "has_driver", lambda: False)
     assert kind_named("auto") == kind and kind_named("cpu") == "cpu"
+
+
+@pytest.mark.parametrize(("text", "meant"), [("gpu", "cuda"), ("GPU", "cuda"), ("cuda:0", "cuda"), ("CPU", "cpu")])
+def test_another_word_for_a_device_is_told_with_the_one_that_is_meant(text, meant):
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        kind_named(text)
+    assert str(refused.value) == f"expected auto, cpu or cuda, got {text!r}; did you mean {meant!r}?"
 
 
 @pytest.mark.parametrize("driver", ["libcuda.so.1", "nvcuda.dll", "/dev/kfd", None])

@@ -13,26 +13,12 @@ import pytest
 import torch
 
 import townlet
-from support.rooms import room, saved, train_briefly, write_level
+from support.rooms import room, saved, train_briefly
 from townlet.config import ConfigError
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.run import training
 from townlet.run.run_directory import RunError
 from townlet.run.saving.checkpoint import CheckpointError
-
-
-@pytest.fixture
-def learn(tmp_path):
-    """`townlet.learn` in the room, silently and on the CPU."""
-    level = write_level(tmp_path, room())
-
-    def learned(*arguments, **keywords):
-        asked = {"device": "cpu", "progress": False, "runs_dir": tmp_path, **keywords}
-        if not (arguments or asked.keys() & {"level", "resume", "gym"}):
-            asked["level"] = level
-        return townlet.learn(*arguments, **asked)
-
-    return learned
 
 
 def weights(run: Path, step: int) -> dict[str, torch.Tensor]:
@@ -114,8 +100,33 @@ def test_nothing_is_printed_but_progress_beside_the_output_where_it_is_asked_for
     [
         ({"level": "nowhere"}, ConfigError, r"^level: expected one of .* got 'nowhere'"),
         ({"overrides": {"training.gama": 0.9}}, ConfigError, r"training\.gama: expected one of .*did you mean 'gamma'"),
-        ({"total_steps": 0}, ConfigError, r"training\.total_steps: expected an integer, at least 1.* got 0"),
-        ({"checkpoint_every": 0}, ConfigError, r"^checkpoint_every: expected at least 1, got 0$"),
+        ({"total_steps": 0}, ConfigError, r"^total_steps: expected a whole number, at least 1, got 0$"),
+        (
+            {"checkpoint_every": 1e6},
+            ConfigError,
+            r"^checkpoint_every: expected a whole number, at least 1, ",
+        ),
+        ({"curriculum": "0,1"}, ConfigError, r"^curriculum: expected a list of levels, got '0,1'$"),
+        ({"curriculum": []}, ConfigError, r"^curriculum: expected a list of levels, got \[\]$"),
+        ({"curriculum": [0, "nowhere"]}, ConfigError, r"^level: expected one of .* got 'nowhere'"),
+        ({"curriculum": [0]}, ConfigError, r"^curriculum: expected two levels or more, each once, got 0$"),
+        (
+            {"curriculum": [0, 1], "load": "run"},
+            ConfigError,
+            r"^curriculum begins with its first level: ",
+        ),
+        (
+            {"curriculum": [0, 1], "mastery": 1.5},
+            ConfigError,
+            r"^mastery: expected a number above 0 and up to 1, ",
+        ),
+        ({"curriculum": [0, 1], "watch": True}, ConfigError, r"^watch shows one run, got a ladder of several"),
+        (
+            {"curriculum": [0, 1], "progress": "bar"},
+            ValueError,
+            r"^progress: expected True, False or 'plain', ",
+        ),
+        ({"mastery": 0.5}, ConfigError, r"^mastery is of a ladder: it goes with curriculum$"),
         ({"device": "tpu"}, ConfigError, r"^device: expected auto, cpu or cuda, got 'tpu'; did you mean 'cpu'\?$"),
         ({"run_name": "a/b"}, RunError, r"^run name 'a/b' is not a plain name"),
         ({"load": "nowhere/at/all"}, ConfigError, r"got nothing there$"),
@@ -123,7 +134,7 @@ def test_nothing_is_printed_but_progress_beside_the_output_where_it_is_asked_for
         (
             {"resume": "latest", "seed": 1},
             ConfigError,
-            r"^resume goes on as it is: level, gym, load, ",
+            r"^resume goes on as it is: level, gym, curriculum, load, ",
         ),
         ({"callbacks": [print]}, TypeError, r"^callbacks: expected objects of classes derived from townlet.Callback"),
     ],
@@ -136,7 +147,7 @@ def test_what_is_asked_wrongly_is_an_exception_of_one_line_and_leaves_no_run(ask
 
 def test_a_ladder_and_a_run_that_is_damaged_are_told_in_a_line(learn, tmp_path):
     (tmp_path / "ladder.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"^resume: expected a run, got a ladder of several"):
+    with pytest.raises(RunError, match=r"ladder\.json: expected a ladder, got KeyError"):
         learn(resume=tmp_path)
     run = learn()
     for manifest in run.path.glob("checkpoints/*/manifest.json"):

@@ -113,6 +113,7 @@ def random_batch(batch: int = 4, seq_len: int = 5, burn_in: int = 0, seed: int =
         hidden=random_hidden(batch, seed + 1),
         weights=torch.ones(batch),
         where=torch.arange(batch),
+        last=torch.arange(batch),
         reset=None,
         burn_in=burn_in,
     )
@@ -141,9 +142,10 @@ def make_population(mode: str, env_seed: int | None = None, **overrides: Any) ->
     return population_of(level, env_seed)
 
 
-def population_of(level: Level, env_seed: int | None = None) -> VectorizedPopulation:
+def population_of(level: Level, env_seed: int | None = None, capture: bool | None = None) -> VectorizedPopulation:
     """A population in an environment that is not compiled."""
-    return VectorizedPopulation(level, VectorizedEnv(level, level.training.num_agents, seed=env_seed, compile=False))
+    env = VectorizedEnv(level, level.training.num_agents, seed=env_seed, compile=False)
+    return VectorizedPopulation(level, env, capture=capture)
 
 
 def copy_of(state: Any) -> Any:

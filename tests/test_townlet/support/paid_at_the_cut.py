@@ -26,6 +26,9 @@ class PaidAtTheCut:
     def _seen(self, features: Tensor) -> Observation:
         return Observation(features, torch.ones(self.num_agents, self.num_actions, dtype=torch.bool))
 
+    def keep_in_place(self) -> bool:
+        return False
+
     def reset(self) -> Observation:
         self.cue = torch.randint(self.num_actions, (self.num_agents,), generator=self.stream)
         return self._seen(torch.nn.functional.one_hot(self.cue, self.num_actions).float())

@@ -11,7 +11,8 @@ from townlet.agent.networks import QNetwork
 from townlet.config import Level
 from townlet.page.header import Origin
 from townlet.page.recorder import Noted, Wanted, record, versions
-from townlet.population.evaluation import Evaluator, GreedyPolicy, Policy
+from townlet.population.evaluation import Evaluator
+from townlet.population.lives import GreedyPolicy, Policy
 
 CPU = torch.device("cpu")
 SEED = 5

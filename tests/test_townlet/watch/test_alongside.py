@@ -1,6 +1,7 @@
 """A watcher beside a training: told with its address, ended with it, and of no effect on what is learned."""
 
 import os
+import subprocess
 import sys
 import time
 import urllib.request
@@ -52,9 +53,7 @@ def started_as(program):
     """In place of a watcher: another program with the same pipes."""
 
     def start(run, log):
-        return alongside.subprocess.Popen(
-            [sys.executable, "-S", "-c", program], stdin=-1, stdout=-1, stderr=log, text=True
-        )
+        return subprocess.Popen([sys.executable, "-S", "-c", program], stdin=-1, stdout=-1, stderr=log, text=True)
 
     return start
 
@@ -83,7 +82,7 @@ def test_what_a_watcher_prints_beside_its_address_is_said(tmp_path, monkeypatch)
 
 def test_a_watcher_that_cannot_begin_costs_a_sentence(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(alongside.sys, "executable", str(tmp_path / "nothing"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
     with alongside.watched(tmp_path, said.append):
         pass
     assert said == ["nobody can watch this run: No such file or directory"]

@@ -8,6 +8,7 @@ import pytest
 from support.browser import wait_until
 from support.rooms import room, train_briefly
 from support.watching import PATIENCE, watching
+from townlet.watch import hub, stream
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +22,13 @@ def trained(tmp_path_factory):
     """A run of 32 steps in the room, in which breath lasts for five ticks; lives are recorded at 16 and at 32."""
     folder = tmp_path_factory.mktemp("runs")
     return train_briefly(folder, room(layout=MAPS, replays=REPLAYS), "run", "--evaluate-every", "16")
+
+
+@pytest.fixture(autouse=True)
+def at_short_notice(monkeypatch):
+    """The server looks into the folder more often than once a second, and a page asks again sooner."""
+    monkeypatch.setattr(hub, "SECONDS_BETWEEN_LOOKS", 0.1)
+    monkeypatch.setattr(stream, "RETRY", 100)
 
 
 @pytest.fixture

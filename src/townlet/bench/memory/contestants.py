@@ -8,7 +8,7 @@ import torch
 from townlet.agent.networks import count_parameters, make_network
 from townlet.config import FeedForward, GymTask, Recurrent
 from townlet.environment.make import make_env
-from townlet.population.evaluation import GreedyPolicy, Policy
+from townlet.population.lives import GreedyPolicy, Policy
 from townlet.population.vectorized import VectorizedPopulation
 
 CPU = torch.device("cpu")

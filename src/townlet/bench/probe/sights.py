@@ -8,7 +8,8 @@ from torch import Tensor
 from townlet.agent.networks import QNetwork
 from townlet.config import Level
 from townlet.environment.vectorized_env import VectorizedEnv
-from townlet.population.evaluation import GreedyPolicy, RandomPolicy
+from townlet.population.evaluation import RandomPolicy
+from townlet.population.lives import GreedyPolicy
 from townlet.seeding import generator
 from townlet.sequences import Hidden
 

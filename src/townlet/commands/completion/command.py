@@ -1,4 +1,4 @@
-"""`townlet completion`: the script by which a shell completes words, flags, levels and runs."""
+"""`townlet completion`: the script by which a shell completes words, flags, levels, runs and keys."""
 
 import argparse
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def make_parser() -> Parser:
     """Describe the command line."""
     parser = Parser(
         prog="townlet completion",
-        description="Print the script by which a shell completes words, flags, levels and runs.",
+        description="Print the script by which a shell completes words, flags, levels, runs and the keys of --set.",
         epilog=HOW,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

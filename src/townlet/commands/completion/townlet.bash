@@ -8,7 +8,7 @@
 _shtab_townlet_bench_subparsers=(env learner memories train scale gpu memory recall)
 _shtab_townlet_subparsers=(train evaluate watch replay video export play transfer novelty report compare runs levels validate schema check-env bench completion)
 
-_shtab_townlet_train_option_strings=(-h --help --level --gym --curriculum --mastery --seed --num-agents --total-steps --device --set --run-name --runs-dir --resume --load --checkpoint-every --evaluate-every --plain --watch --dry-run)
+_shtab_townlet_train_option_strings=(-h --help --level --gym --curriculum --mastery --seed --num-agents --total-steps --minutes --device --set --run-name --runs-dir --resume --load --checkpoint-every --evaluate-every --plain --watch --dry-run)
 _shtab_townlet_evaluate_option_strings=(-h --help --level --set --episodes --checkpoint --seed --forget-every --json --device --runs-dir)
 _shtab_townlet_watch_option_strings=(-h --help --host --port --open --no-open --lives --runs-dir)
 _shtab_townlet_replay_option_strings=(-h --help --checkpoint --level --set --agents --steps --seed --weights --no-weights --memory-every --out --html --beside --device --runs-dir)
@@ -38,16 +38,19 @@ _shtab_townlet_option_strings=(-h --help --version)
 
 _shtab_townlet_train___level_COMPGEN=_townlet_level_files
 _shtab_townlet_train___curriculum_COMPGEN=_townlet_level_files
+_shtab_townlet_train___set_COMPGEN=_townlet_settings
 _shtab_townlet_train___runs_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_townlet_train___resume_COMPGEN=_townlet_run_dirs
 _shtab_townlet_train___load_COMPGEN=_townlet_run_dirs
 _shtab_townlet_evaluate_pos_0_COMPGEN=_townlet_run_dirs
 _shtab_townlet_evaluate___level_COMPGEN=_townlet_level_files
+_shtab_townlet_evaluate___set_COMPGEN=_townlet_settings
 _shtab_townlet_evaluate___runs_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_townlet_watch_pos_0_COMPGEN=_townlet_run_dirs
 _shtab_townlet_watch___runs_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_townlet_replay_pos_0_COMPGEN=_townlet_run_dirs
 _shtab_townlet_replay___level_COMPGEN=_townlet_level_files
+_shtab_townlet_replay___set_COMPGEN=_townlet_settings
 _shtab_townlet_replay___out_COMPGEN=_shtab_compgen_files
 _shtab_townlet_replay___html_COMPGEN=_shtab_compgen_files
 _shtab_townlet_replay___runs_dir_COMPGEN=_shtab_compgen_dirs
@@ -59,6 +62,7 @@ _shtab_townlet_export___out_COMPGEN=_shtab_compgen_dirs
 _shtab_townlet_export___runs_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_townlet_play_pos_0_COMPGEN=_townlet_run_dirs
 _shtab_townlet_play___level_COMPGEN=_townlet_level_files
+_shtab_townlet_play___set_COMPGEN=_townlet_settings
 _shtab_townlet_play___runs_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_townlet_transfer_pos_0_COMPGEN=_townlet_run_dirs
 _shtab_townlet_transfer___levels_COMPGEN=_townlet_level_files
@@ -77,25 +81,32 @@ _shtab_townlet_compare___html_COMPGEN=_shtab_compgen_files
 _shtab_townlet_compare___runs_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_townlet_runs___runs_dir_COMPGEN=_shtab_compgen_dirs
 _shtab_townlet_levels_pos_0_COMPGEN=_townlet_level_files
+_shtab_townlet_levels___set_COMPGEN=_townlet_settings
 _shtab_townlet_validate_pos_0_COMPGEN=_townlet_level_files
 _shtab_townlet_schema___out_COMPGEN=_shtab_compgen_files
+_shtab_townlet_check_env___set_COMPGEN=_townlet_settings
 _shtab_townlet_bench_env___level_COMPGEN=_townlet_level_files
+_shtab_townlet_bench_env___set_COMPGEN=_townlet_settings
 _shtab_townlet_bench_env___json_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_env___plot_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_env___markdown_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_learner___level_COMPGEN=_townlet_level_files
+_shtab_townlet_bench_learner___set_COMPGEN=_townlet_settings
 _shtab_townlet_bench_learner___json_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_learner___plot_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_learner___markdown_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_memories___level_COMPGEN=_townlet_level_files
+_shtab_townlet_bench_memories___set_COMPGEN=_townlet_settings
 _shtab_townlet_bench_memories___json_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_memories___plot_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_memories___markdown_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_train___level_COMPGEN=_townlet_level_files
+_shtab_townlet_bench_train___set_COMPGEN=_townlet_settings
 _shtab_townlet_bench_train___json_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_train___plot_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_train___markdown_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_scale___level_COMPGEN=_townlet_level_files
+_shtab_townlet_bench_scale___set_COMPGEN=_townlet_settings
 _shtab_townlet_bench_scale___json_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_scale___plot_COMPGEN=_shtab_compgen_files
 _shtab_townlet_bench_scale___markdown_COMPGEN=_shtab_compgen_files
@@ -226,6 +237,47 @@ _townlet_level_files() {
   compgen -W "@LEVELS@" -- "$1"
   compgen -f -X '!*.yaml' -- "$1"
   compgen -d -- "$1"
+}
+_townlet_settings() {
+  case $1 in
+    *=*) compgen -W "$(_townlet_values "${1%%=*}")" -- "${1#*=}" ;;
+    *) compgen -W "actions= affordances. cascades= cascades.groups= cascades.threshold= day_ticks= description= drains= evaluation.episodes= evaluation.every= grid.height= grid.width= gym= gym_options. gym_wrappers= id= layout.evaluation_maps= layout.kind= layout.training_maps= max_steps= meters. multi_tick= multi_tick.spread= name= network.cell= network.directions= network.dueling= network.encoder.kind= network.encoder.part= network.encoder.width= network.encoder.window= network.frontier= network.head= network.hidden= network.image= network.image.channels= network.image.kernel= network.image.largest= network.image.smallest= network.image.stride= network.kind= network.layer_norm= network.memory= network.memory_span= network.previous_action= network.sightings= network.skip= observation.age= observation.clock= observation.offsets= observation.position= observation.progress= observation.window= on_cuda= on_cuda.decay_steps= on_cuda.evaluate_every= on_cuda.learning_rate= on_cuda.minibatches= on_cuda.num_agents= on_cuda.total_steps= placed_affordances= present_meters= replays= replays.agents= replays.best= replays.every= replays.first_of_stage= replays.keep= replays.worst= reward.alive= reward.death= reward.interaction. reward.milestones= reward.potential= reward.potential.meters. reward.potential.scale= reward.wellbeing. sparse_reward= sparse_reward.alive= sparse_reward.death= sparse_reward.interaction. sparse_reward.milestones= sparse_reward.potential= sparse_reward.potential.meters. sparse_reward.potential.scale= sparse_reward.wellbeing. training.adam_epsilon= training.curiosity= training.curiosity.anneal= training.curiosity.anneal.episodes= training.curiosity.anneal.factor= training.curiosity.anneal.spread= training.curiosity.anneal.survival= training.curiosity.embedding= training.curiosity.hidden= training.curiosity.learning_rate= training.curiosity.weight= training.curriculum= training.curriculum.advance_above= training.curriculum.entropy_below= training.curriculum.episodes= training.curriculum.kind= training.curriculum.least_progress= training.curriculum.min_stay= training.curriculum.retreat_below= training.curriculum.stages= training.curriculum.temperature= training.decay_steps= training.double_q= training.exploration.action_weights. training.exploration.alpha= training.exploration.base= training.exploration.taste= training.exploration.warm_up= training.final_learning_rate= training.gamma= training.huber_delta= training.initial_state= training.learning_rate= training.max_grad_norm= training.mode.batch_size= training.mode.burn_in= training.mode.capacity= training.mode.kind= training.mode.min_episodes= training.mode.minibatches= training.mode.priority= training.mode.priority.exponent= training.mode.priority.importance= training.mode.priority.largest= training.mode.stored_every= training.mode.train_every= training.n_step= training.num_agents= training.recall= training.recall.ask= training.recall.back= training.recall.tell= training.recall.weight= training.reward_scale= training.seed= training.seq_len= training.stop= training.stop.goal= training.stop.patience= training.target_every= training.target_rate= training.total_steps= training.trace_decay= training.value_rescaling= training.workers= yardsticks." -- "$1" ;;
+  esac
+}
+_townlet_values() {
+  case $1 in
+    cascades|day_ticks|layout.evaluation_maps|layout.training_maps|max_steps|multi_tick|network.image|network.image.largest|network.memory_span|on_cuda|on_cuda.decay_steps|on_cuda.evaluate_every|on_cuda.learning_rate|on_cuda.minibatches|on_cuda.num_agents|on_cuda.total_steps|replays|reward.potential|sparse_reward|sparse_reward.potential|training.curiosity|training.curiosity.anneal|training.curriculum|training.exploration.taste|training.exploration.warm_up|training.huber_delta|training.mode.priority|training.recall|training.stop|training.stop.goal|training.stop.patience|training.target_every|training.target_rate) echo 'null' ;;
+    layout.kind) echo 'fixed random' ;;
+    network.cell) echo 'lstm gru' ;;
+    network.directions|network.dueling|network.frontier|network.layer_norm|network.previous_action|network.sightings|network.skip|observation.age|observation.clock|observation.offsets|observation.progress|replays.best|replays.first_of_stage|replays.worst|training.double_q|training.value_rescaling) echo 'true false' ;;
+    network.encoder.kind) echo 'spatial joint' ;;
+    network.kind) echo 'feed_forward recurrent' ;;
+    observation.position) echo 'normalised one_hot null' ;;
+    observation.window) echo '3 5 7 null' ;;
+    training.curriculum.kind) echo 'static adversarial' ;;
+    training.initial_state) echo 'stored zero' ;;
+    training.mode.kind) echo 'fresh replay' ;;
+    training.reward_scale) echo 'auto' ;;
+  esac
+}
+# Bash parts words at each "=", also what follows --set.
+_townlet() {
+  local -a joined=()
+  local word i count=0 at=0
+  for ((i = 0; i < ${#COMP_WORDS[@]}; i++)); do
+    word=${COMP_WORDS[i]}
+    if ((count > 1)) && [[ ${joined[count-2]} == --set && -n $word && ($word == "=" || ${joined[count-1]} == *=) ]]; then
+      joined[count-1]+=$word
+    else
+      joined[count++]=$word
+    fi
+    ((i == COMP_CWORD)) && at=$((count - 1))
+  done
+  local -a COMP_WORDS=("${joined[@]}")
+  local COMP_CWORD=$at
+  _shtab_townlet
+  [[ ${COMPREPLY[0]-} == *[=.] ]] && compopt -o nospace 2> /dev/null
+  return 0
 }
 
 # End Custom Preamble
@@ -379,4 +431,4 @@ _shtab_townlet() {
   return 0
 }
 
-complete -o bashdefault -F _shtab_townlet townlet
+complete -o bashdefault -F _townlet townlet

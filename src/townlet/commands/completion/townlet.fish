@@ -15,6 +15,42 @@ function _townlet_level_files
   printf '%s\n' @LEVELS@
   __fish_complete_suffix .yaml
 end
+function _townlet_settings
+  set -l parted (string split -m 1 = -- (commandline -ct))
+  if set -q parted[2]
+    printf "$parted[1]=%s\n" (_townlet_values $parted[1])
+  else
+    printf '%s\n' actions= affordances. cascades= cascades.groups= cascades.threshold= day_ticks= description= drains= evaluation.episodes= evaluation.every= grid.height= grid.width= gym= gym_options. gym_wrappers= id= layout.evaluation_maps= layout.kind= layout.training_maps= max_steps= meters. multi_tick= multi_tick.spread= name= network.cell= network.directions= network.dueling= network.encoder.kind= network.encoder.part= network.encoder.width= network.encoder.window= network.frontier= network.head= network.hidden= network.image= network.image.channels= network.image.kernel= network.image.largest= network.image.smallest= network.image.stride= network.kind= network.layer_norm= network.memory= network.memory_span= network.previous_action= network.sightings= network.skip= observation.age= observation.clock= observation.offsets= observation.position= observation.progress= observation.window= on_cuda= on_cuda.decay_steps= on_cuda.evaluate_every= on_cuda.learning_rate= on_cuda.minibatches= on_cuda.num_agents= on_cuda.total_steps= placed_affordances= present_meters= replays= replays.agents= replays.best= replays.every= replays.first_of_stage= replays.keep= replays.worst= reward.alive= reward.death= reward.interaction. reward.milestones= reward.potential= reward.potential.meters. reward.potential.scale= reward.wellbeing. sparse_reward= sparse_reward.alive= sparse_reward.death= sparse_reward.interaction. sparse_reward.milestones= sparse_reward.potential= sparse_reward.potential.meters. sparse_reward.potential.scale= sparse_reward.wellbeing. training.adam_epsilon= training.curiosity= training.curiosity.anneal= training.curiosity.anneal.episodes= training.curiosity.anneal.factor= training.curiosity.anneal.spread= training.curiosity.anneal.survival= training.curiosity.embedding= training.curiosity.hidden= training.curiosity.learning_rate= training.curiosity.weight= training.curriculum= training.curriculum.advance_above= training.curriculum.entropy_below= training.curriculum.episodes= training.curriculum.kind= training.curriculum.least_progress= training.curriculum.min_stay= training.curriculum.retreat_below= training.curriculum.stages= training.curriculum.temperature= training.decay_steps= training.double_q= training.exploration.action_weights. training.exploration.alpha= training.exploration.base= training.exploration.taste= training.exploration.warm_up= training.final_learning_rate= training.gamma= training.huber_delta= training.initial_state= training.learning_rate= training.max_grad_norm= training.mode.batch_size= training.mode.burn_in= training.mode.capacity= training.mode.kind= training.mode.min_episodes= training.mode.minibatches= training.mode.priority= training.mode.priority.exponent= training.mode.priority.importance= training.mode.priority.largest= training.mode.stored_every= training.mode.train_every= training.n_step= training.num_agents= training.recall= training.recall.ask= training.recall.back= training.recall.tell= training.recall.weight= training.reward_scale= training.seed= training.seq_len= training.stop= training.stop.goal= training.stop.patience= training.target_every= training.target_rate= training.total_steps= training.trace_decay= training.value_rescaling= training.workers= yardsticks.
+  end
+end
+function _townlet_values
+  switch $argv[1]
+    case cascades day_ticks layout.evaluation_maps layout.training_maps max_steps multi_tick network.image network.image.largest network.memory_span on_cuda on_cuda.decay_steps on_cuda.evaluate_every on_cuda.learning_rate on_cuda.minibatches on_cuda.num_agents on_cuda.total_steps replays reward.potential sparse_reward sparse_reward.potential training.curiosity training.curiosity.anneal training.curriculum training.exploration.taste training.exploration.warm_up training.huber_delta training.mode.priority training.recall training.stop training.stop.goal training.stop.patience training.target_every training.target_rate
+      printf '%s\n' null
+    case layout.kind
+      printf '%s\n' fixed random
+    case network.cell
+      printf '%s\n' lstm gru
+    case network.directions network.dueling network.frontier network.layer_norm network.previous_action network.sightings network.skip observation.age observation.clock observation.offsets observation.progress replays.best replays.first_of_stage replays.worst training.double_q training.value_rescaling
+      printf '%s\n' true false
+    case network.encoder.kind
+      printf '%s\n' spatial joint
+    case network.kind
+      printf '%s\n' feed_forward recurrent
+    case observation.position
+      printf '%s\n' normalised one_hot null
+    case observation.window
+      printf '%s\n' 3 5 7 null
+    case training.curriculum.kind
+      printf '%s\n' static adversarial
+    case training.initial_state
+      printf '%s\n' stored zero
+    case training.mode.kind
+      printf '%s\n' fresh replay
+    case training.reward_scale
+      printf '%s\n' auto
+  end
+end
 
 # End Custom Preamble
 
@@ -64,7 +100,7 @@ function _shtab_townlet_using
 end
 
 set -g _shtab_townlet_commands train evaluate watch replay video export play transfer novelty report compare runs levels validate schema check-env bench 'bench env' 'bench learner' 'bench memories' 'bench train' 'bench scale' 'bench gpu' 'bench memory' 'bench recall' completion
-set -g _shtab_townlet_opts_with_value --affordances --agents --batch --beside --by --capacity --checkpoint --checkpoint-every --contestants --curriculum --device --episodes --evaluate-every --first --first-seed --forget-every --fps --grid --gym --host --html --jobs --json --last --level --levels --life --lives --load --map --markdown --mastery --memories --memory-every --num-agents --num-envs --of --out --plan --plot --port --probe --questions --repeats --replay --resume --run-name --runs-dir --seconds --seed --seeds --set --steps --tasks --threads --title --total-steps --until --updates --windows
+set -g _shtab_townlet_opts_with_value --affordances --agents --batch --beside --by --capacity --checkpoint --checkpoint-every --contestants --curriculum --device --episodes --evaluate-every --first --first-seed --forget-every --fps --grid --gym --host --html --jobs --json --last --level --levels --life --lives --load --map --markdown --mastery --memories --memory-every --minutes --num-agents --num-envs --of --out --plan --plot --port --probe --questions --repeats --replay --resume --run-name --runs-dir --seconds --seed --seeds --set --steps --tasks --threads --title --total-steps --until --updates --windows
 
 complete -c townlet -e
 complete -c townlet -f
@@ -80,8 +116,9 @@ complete -c townlet -n '_shtab_townlet_using train' -l mastery -x -d 'greedy sur
 complete -c townlet -n '_shtab_townlet_using train' -l seed -x -d 'what all chance follows from: maps, first weights, exploring (default: as the level says)'
 complete -c townlet -n '_shtab_townlet_using train' -l num-agents -x -d 'agents in the town'
 complete -c townlet -n '_shtab_townlet_using train' -l total-steps -x -d 'environment steps, summed over agents'
+complete -c townlet -n '_shtab_townlet_using train' -l minutes -x -d 'train for N minutes at most: fewer steps, where a first measurement says that not all of them fit'
 complete -c townlet -n '_shtab_townlet_using train' -l device -xka "auto cpu cuda" -d 'auto, cpu or cuda'
-complete -c townlet -n '_shtab_townlet_using train' -l set -x -d 'any key of the level'
+complete -c townlet -n '_shtab_townlet_using train' -l set -xka "(_townlet_settings)" -d 'any key of the level'
 complete -c townlet -n '_shtab_townlet_using train' -l run-name -x -d 'name of the run'"'"'s folder (default: time and seed)'
 complete -c townlet -n '_shtab_townlet_using train' -l runs-dir -xka "(__fish_complete_directories)" -d 'where runs lie (default: runs)'
 complete -c townlet -n '_shtab_townlet_using train' -l resume -xka "(_townlet_run_dirs)" -d 'go on with a run'
@@ -94,7 +131,7 @@ complete -c townlet -n '_shtab_townlet_using train' -l dry-run -d 'read and chec
 complete -c townlet -n '_shtab_townlet_using; and test $_shtab_townlet_npos -eq 0' -a evaluate -d 'play greedy episodes with a trained agent on unseen maps'
 complete -c townlet -n '_shtab_townlet_using evaluate' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using evaluate' -l level -xka "(_townlet_level_files)" -d 'another level to play in: an id, a name or a file (default: the run'"'"'s own)'
-complete -c townlet -n '_shtab_townlet_using evaluate' -l set -x -d 'any key of the level'"'"'s world'
+complete -c townlet -n '_shtab_townlet_using evaluate' -l set -xka "(_townlet_settings)" -d 'any key of the level'"'"'s world'
 complete -c townlet -n '_shtab_townlet_using evaluate' -l episodes -x -d 'how many (default: 512)'
 complete -c townlet -n '_shtab_townlet_using evaluate' -l checkpoint -xka "latest best" -d 'latest, best, or a checkpoint'"'"'s name (default: latest)'
 complete -c townlet -n '_shtab_townlet_using evaluate' -l seed -x -d 'which maps and starts (default: those of the run'"'"'s own evaluations)'
@@ -115,7 +152,7 @@ complete -c townlet -n '_shtab_townlet_using; and test $_shtab_townlet_npos -eq 
 complete -c townlet -n '_shtab_townlet_using replay' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using replay' -l checkpoint -xka "latest best" -d 'latest, best, or a checkpoint'"'"'s name (default: latest)'
 complete -c townlet -n '_shtab_townlet_using replay' -l level -xka "(_townlet_level_files)" -d 'another level to play in: an id, a name or a file (default: the run'"'"'s own)'
-complete -c townlet -n '_shtab_townlet_using replay' -l set -x -d 'any key of the level'"'"'s world'
+complete -c townlet -n '_shtab_townlet_using replay' -l set -xka "(_townlet_settings)" -d 'any key of the level'"'"'s world'
 complete -c townlet -n '_shtab_townlet_using replay' -l agents -x -d 'how many lives (default: 16)'
 complete -c townlet -n '_shtab_townlet_using replay' -l steps -x -d 'of each life at most (default: 500)'
 complete -c townlet -n '_shtab_townlet_using replay' -l seed -x -d 'which maps and starts (default: those of the run'"'"'s own evaluations)'
@@ -150,7 +187,7 @@ complete -c townlet -n '_shtab_townlet_using export; and test $_shtab_townlet_np
 complete -c townlet -n '_shtab_townlet_using; and test $_shtab_townlet_npos -eq 0' -a play -d 'live in the town by the keyboard, alone or beside a trained agent'
 complete -c townlet -n '_shtab_townlet_using play' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using play' -l level -xka "(_townlet_level_files)" -d 'an id, a name or a file (default: the run'"'"'s own, or 2)'
-complete -c townlet -n '_shtab_townlet_using play' -l set -x -d 'any key of the level'"'"'s world'
+complete -c townlet -n '_shtab_townlet_using play' -l set -xka "(_townlet_settings)" -d 'any key of the level'"'"'s world'
 complete -c townlet -n '_shtab_townlet_using play' -l seed -x -d 'which map and start (default: that of the run'"'"'s own evaluations)'
 complete -c townlet -n '_shtab_townlet_using play' -l checkpoint -xka "latest best" -d 'latest, best, or a checkpoint'"'"'s name (default: latest)'
 complete -c townlet -n '_shtab_townlet_using play' -l runs-dir -xka "(__fish_complete_directories)" -d 'where runs lie (default: runs)'
@@ -193,7 +230,7 @@ complete -c townlet -n '_shtab_townlet_using runs' -l runs-dir -xka "(__fish_com
 complete -c townlet -n '_shtab_townlet_using; and test $_shtab_townlet_npos -eq 0' -a levels -d 'list the shipped levels, or draw one'
 complete -c townlet -n '_shtab_townlet_using levels' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using levels' -l map -x -d 'which of its maps (default: 0)'
-complete -c townlet -n '_shtab_townlet_using levels' -l set -x -d 'any key of it'
+complete -c townlet -n '_shtab_townlet_using levels' -l set -xka "(_townlet_settings)" -d 'any key of it'
 complete -c townlet -n '_shtab_townlet_using levels' -l all -d 'list what is beside the ladder too, and public tasks'
 complete -c townlet -n '_shtab_townlet_using levels; and test $_shtab_townlet_npos -eq 0' -ka "(_townlet_level_files)" -d 'a level'"'"'s id, name or file, to draw it (default: list the ladder)'
 complete -c townlet -n '_shtab_townlet_using; and test $_shtab_townlet_npos -eq 0' -a validate -d 'check level files'
@@ -208,7 +245,7 @@ complete -c townlet -n '_shtab_townlet_using; and test $_shtab_townlet_npos -eq 
 complete -c townlet -n '_shtab_townlet_using check-env' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using check-env' -l num-envs -x -d 'how many sub-environments (default: 4)'
 complete -c townlet -n '_shtab_townlet_using check-env' -l steps -x -d 'at most so many steps (default: 1000)'
-complete -c townlet -n '_shtab_townlet_using check-env' -l set -x -d 'gym_options.NAME=VALUE, a keyword argument of the environment, or gym_wrappers=[NAME, ...]'
+complete -c townlet -n '_shtab_townlet_using check-env' -l set -xka "(_townlet_settings)" -d 'gym_options.NAME=VALUE, a keyword argument of the environment, or gym_wrappers=[NAME, ...]'
 complete -c townlet -n '_shtab_townlet_using; and test $_shtab_townlet_npos -eq 0' -a bench -d 'benchmarks, as python -m townlet.bench'
 complete -c townlet -n '_shtab_townlet_using bench' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using bench; and test $_shtab_townlet_npos -eq 0' -a env -d 'the world'"'"'s step, beside a C kernel, NumPy and Gymnasium'
@@ -217,7 +254,7 @@ complete -c townlet -n '_shtab_townlet_using bench env' -l level -xka "(_townlet
 complete -c townlet -n '_shtab_townlet_using bench env' -l agents -x -d 'how many at once, each in turn'
 complete -c townlet -n '_shtab_townlet_using bench env' -l contestants -x -d 'some of compiled, eager, vector, c, numpy, gymnasium (default: all)'
 complete -c townlet -n '_shtab_townlet_using bench env' -l compile-time -d 'measure compiling too, cold and from its cache'
-complete -c townlet -n '_shtab_townlet_using bench env' -l set -x -d 'any key of the level'
+complete -c townlet -n '_shtab_townlet_using bench env' -l set -xka "(_townlet_settings)" -d 'any key of the level'
 complete -c townlet -n '_shtab_townlet_using bench env' -l device -xka "auto cpu cuda" -d 'auto, cpu or cuda'
 complete -c townlet -n '_shtab_townlet_using bench env' -l threads -x -d 'for PyTorch and the C kernel (default: PyTorch'"'"'s own)'
 complete -c townlet -n '_shtab_townlet_using bench env' -l repeats -x -d 'samples (default: 5)'
@@ -229,7 +266,7 @@ complete -c townlet -n '_shtab_townlet_using bench; and test $_shtab_townlet_npo
 complete -c townlet -n '_shtab_townlet_using bench learner' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using bench learner' -l level -xka "(_townlet_level_files)" -d 'levels whose networks and recipes are measured (default: 2-sightings,2-reference)'
 complete -c townlet -n '_shtab_townlet_using bench learner' -l windows -x -d 'in an update, in turn'
-complete -c townlet -n '_shtab_townlet_using bench learner' -l set -x -d 'any key of the level'
+complete -c townlet -n '_shtab_townlet_using bench learner' -l set -xka "(_townlet_settings)" -d 'any key of the level'
 complete -c townlet -n '_shtab_townlet_using bench learner' -l device -xka "auto cpu cuda" -d 'auto, cpu or cuda'
 complete -c townlet -n '_shtab_townlet_using bench learner' -l threads -x -d 'for PyTorch and the C kernel (default: PyTorch'"'"'s own)'
 complete -c townlet -n '_shtab_townlet_using bench learner' -l repeats -x -d 'samples (default: 5)'
@@ -241,7 +278,7 @@ complete -c townlet -n '_shtab_townlet_using bench; and test $_shtab_townlet_npo
 complete -c townlet -n '_shtab_townlet_using bench memories' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using bench memories' -l level -xka "(_townlet_level_files)" -d 'a level of fresh windows (default: 2)'
 complete -c townlet -n '_shtab_townlet_using bench memories' -l agents -x -d 'that act and learn together (default: 1024)'
-complete -c townlet -n '_shtab_townlet_using bench memories' -l set -x -d 'any key of the level'
+complete -c townlet -n '_shtab_townlet_using bench memories' -l set -xka "(_townlet_settings)" -d 'any key of the level'
 complete -c townlet -n '_shtab_townlet_using bench memories' -l device -xka "auto cpu cuda" -d 'auto, cpu or cuda'
 complete -c townlet -n '_shtab_townlet_using bench memories' -l threads -x -d 'for PyTorch and the C kernel (default: PyTorch'"'"'s own)'
 complete -c townlet -n '_shtab_townlet_using bench memories' -l repeats -x -d 'samples (default: 5)'
@@ -256,7 +293,7 @@ complete -c townlet -n '_shtab_townlet_using bench train' -l agents -x -d 'how m
 complete -c townlet -n '_shtab_townlet_using bench train' -l no-peers -d 'leave DQN and RecurrentPPO out'
 complete -c townlet -n '_shtab_townlet_using bench train' -l until -x -d 'train until greedy survival is there'
 complete -c townlet -n '_shtab_townlet_using bench train' -l evaluate-every -x -d 'with --until (default: a 40th of all)'
-complete -c townlet -n '_shtab_townlet_using bench train' -l set -x -d 'any key of the level'
+complete -c townlet -n '_shtab_townlet_using bench train' -l set -xka "(_townlet_settings)" -d 'any key of the level'
 complete -c townlet -n '_shtab_townlet_using bench train' -l device -xka "auto cpu cuda" -d 'auto, cpu or cuda'
 complete -c townlet -n '_shtab_townlet_using bench train' -l threads -x -d 'for PyTorch and the C kernel (default: PyTorch'"'"'s own)'
 complete -c townlet -n '_shtab_townlet_using bench train' -l repeats -x -d 'samples (default: 5)'
@@ -276,7 +313,7 @@ complete -c townlet -n '_shtab_townlet_using bench scale' -l grid -x -d 'cells a
 complete -c townlet -n '_shtab_townlet_using bench scale' -l affordances -x -d 'affordances (default: 4,8,16,32,64)'
 complete -c townlet -n '_shtab_townlet_using bench scale' -l replay -x -d 'the level whose tape capacity fills (default: 2-replay)'
 complete -c townlet -n '_shtab_townlet_using bench scale' -l eager -d 'do not compile worlds, which takes seconds for each size'
-complete -c townlet -n '_shtab_townlet_using bench scale' -l set -x -d 'any key of the level'
+complete -c townlet -n '_shtab_townlet_using bench scale' -l set -xka "(_townlet_settings)" -d 'any key of the level'
 complete -c townlet -n '_shtab_townlet_using bench scale' -l device -xka "auto cpu cuda" -d 'auto, cpu or cuda'
 complete -c townlet -n '_shtab_townlet_using bench scale' -l threads -x -d 'for PyTorch and the C kernel (default: PyTorch'"'"'s own)'
 complete -c townlet -n '_shtab_townlet_using bench scale' -l repeats -x -d 'samples (default: 5)'

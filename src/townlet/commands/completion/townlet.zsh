@@ -67,7 +67,7 @@ _shtab_townlet_bench_env_options=(
   "--agents[how many at once, each in turn]:N,N:"
   "--contestants[some of compiled, eager, vector, c, numpy, gymnasium (default\: all)]:A,B:"
   "--compile-time[measure compiling too, cold and from its cache]"
-  "*--set[any key of the level]:KEY=VALUE:"
+  "*--set[any key of the level]:KEY=VALUE:_townlet_settings"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
   "--threads[for PyTorch and the C kernel (default\: PyTorch\'s own)]:threads:"
   "--repeats[samples (default\: 5)]:repeats:"
@@ -92,7 +92,7 @@ _shtab_townlet_bench_learner_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--level[levels whose networks and recipes are measured (default\: 2-sightings,2-reference)]:A,B:_townlet_level_files"
   "--windows[in an update, in turn]:N,N:"
-  "*--set[any key of the level]:KEY=VALUE:"
+  "*--set[any key of the level]:KEY=VALUE:_townlet_settings"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
   "--threads[for PyTorch and the C kernel (default\: PyTorch\'s own)]:threads:"
   "--repeats[samples (default\: 5)]:repeats:"
@@ -109,7 +109,7 @@ _shtab_townlet_bench_memories_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--level[a level of fresh windows (default\: 2)]:level:_townlet_level_files"
   "--agents[that act and learn together (default\: 1024)]:agents:"
-  "*--set[any key of the level]:KEY=VALUE:"
+  "*--set[any key of the level]:KEY=VALUE:_townlet_settings"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
   "--threads[for PyTorch and the C kernel (default\: PyTorch\'s own)]:threads:"
   "--repeats[samples (default\: 5)]:repeats:"
@@ -165,7 +165,7 @@ _shtab_townlet_bench_scale_options=(
   "--affordances[affordances (default\: 4,8,16,32,64)]:N,N:"
   "--replay[the level whose tape capacity fills (default\: 2-replay)]:replay:"
   "--eager[do not compile worlds, which takes seconds for each size]"
-  "*--set[any key of the level]:KEY=VALUE:"
+  "*--set[any key of the level]:KEY=VALUE:_townlet_settings"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
   "--threads[for PyTorch and the C kernel (default\: PyTorch\'s own)]:threads:"
   "--repeats[samples (default\: 5)]:repeats:"
@@ -185,7 +185,7 @@ _shtab_townlet_bench_train_options=(
   "--no-peers[leave DQN and RecurrentPPO out]"
   "--until[train until greedy survival is there]:SURVIVAL:"
   "--evaluate-every[with --until (default\: a 40th of all)]:STEPS:"
-  "*--set[any key of the level]:KEY=VALUE:"
+  "*--set[any key of the level]:KEY=VALUE:_townlet_settings"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
   "--threads[for PyTorch and the C kernel (default\: PyTorch\'s own)]:threads:"
   "--repeats[samples (default\: 5)]:repeats:"
@@ -202,7 +202,7 @@ _shtab_townlet_check_env_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--num-envs[how many sub-environments (default\: 4)]:num_envs:"
   "--steps[at most so many steps (default\: 1000)]:steps:"
-  "*--set[gym_options.NAME\=VALUE, a keyword argument of the environment, or gym_wrappers\=\[NAME, ...\]]:KEY=VALUE:"
+  "*--set[gym_options.NAME\=VALUE, a keyword argument of the environment, or gym_wrappers\=\[NAME, ...\]]:KEY=VALUE:_townlet_settings"
   ":an id, module\:id or file.py\:id, as for train --gym:"
 )
 
@@ -233,7 +233,7 @@ _shtab_townlet_completion_defaults_added=0
 _shtab_townlet_evaluate_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--level[another level to play in\: an id, a name or a file (default\: the run\'s own)]:level:_townlet_level_files"
-  "*--set[any key of the level\'s world]:KEY=VALUE:"
+  "*--set[any key of the level\'s world]:KEY=VALUE:_townlet_settings"
   "--episodes[how many (default\: 512)]:episodes:"
   "--checkpoint[latest, best, or a checkpoint\'s name (default\: latest)]:checkpoint:(latest best)"
   "--seed[which maps and starts (default\: those of the run\'s own evaluations)]:seed:"
@@ -265,7 +265,7 @@ _shtab_townlet_export_defaults_added=0
 _shtab_townlet_levels_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--map[which of its maps (default\: 0)]:N:"
-  "*--set[any key of it]:KEY=VALUE:"
+  "*--set[any key of it]:KEY=VALUE:_townlet_settings"
   "--all[list what is beside the ladder too, and public tasks]"
   ":a level\'s id, name or file, to draw it (default\: list the ladder):_townlet_level_files"
 )
@@ -289,7 +289,7 @@ _shtab_townlet_novelty_defaults_added=0
 _shtab_townlet_play_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--level[an id, a name or a file (default\: the run\'s own, or 2)]:level:_townlet_level_files"
-  "*--set[any key of the level\'s world]:KEY=VALUE:"
+  "*--set[any key of the level\'s world]:KEY=VALUE:_townlet_settings"
   "--seed[which map and start (default\: that of the run\'s own evaluations)]:seed:"
   "--checkpoint[latest, best, or a checkpoint\'s name (default\: latest)]:checkpoint:(latest best)"
   "--runs-dir[where runs lie (default\: runs)]:runs_dir:_files -/"
@@ -303,7 +303,7 @@ _shtab_townlet_replay_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--checkpoint[latest, best, or a checkpoint\'s name (default\: latest)]:checkpoint:(latest best)"
   "--level[another level to play in\: an id, a name or a file (default\: the run\'s own)]:level:_townlet_level_files"
-  "*--set[any key of the level\'s world]:KEY=VALUE:"
+  "*--set[any key of the level\'s world]:KEY=VALUE:_townlet_settings"
   "--agents[how many lives (default\: 16)]:agents:"
   "--steps[of each life at most (default\: 500)]:steps:"
   "--seed[which maps and starts (default\: those of the run\'s own evaluations)]:seed:"
@@ -358,8 +358,9 @@ _shtab_townlet_train_options=(
   "--seed[what all chance follows from\: maps, first weights, exploring (default\: as the level says)]:seed:"
   "--num-agents[agents in the town]:num_agents:"
   "--total-steps[environment steps, summed over agents]:total_steps:"
+  "--minutes[train for N minutes at most\: fewer steps, where a first measurement says that not all of them fit]:N:"
   "--device[auto, cpu or cuda]:device:(auto cpu cuda)"
-  "*--set[any key of the level]:KEY=VALUE:"
+  "*--set[any key of the level]:KEY=VALUE:_townlet_settings"
   "--run-name[name of the run\'s folder (default\: time and seed)]:run_name:"
   "--runs-dir[where runs lie (default\: runs)]:runs_dir:_files -/"
   "--resume[go on with a run]:latest|RUN:_townlet_run_dirs"
@@ -506,6 +507,31 @@ _townlet_level_files() {
   local -a ids=(@LEVELS@)
   compadd -a ids
   _files -g '*.yaml'
+}
+_townlet_settings() {
+  local -a found=(actions= affordances. cascades= cascades.groups= cascades.threshold= day_ticks= description= drains= evaluation.episodes= evaluation.every= grid.height= grid.width= gym= gym_options. gym_wrappers= id= layout.evaluation_maps= layout.kind= layout.training_maps= max_steps= meters. multi_tick= multi_tick.spread= name= network.cell= network.directions= network.dueling= network.encoder.kind= network.encoder.part= network.encoder.width= network.encoder.window= network.frontier= network.head= network.hidden= network.image= network.image.channels= network.image.kernel= network.image.largest= network.image.smallest= network.image.stride= network.kind= network.layer_norm= network.memory= network.memory_span= network.previous_action= network.sightings= network.skip= observation.age= observation.clock= observation.offsets= observation.position= observation.progress= observation.window= on_cuda= on_cuda.decay_steps= on_cuda.evaluate_every= on_cuda.learning_rate= on_cuda.minibatches= on_cuda.num_agents= on_cuda.total_steps= placed_affordances= present_meters= replays= replays.agents= replays.best= replays.every= replays.first_of_stage= replays.keep= replays.worst= reward.alive= reward.death= reward.interaction. reward.milestones= reward.potential= reward.potential.meters. reward.potential.scale= reward.wellbeing. sparse_reward= sparse_reward.alive= sparse_reward.death= sparse_reward.interaction. sparse_reward.milestones= sparse_reward.potential= sparse_reward.potential.meters. sparse_reward.potential.scale= sparse_reward.wellbeing. training.adam_epsilon= training.curiosity= training.curiosity.anneal= training.curiosity.anneal.episodes= training.curiosity.anneal.factor= training.curiosity.anneal.spread= training.curiosity.anneal.survival= training.curiosity.embedding= training.curiosity.hidden= training.curiosity.learning_rate= training.curiosity.weight= training.curriculum= training.curriculum.advance_above= training.curriculum.entropy_below= training.curriculum.episodes= training.curriculum.kind= training.curriculum.least_progress= training.curriculum.min_stay= training.curriculum.retreat_below= training.curriculum.stages= training.curriculum.temperature= training.decay_steps= training.double_q= training.exploration.action_weights. training.exploration.alpha= training.exploration.base= training.exploration.taste= training.exploration.warm_up= training.final_learning_rate= training.gamma= training.huber_delta= training.initial_state= training.learning_rate= training.max_grad_norm= training.mode.batch_size= training.mode.burn_in= training.mode.capacity= training.mode.kind= training.mode.min_episodes= training.mode.minibatches= training.mode.priority= training.mode.priority.exponent= training.mode.priority.importance= training.mode.priority.largest= training.mode.stored_every= training.mode.train_every= training.n_step= training.num_agents= training.recall= training.recall.ask= training.recall.back= training.recall.tell= training.recall.weight= training.reward_scale= training.seed= training.seq_len= training.stop= training.stop.goal= training.stop.patience= training.target_every= training.target_rate= training.total_steps= training.trace_decay= training.value_rescaling= training.workers= yardsticks.)
+  if compset -P 1 '*='; then
+    found=($(_townlet_values "${IPREFIX%=}"))
+    compadd -a found
+  else
+    compadd -S '' -a found
+  fi
+}
+_townlet_values() {
+  case $1 in
+    cascades|day_ticks|layout.evaluation_maps|layout.training_maps|max_steps|multi_tick|network.image|network.image.largest|network.memory_span|on_cuda|on_cuda.decay_steps|on_cuda.evaluate_every|on_cuda.learning_rate|on_cuda.minibatches|on_cuda.num_agents|on_cuda.total_steps|replays|reward.potential|sparse_reward|sparse_reward.potential|training.curiosity|training.curiosity.anneal|training.curriculum|training.exploration.taste|training.exploration.warm_up|training.huber_delta|training.mode.priority|training.recall|training.stop|training.stop.goal|training.stop.patience|training.target_every|training.target_rate) echo 'null' ;;
+    layout.kind) echo 'fixed random' ;;
+    network.cell) echo 'lstm gru' ;;
+    network.directions|network.dueling|network.frontier|network.layer_norm|network.previous_action|network.sightings|network.skip|observation.age|observation.clock|observation.offsets|observation.progress|replays.best|replays.first_of_stage|replays.worst|training.double_q|training.value_rescaling) echo 'true false' ;;
+    network.encoder.kind) echo 'spatial joint' ;;
+    network.kind) echo 'feed_forward recurrent' ;;
+    observation.position) echo 'normalised one_hot null' ;;
+    observation.window) echo '3 5 7 null' ;;
+    training.curriculum.kind) echo 'static adversarial' ;;
+    training.initial_state) echo 'stored zero' ;;
+    training.mode.kind) echo 'fresh replay' ;;
+    training.reward_scale) echo 'auto' ;;
+  esac
 }
 
 # End Custom Preamble

@@ -66,7 +66,7 @@ def registered(env_id: str) -> EnvSpec:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's module may raise anything, and may end the process
-        raise not_made(env_id, error, _offered(module, name)) from error
+        raise not_made(env_id, error, _offered(module, name) if where else _close_to(name, error)) from error
 
 
 def not_made(env_id: str, error: BaseException, hint: str = "") -> ConfigError:
@@ -116,6 +116,11 @@ def _spec_of(name: str, made: Callable[..., Any]) -> EnvSpec:
     if isinstance(made, type) and issubclass(made, VectorEnv):
         return EnvSpec(name, vector_entry_point=cast(Any, made))
     return EnvSpec(name, entry_point=cast(Any, made))
+
+
+def _close_to(env_id: str, error: BaseException) -> str:
+    """What is registered that may have been meant, where Gymnasium does not say so itself."""
+    return "" if "Did you mean" in told(error) else suggestion(env_id, gymnasium.registry)
 
 
 def _offered(module: ModuleType | None, name: str) -> str:

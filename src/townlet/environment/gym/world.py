@@ -104,6 +104,10 @@ class GymEnvironment:
                 gate.call("close", env.close)
             raise not_made(env_id, error) from error
 
+    def keep_in_place(self) -> bool:
+        """Return False: a stranger's environment is no part of a graph."""
+        return False
+
     def reset(self) -> Observation:
         """Begin an episode of every agent; each reset begins others. Raises WorldError, as Gate says."""
         self.gate.moment = "reset"

@@ -1,13 +1,14 @@
 """What the types of a task alone cannot say of how it is learned."""
 
 from townlet.level.errors import Problem
-from townlet.level.parts import Adversarial, Fresh, Replay
+from townlet.level.parts import Adversarial, FeedForward, Fresh, Replay
 from townlet.level.task import Level, Task
 
 
 def training_problems(task: Task) -> list[Problem]:
     """Everything wrong between the parts of a task's training, and between them and the rewards of a level."""
-    problems = [*_returns_problems(task), *_mode_problems(task), *_worker_problems(task)]
+    problems = [*_returns_problems(task), *_mode_problems(task), *_worker_problems(task), *_recall_problems(task)]
+    problems += _cuda_problems(task)
     return [*problems, *_curriculum_problems(task), *_stop_problems(task)] if isinstance(task, Level) else problems
 
 
@@ -62,6 +63,20 @@ def _worker_problems(level: Task) -> list[Problem]:
     if training.num_agents % workers:
         problems.append(Problem(key, f"a divisor of num_agents, {training.num_agents}", str(workers)))
     return problems
+
+
+def _recall_problems(level: Task) -> list[Problem]:
+    if level.training.recall is None or not isinstance(level.network, FeedForward):
+        return []
+    return [Problem(("training", "recall"), "null, since a feed-forward network has no memory to ask", "a question")]
+
+
+def _cuda_problems(level: Task) -> list[Problem]:
+    minibatches = level.on_cuda.minibatches if level.on_cuda else None
+    if minibatches is None or isinstance(level.training.mode, Fresh):
+        return []
+    expected = "null, since training.mode.kind is replay, which has none"
+    return [Problem(("on_cuda", "minibatches"), expected, str(minibatches))]
 
 
 def _stop_problems(level: Level) -> list[Problem]:

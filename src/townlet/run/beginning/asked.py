@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from townlet.agent.requirements import check_network
-from townlet.config import Level, Task, Tell, load_gym_task, load_task
+from townlet.config import Level, Task, Tell, load_gym_task, load_task, taken_on_cuda
 from townlet.run.meta import read_meta
 from townlet.run.plan import Plan, Wishes, make_plan
 from townlet.run.run_directory import CONFIG_NAME, RunDirectory, resolve_run
@@ -47,6 +47,7 @@ class Prepared(NamedTuple):
     wishes: Wishes
     resumed: Path | None  # the folder of a run that goes on
     taught: "Checkpoint | None"  # whose weights it begins with
+    settled: Mapping[str, Any] = {}  # facts for meta.json: what was settled, and by what
 
     def open_folder(self) -> RunDirectory:
         """Make the folder of a new run, or open that of one that goes on. Raises RunError."""
@@ -56,7 +57,7 @@ class Prepared(NamedTuple):
 
         slug, seed = f"{self.task.id}_{self.task.name}", self.task.training.seed
         run = RunDirectory.create(self.asked.runs_dir, slug, seed, self.asked.run_name)
-        write_about(run, self.task, self.wishes, load=self.taught and str(self.taught.path.resolve()))
+        write_about(run, self.task, self.wishes, load=self.taught and str(self.taught.path.resolve()), **self.settled)
         return run
 
     def begin(self, training: "TrainingRun") -> None:
@@ -91,12 +92,12 @@ def prepare(asked: Asked, wishes: Wishes, say: Tell, aside: Callable[[str], None
     """
     resumed = resolve_run(asked.resume, asked.runs_dir, aside) if asked.resume else None
     kept = (read_meta(resumed) or {}) if resumed else {}
-    task = _load(asked, resumed, say)
+    task, settled = _load(asked, resumed, say, wishes.device)
     wishes = wishes._replace(checkpoint_every=wishes.checkpoint_every or _pace_before(kept))
     _check(task, say, wishes.device)
     teacher = _teacher(asked, resumed, kept)
     taught = _load_taught(teacher, asked, task, aside) if teacher else None
-    return Prepared(asked, task, make_plan(task, wishes), wishes, resumed, taught)
+    return Prepared(asked, task, make_plan(task, wishes), wishes, resumed, taught, settled)
 
 
 def _check(task: Task, say: Tell, device: str) -> None:
@@ -114,15 +115,25 @@ def _load_taught(teacher: Path, asked: Asked, task: Task, aside: Callable[[str],
     return load_taught(teacher, asked.runs_dir, task, aside)
 
 
-def _load(asked: Asked, resumed: Path | None, say: Tell) -> Task:
+def _load(asked: Asked, resumed: Path | None, say: Tell, device: str) -> tuple[Task, dict[str, Any]]:
+    """The task, and what was settled of it by the device: a run that goes on does so as it was."""
     if resumed:
         config = resumed / CONFIG_NAME
-        task = load_task(config, asked.overrides, say)
-        refuse_changes(load_task(config), task, resumed)
-        return task
+        now = load_task(config, asked.overrides, say)
+        refuse_changes(load_task(config), now, resumed)
+        return now, {}
+    if device != "cuda" or not (taken := taken_on_cuda(_new(asked, asked.overrides, None), asked.overrides)):
+        return _new(asked, asked.overrides, say), {}
+    task = _new(asked, {**asked.overrides, **taken, "on_cuda": None}, say)
+    listed = ", ".join(f"{key} {value:,}" for key, value in taken.items())
+    say(f"on a CUDA device level {task.id} has {listed}; --set KEY=VALUE keeps any of them as you like")
+    return task, {"on_cuda": taken}
+
+
+def _new(asked: Asked, overrides: Mapping[str, Any], say: Tell | None) -> Task:
     if asked.gym is not None:
-        return load_gym_task(asked.gym, asked.level, asked.overrides, say)
-    return load_task(asked.level or "2", asked.overrides, say)
+        return load_gym_task(asked.gym, asked.level, overrides, say)
+    return load_task(asked.level or "2", overrides, say)
 
 
 def _teacher(asked: Asked, resumed: Path | None, kept: Mapping[str, Any]) -> Path | None:

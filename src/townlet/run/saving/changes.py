@@ -7,7 +7,7 @@ from townlet.config import ConfigError, Task
 from townlet.level.errors import short
 
 # Keys of a task that may change, with all below them: what is told of it, what is learned for, and how.
-MAY_CHANGE = ("description", "yardsticks", "reward", "sparse_reward", "evaluation", "training", "replays")
+MAY_CHANGE = ("description", "yardsticks", "reward", "sparse_reward", "evaluation", "training", "on_cuda", "replays")
 # But for these, with all below them: chance follows from the seed, and the saved state has the shape of the others.
 KEPT = (
     "training.seed", "training.num_agents", "training.workers", "training.seq_len", "training.mode.kind",

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from torch.nn import functional
 
 from support.learning import network_of
-from support.windows import a_window, check_equation, check_single_steps
+from support.windows import a_window, check_single_steps
 from townlet.agent.memory.delta import Delta
 from townlet.config import ConfigError, load_level
 
@@ -28,28 +27,6 @@ def by_hand(steps, keep=1.0, reset=None, strength=SURE):
 
 
 ONE, OTHER, BOTH = (1.0, 0.0), (0.0, 1.0), (3.0, 4.0)  # BOTH has the length 5: its key is 0.6, 0.8
-
-
-def slow(memory, features, hidden, reset):
-    """The rule, step by step."""
-    parts = (memory.keys, memory.width, memory.keys, 1)
-    held, steps = hidden[0][0].view(-1, memory.keys, memory.width), []
-    for step in range(features.shape[1]):
-        key, value, query, strength = memory.address(features[:, step]).split(parts, dim=-1)
-        key, query = functional.normalize(key, dim=-1), functional.normalize(query, dim=-1)
-        held = held * (~reset[:, step]).to(held.dtype).view(-1, 1, 1) * memory.keep
-        found = torch.einsum("bkv,bk->bv", held, key)
-        held = held + torch.einsum("bk,bv->bkv", key, torch.sigmoid(strength) * (value - found))
-        steps.append(torch.einsum("bkv,bk->bv", held, query))
-    return torch.stack(steps, dim=1)
-
-
-def a_case():
-    """A memory, a window with resets, and what was held before it."""
-    torch.manual_seed(0)
-    memory = Delta(5, 3, 4, 0.9).double()
-    torch.nn.init.normal_(memory.address.weight)
-    return memory, *a_window(memory)
 
 
 def test_what_is_written_at_a_key_is_found_there_and_written_over_by_hand():
@@ -76,17 +53,6 @@ def test_a_share_is_kept_and_nothing_across_a_reset_by_hand():
     read, after = by_hand(steps, keep=0.5, reset=[F, F, T])
     assert read == pytest.approx([8.0, 4.0, 0.0])
     assert after == pytest.approx([0.0, 2.0])
-
-
-def test_a_window_equals_the_rule_step_by_step_with_its_gradient():
-    memory, features, hidden, reset = a_case()
-    read, _ = memory(features, hidden, reset)
-    gradient = check_equation(memory, read, slow(memory, features, hidden, reset))
-    assert all(part.abs().min() > 0.0 for part in gradient)
-
-
-def test_a_window_equals_single_steps_and_rows_stay_apart():
-    check_single_steps(*a_case())
 
 
 def test_strengths_begin_open():

@@ -4,13 +4,10 @@ import pytest
 import torch
 
 from support.learning import network_of
-from support.windows import check_equation, check_single_steps
+from support.step_by_step import COLUMNS, GROUND, ROWS
 from townlet.agent.memory.ground import Ground, bands
 from townlet.config import ConfigError, load_level
-from townlet.environment.layout import ObservationLayout
 
-COLUMNS, ROWS = 3, 2
-LAYOUT = ObservationLayout({"window": slice(0, 9), "position": slice(9, 11)}, window_size=3, grid=(COLUMNS, ROWS))
 SURE = 50.0  # the sigmoid of it is 1
 
 
@@ -25,7 +22,7 @@ def walk(*steps):
 
 def read_of(features, reset=None):
     """What each step reads, [steps, values, rows away, columns away] for up to two each way, here at [2, 2]."""
-    memory = Ground(12, LAYOUT, 2)
+    memory = Ground(12, GROUND, 2)
     with torch.no_grad():
         memory.address.bias[-1] = SURE
     read, _ = memory(features, memory.initial_hidden(1, features), reset)
@@ -63,49 +60,6 @@ def test_bands_are_twice_as_wide_each_time_and_what_lies_outside_has_its_share_b
         expected[band, cells] = 1.0 if band < 7 else 1.0 / 3.0
     expected[8, 7] = 1.0 / 6.0  # the sixth cell away, of those from 6 to 11
     torch.testing.assert_close(share, expected)
-
-
-def slow(memory, features, hidden, reset):
-    """The rule, step by step, for a map held cell by cell."""
-    steps, held = [], hidden[0][0].view(-1, ROWS, COLUMNS, memory.values).clone()
-    for step in range(features.shape[1]):
-        held = held * (~reset[:, step]).to(held.dtype).view(-1, 1, 1, 1)
-        value, strength = memory.address(features[:, step]).split((memory.values, 1), dim=-1)
-        rows = []
-        for agent, (x, y) in enumerate((features[:, step, 9:11] * torch.tensor([COLUMNS - 1, ROWS - 1])).round().int()):
-            here = torch.zeros(ROWS, COLUMNS, 1, dtype=held.dtype)
-            here[y, x] = 1.0
-            written = held[agent] + here * torch.sigmoid(strength[agent]) * (value[agent] - held[agent])
-            inside = slice(2 - int(y), 2 - int(y) + ROWS), slice(2 - int(x), 2 - int(x) + COLUMNS)
-            unknown = torch.cat([1.0 - written[..., :1], written[..., 1:]], dim=-1)
-            around = torch.nn.functional.pad(
-                unknown.movedim(-1, 0), (inside[1].start, 5 - inside[1].stop, inside[0].start, 5 - inside[0].stop)
-            )
-            rows.append((written, around.flatten()))
-        held = torch.stack([written for written, _ in rows])
-        steps.append(torch.stack([around for _, around in rows]))
-    return torch.stack(steps, dim=1)
-
-
-def a_case():
-    """A memory, a window of walks with resets, and what was held before it."""
-    torch.manual_seed(0)
-    memory = Ground(12, LAYOUT, 3).double()
-    torch.nn.init.normal_(memory.address.weight)
-    features, reset = torch.randn(4, 9, 12, dtype=torch.float64), torch.rand(4, 9) < 0.2
-    features[..., 9] = torch.randint(COLUMNS, (4, 9)) / (COLUMNS - 1)
-    features[..., 10] = torch.randint(ROWS, (4, 9)) / (ROWS - 1)
-    return memory, features, (torch.randn(1, 4, memory.size, dtype=torch.float64),), reset
-
-
-def test_a_window_equals_the_rule_step_by_step_with_its_gradient():
-    memory, features, hidden, reset = a_case()
-    read, _ = memory(features, hidden, reset)
-    check_equation(memory, read, slow(memory, features, hidden, reset))
-
-
-def test_a_window_equals_single_steps_and_rows_stay_apart():
-    check_single_steps(*a_case())
 
 
 def test_a_network_carries_the_ground_and_sends_it_gradients():

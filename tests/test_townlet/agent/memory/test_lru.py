@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from support.learning import network_of
-from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.lru import LinearRecurrentUnit, scan
 from townlet.config import load_level
 
@@ -26,27 +25,6 @@ def by_hand(values, theta, memory=0.0, reset=None):
     read, (after,) = unit(torch.tensor(values).view(1, -1, 1), (torch.tensor([[[memory, 0.0]]]),), flags)
     assert torch.equal(read[0, -1], after[0, 0])
     return torch.view_as_complex(read[0]).tolist()
-
-
-def slow(unit, features, hidden, reset):
-    """The equation, step by step."""
-    kept = torch.exp(-torch.exp(unit.nu))
-    real, imaginary = hidden[0][0].unflatten(-1, (-1, 2)).unbind(-1)
-    steps = []
-    for step in range(features.shape[1]):
-        keeps = (~reset[:, step]).to(kept.dtype).unsqueeze(1) * kept
-        cos, sin = keeps * unit.theta.cos(), keeps * unit.theta.sin()
-        came = (unit.drive(features[:, step]).unflatten(-1, (-1, 2)) * (1.0 - kept**2).sqrt().unsqueeze(-1)).unbind(-1)
-        real, imaginary = real * cos - imaginary * sin + came[0], real * sin + imaginary * cos + came[1]
-        steps.append(torch.stack([real, imaginary], dim=-1).flatten(1))
-    return torch.stack(steps, dim=1)
-
-
-def a_case():
-    """Units, a window with resets, and what was held before it."""
-    torch.manual_seed(0)
-    unit = LinearRecurrentUnit(5, 3, 8).double()
-    return unit, *a_window(unit)
 
 
 def test_a_unit_fades_by_its_share_and_takes_in_the_rest_by_hand():
@@ -74,17 +52,6 @@ def test_a_scan_is_the_recurrence_for_windows_of_any_length(time):
     for step in range(time):
         held = factor[:, step] * held + added[:, step]
         torch.testing.assert_close(found[:, step], held)
-
-
-def test_a_window_equals_the_equation_step_by_step_with_its_gradient():
-    unit, features, hidden, reset = a_case()
-    read, _ = unit(features, hidden, reset)
-    gradient = check_equation(unit, read, slow(unit, features, hidden, reset))
-    assert all(part.abs().min() > 0.0 for part in gradient)
-
-
-def test_a_window_equals_single_steps_and_rows_stay_apart():
-    check_single_steps(*a_case())
 
 
 def test_units_begin_by_keeping_what_they_hold_for_up_to_the_span_and_turning_by_up_to_a_half():

@@ -4,10 +4,8 @@ import math
 
 import pytest
 import torch
-from torch.nn import functional
 
 from support.learning import network_of
-from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.phases import DeltaPhases
 from townlet.config import load_level
 from townlet.environment.layout import lay_out
@@ -33,30 +31,6 @@ def by_hand(steps, reset=None):
 ONE, OTHER = (1.0, 0.0), (0.0, 1.0)
 
 
-def slow(memory, features, hidden, reset):
-    """The rule, and the turn back, step by step."""
-    held, steps = hidden[0][0].view(len(features), memory.keys, -1), []
-    for step in range(features.shape[1]):
-        key, phase, strength = memory.address(features[:, step]).split((memory.keys, memory.shown, 1), dim=-1)
-        key, value = functional.normalize(key, dim=-1), torch.cat([phase.cos(), phase.sin()], dim=-1)
-        held = held * (~reset[:, step]).to(held.dtype).view(-1, 1, 1) * memory.keep
-        found = torch.einsum("bkv,bk->bv", held, key)
-        held = held + torch.einsum("bk,bv->bkv", key, torch.sigmoid(strength) * (value - found))
-        cosine, sine = held.chunk(2, dim=-1)
-        length, angle = torch.hypot(cosine, sine), torch.atan2(sine, cosine) - phase.unsqueeze(1)
-        along = length * angle.sin()
-        steps.append(torch.cat([length * angle.cos(), along, torch.tanh(12.0 * along)], dim=-1).flatten(1))
-    return torch.stack(steps, dim=1)
-
-
-def a_case():
-    """A memory, a window with resets, and what was held before it."""
-    torch.manual_seed(0)
-    memory = DeltaPhases(5, 3, 2, 0.9).double()
-    torch.nn.init.normal_(memory.address.weight)
-    return memory, *a_window(memory)
-
-
 def test_what_is_read_at_each_key_is_how_far_off_its_place_lies_by_hand():
     """One thing at a quarter turn, the other at a half: from the other, the first lies a quarter back."""
     read = by_hand([(ONE, math.pi / 2.0), (OTHER, math.pi), (OTHER, 0.0)])
@@ -67,16 +41,6 @@ def test_what_is_read_at_each_key_is_how_far_off_its_place_lies_by_hand():
 def test_nothing_is_read_of_what_lies_before_a_reset_by_hand():
     read = by_hand([(ONE, 1.0), (OTHER, 1.0)], reset=[F, T])
     torch.testing.assert_close(read[1], torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]))
-
-
-def test_a_window_equals_the_rule_step_by_step_with_its_gradient():
-    memory, features, hidden, reset = a_case()
-    read, _ = memory(features, hidden, reset)
-    check_equation(memory, read, slow(memory, features, hidden, reset))
-
-
-def test_a_window_equals_single_steps_and_rows_stay_apart():
-    check_single_steps(*a_case())
 
 
 def test_a_small_angle_is_read_as_a_whole_way_by_hand():

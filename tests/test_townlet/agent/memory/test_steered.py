@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from support.learning import network_of
-from support.windows import a_window, check_equation, check_single_steps
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
 from townlet.config import load_level
@@ -24,30 +23,6 @@ def by_hand(steps, lags=4, keep=1.0, gates=None):
     features = torch.tensor([[(u, speed, gate) for (u, speed), gate in zip(steps, gates, strict=True)]])
     read, _ = memory(features, memory.initial_hidden(1, features), None)
     return torch.view_as_complex((read[0] * math.sqrt(lags)).view(len(steps), -1, 2)).tolist()
-
-
-def slow(memory, features, hidden, reset):
-    """The equation, step by step."""
-    held, steps = hidden[0][0].view(len(features), memory.banks, memory.obs_dim, -1, 2), []
-    for step in range(features.shape[1]):
-        seen = features[:, step]
-        held = held * (~reset[:, step]).to(held.dtype).view(-1, 1, 1, 1, 1)
-        speed, gate = memory.steer(seen).chunk(2, dim=-1)
-        angle = (torch.tanh(speed).unsqueeze(-1) * memory.speeds).unsqueeze(2)  # [batch, banks, 1, lags / 2 + 1]
-        re, im = held.unbind(-1)
-        cos, sin = angle.cos() * math.exp(memory.log_keep), angle.sin() * math.exp(memory.log_keep)
-        written = (torch.sigmoid(gate).unsqueeze(-1) * seen[:, None, : memory.obs_dim]).unsqueeze(-1)
-        held = torch.stack([re * cos - im * sin + written, re * sin + im * cos], dim=-1)
-        steps.append(held.flatten(1) * memory.scale)
-    return torch.stack(steps, dim=1)
-
-
-def a_case():
-    """A memory of two banks that turn and write by halves, a window with resets, and a memory before it."""
-    torch.manual_seed(0)
-    memory = SteeredSpectral(3, 5, 6, 0.9, 2).double()
-    torch.nn.init.normal_(memory.steer.weight)
-    return memory, *a_window(memory)
 
 
 def test_speeds_are_followed_forwards_backwards_and_not_at_all_by_hand():
@@ -69,17 +44,6 @@ def test_what_was_written_forwards_is_read_backwards_in_reverse_order():
     twice = torch.tensor([1.0, 2.0, 2.0, 2.0, 1.0])
     now = [float((twice * torch.tensor(one).real).sum() / 8.0) for one in found]  # the reading at lag 0
     assert now == pytest.approx([3.0, 4.0, 5.0, 4.0, 3.0], abs=1e-5)
-
-
-def test_a_window_equals_the_equation_step_by_step_with_its_gradient():
-    memory, features, hidden, reset = a_case()
-    read, _ = memory(features, hidden, reset)
-    gradient = check_equation(memory, read, slow(memory, features, hidden, reset))
-    assert all(part.abs().min() > 0.0 for part in gradient)
-
-
-def test_a_window_equals_single_steps_and_rows_stay_apart():
-    check_single_steps(*a_case())
 
 
 def test_at_full_speed_with_an_open_gate_it_is_the_memory_that_nothing_steers():

@@ -41,15 +41,28 @@ def test_a_run_gets_tables_json_and_a_picture(run, capsys):
     assert (run / "memory_probe.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_checkpoint_is_named_by_its_folder_or_within_its_run(run, tmp_path, capsys):
-    """The best is the one of step 8; the other has weights, and so answers, of its own."""
-    printed = []
+def test_a_checkpoint_is_named_by_its_folder_or_within_its_run(run, monkeypatch):
+    """The best is the one of step 8; the other has weights of its own."""
+    asked = []
+
+    def probe(level, network, sampling, device, report):
+        asked.append([part.tolist() for part in network.state_dict().values()])
+        raise ProbeError("asked")
+
+    monkeypatch.setattr(command, "probe", probe)
     for words in ([run], [run / "checkpoints" / "step_000000008"], [run / "checkpoints" / "step_000000016"],
                   [run, "--checkpoint", "latest"]):  # fmt: skip
-        assert run_probe(*words, "--json", "--out", tmp_path / "out") == 0
+        assert run_probe(*words) == 1
+    assert asked[0] == asked[1] != asked[2] == asked[3]
+
+
+def test_answers_are_of_the_weights_and_are_printed_as_json_where_that_is_asked_for(run, tmp_path, capsys):
+    printed = []
+    for name in ("best", "latest"):
+        assert run_probe(run, "--checkpoint", name, "--json", "--out", tmp_path / "out") == 0
         printed.append(json.loads(capsys.readouterr().out))
-    assert printed[0] == printed[1] != printed[2] == printed[3]
-    assert json.loads((tmp_path / "out" / "memory_probe.json").read_text()) == printed[3]
+    assert printed[0] != printed[1]
+    assert json.loads((tmp_path / "out" / "memory_probe.json").read_text()) == printed[1]
 
 
 def test_the_network_is_asked_on_the_device_and_as_often_as_is_asked_for(run, monkeypatch):

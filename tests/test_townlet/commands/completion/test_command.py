@@ -1,6 +1,7 @@
 """`townlet completion`: what shells complete by its scripts, asked of the shells themselves."""
 
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -25,11 +26,17 @@ ASKED = [
     ("evaluate latest --checkpoint ", {"latest", "best"}),
     ("bench rec", {"recall"}),
     ("bench recall --que", {"--questions"}),
+    ("train --set training.gam", {"training.gamma="}),
+    ("evaluate latest --set gym_o", {"gym_options."}),
+    ("train --set training.stop.goal=1 --set network.kind=re", {"network.kind=recurrent"}),
+    ("train --set training.mode.kind=", {"training.mode.kind=fresh", "training.mode.kind=replay"}),
+    ("train --set network.skip=true --dry", {"--dry-run"}),
+    ("bench scale --set training.double_q=f", {"training.double_q=false"}),
 ]
 ASK_BASH = """
 COMP_WORDS=({})
 COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-_shtab_townlet
+_townlet
 (IFS='|'; echo "${{COMPREPLY[*]}}")
 """
 ONE = [(line, words) for line, words in ASKED if len(words) == 1]  # which Tab writes out
@@ -60,9 +67,33 @@ def said(folder: Path, *command: str) -> list[str]:
 
 @needs("bash")
 def test_bash_completes_words_flags_levels_and_runs(folder):
-    lines = [ASK_BASH.format(" ".join(["townlet", *map(repr, line.split(" "))])) for line, _ in ASKED]
+    lines = [ASK_BASH.format(" ".join(["townlet", *map(repr, parted(line))])) for line, _ in ASKED]
     answers = said(folder, "bash", "--noprofile", "--norc", "-c", "\n".join(["source ./townlet.bash", *lines]))
-    assert [set(answer.split("|")) for answer in answers] == [words for _, words in ASKED]
+    found = [
+        {before_it(line) + word for word in answer.split("|")} for (line, _), answer in zip(ASKED, answers, strict=True)
+    ]
+    assert found == [words for _, words in ASKED]
+
+
+def parted(line: str) -> list[str]:
+    """The words of a line as Bash hands them to what completes the last: also parted around each "="."""
+    return [part for word in line.split(" ") for part in re.findall("[^=]+|=", word) or [""]]
+
+
+def before_it(line: str) -> str:
+    """What stands before what Bash completes of the last word."""
+    key, equals, _ = line.rpartition(" ")[2].partition("=")
+    return key + equals if equals else ""
+
+
+@needs("bash")
+def test_bash_writes_a_value_to_its_key_with_no_space_between(folder):
+    with Terminal(folder, "bash", "--noprofile", "--norc", "-i") as terminal:
+        terminal.type("PS1=; bind 'set enable-bracketed-paste off'; townlet() { echo \"got:$*:\"; }\n")
+        terminal.type('. ./townlet.bash; echo rea""dy\n')
+        terminal.read_until("ready\r\n")
+        terminal.type("townlet train --set network.ski\tt\t--dr\t\n")
+        assert "got:train --set network.skip=true --dry-run:" in terminal.read_until(":\r\n")
 
 
 @needs("fish")

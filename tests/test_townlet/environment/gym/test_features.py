@@ -6,10 +6,11 @@ import pytest
 from gymnasium import spaces
 
 from support.strangers import Stranger, by_turns
-from townlet.config import ConfigError
+from townlet.config import ConfigError, load_gym_task
 from townlet.environment.gym.features import encode, features_of, images_of, in_bytes, without_mask
 from townlet.environment.gym.gate import Gate
 from townlet.environment.layout import Image
+from townlet.environment.make import check_env
 from townlet.environment.types import WorldError
 
 
@@ -174,3 +175,25 @@ class Drawn(gymnasium.Env):
 
     def reset(self, *, seed=None, options=None):
         return self.observation_space.sample(), {}
+
+
+@pytest.mark.parametrize(
+    ("most", "changes", "said"),
+    [
+        (10, {}, ["images hold no more than 10 of 255 so far; --set network.image.largest=10 reads that as 1"]),
+        (25, {}, ["images hold no more than 25 of 255 so far; --set network.image.largest=25 reads that as 1"]),
+        (26, {}, []),
+        (0, {}, []),  # nothing is shown yet
+        (10, {"network.image.largest": 10}, []),
+        (10, {"network.image": None}, []),
+    ],
+)
+def test_images_that_hold_next_to_nothing_of_what_their_space_spans_are_told_of(most, changes, said):
+    shown = np.zeros((7, 7, 3), np.uint8)
+    gymnasium.register("Dark-v0", lambda: Stranger(picture(7, 7, 3), seen=lambda env: shown))
+    shown[3, 3, 0], told = most, []
+    try:
+        check_env(load_gym_task("Dark-v0", overrides=changes), told.append)
+    finally:
+        del gymnasium.registry["Dark-v0"]
+    assert told == [f"Dark-v0: {line}" for line in said]

@@ -130,6 +130,8 @@ def refused(make, kind=ConfigError):
         ("some_corridor.py:Coridor", "; some_corridor has Corridor-v0, Corridor, Double; did you mean 'Corridor'?"),
         ("some_corridor:Corridor-v1", "; some_corridor has Corridor-v0, Corridor, Double; did you mean 'Corridor-v0'?"),
         ("some_corridor:Elsewhere", "; some_corridor has Corridor-v0, Corridor, Double"),
+        ("CartPole", "; did you mean 'CartPole-v1'?"),
+        ("cartpole-v1", "Did you mean: `CartPole`?"),
     ],
 )
 def test_a_file_or_a_name_that_is_not_there_is_one_line_with_what_was_meant(env_id, said, folder):
@@ -140,6 +142,7 @@ def test_a_file_or_a_name_that_is_not_there_is_one_line_with_what_was_meant(env_
 
 def test_a_run_finds_its_file_from_every_folder(folder, tmp_path_factory, monkeypatch):
     small = ["network.hidden=8", "training.seq_len=4", "training.num_agents=2", "evaluation.episodes=2"]
+    small += ["training.mode.capacity=100"]  # which every checkpoint holds
     flags = [word for key in small for word in ("--set", key)]
     command = ["--gym", "./some_corridor.py:Corridor-v0", *flags, "--total-steps", "8", "--plain", "--device", "cpu"]
     wrapper = ["--set", "gym_wrappers=[{some_corridor.py:Double: {times: 3.0}}]"]

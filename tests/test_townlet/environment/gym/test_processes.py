@@ -202,6 +202,7 @@ def test_what_closing_refuses_is_told():
 SMALL = [
     "--num-agents", "4", "--set", "training.seq_len=4", "--set", "network.hidden=8", "--set", "network.head=8",
     "--set", "network.encoder.width=8", "--set", "evaluation.episodes=3", "--plain", "--device", "cpu",
+    "--set", "training.mode.capacity=400",  # which every checkpoint holds
 ]  # fmt: skip
 IN_PROCESSES = ["--set", "gym_options.asynchronous=true"]
 

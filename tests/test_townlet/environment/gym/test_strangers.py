@@ -18,10 +18,12 @@ from townlet.environment import make
 from townlet.environment.make import limit_of
 from townlet.level.file import configs_directory
 from townlet.population import evaluation
+from townlet.population.episodes import FirstEpisodes
 
 SMALL = [
     "--num-agents", "4", "--set", "training.seq_len=4", "--set", "network.hidden=8", "--set", "network.head=8",
     "--set", "network.encoder.width=8", "--set", "evaluation.episodes=3", "--plain", "--device", "cpu",
+    "--set", "training.mode.capacity=400",  # which every checkpoint holds
 ]  # fmt: skip
 TRIAL = 10  # steps that are lived before a run folder is made
 
@@ -341,8 +343,8 @@ def test_episodes_that_end_are_told_from_those_that_are_cut(register, monkeypatc
 
 def test_no_json_holds_a_number_that_json_has_not(register, tmp_path, capsys, monkeypatch):
     """No environment can bring one in any more; a measure of our own that does is null there."""
-    summary = evaluation._FirstEpisodes.summary
-    monkeypatch.setattr(evaluation._FirstEpisodes, "summary", lambda self: summary(self) | {"std_reward": math.nan})
+    summary = FirstEpisodes.summary
+    monkeypatch.setattr(FirstEpisodes, "summary", lambda *given: summary(*given) | {"std_reward": math.nan})
     register()
     assert run_train(tmp_path, "--total-steps", "32") == 0
     run = tmp_path / "Some-v0_gym" / "run"

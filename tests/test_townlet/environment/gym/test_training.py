@@ -16,7 +16,7 @@ from townlet.level.file import configs_directory
 SMALL = [
     "--num-agents", "4", "--set", "training.seq_len=4", "--set", "network.hidden=8", "--set", "network.head=8",
     "--set", "network.encoder.width=8", "--set", "evaluation.episodes=3", "--set", "max_steps=30", "--plain",
-    "--device", "cpu",
+    "--device", "cpu", "--set", "training.mode.capacity=480",  # which every checkpoint holds
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from townlet import train
 from townlet.config import Level, Replays, load_level
 from townlet.page.recorder import Noted
 from townlet.page.replay import ReplayError, read
-from townlet.population.evaluation import GreedyPolicy
+from townlet.population.lives import GreedyPolicy
 from townlet.run import examiner
 from townlet.run.saving import replays
 from townlet.run.saving.changes import refuse_changes

@@ -1,0 +1,29 @@
+"""Windows of memories that have an equation: what they read, and what they hold after it."""
+
+import pytest
+
+from support import step_by_step
+from support.windows import check_equation, check_single_steps
+
+CASES = {
+    "delta": (step_by_step.a_case_of_delta, step_by_step.delta_step_by_step),
+    "phases": (step_by_step.a_case_of_phases, step_by_step.phases_step_by_step),
+    "ground": (step_by_step.a_case_of_ground, step_by_step.ground_step_by_step),
+    "steered": (step_by_step.a_case_of_steered, step_by_step.steered_step_by_step),
+    "lru": (step_by_step.a_case_of_lru, step_by_step.lru_step_by_step),
+}
+IN_PART = {"phases", "ground"}  # whose weights do not all matter to each number that is read
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_window_equals_its_equation_step_by_step_with_its_gradient(name):
+    a_case, step_by_step = CASES[name]
+    memory, features, hidden, reset = a_case()
+    read, _ = memory(features, hidden, reset)
+    gradient = check_equation(memory, read, step_by_step(memory, features, hidden, reset))
+    assert name in IN_PART or all(part.abs().min() > 0.0 for part in gradient)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_window_equals_single_steps_and_rows_stay_apart(name):
+    check_single_steps(*CASES[name][0]())
