@@ -239,9 +239,8 @@ class QLearner:
         return {
             "optimizer": self.optimizer.state_dict(),
             "target": self.target.state_dict() if self.target is not None else None,
-            "recall": self.recall.state_dict() if self.recall is not None else None,
             "updates": self.updates,
-        }
+        } | ({"recall": self.recall.state_dict()} if self.recall is not None else {})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises ValueError if only one of both has a target network."""

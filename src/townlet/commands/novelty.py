@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise RunError(f"{run}: expected a curious run, got one with training.curiosity null")
     found = find_checkpoint(run, level, options.checkpoint)
     with fitting(found):
-        curiosity.load_state_dict(found.state["population"]["curiosity"] | {"discounted": torch.zeros(LIVES)})
+        curiosity.load_novelty(found.state["population"]["curiosity"])
     new = novelty_map(env, trained_network(level, found, options.device), curiosity, options.map)
     out = options.out or run / "novelty.png"
     draw_novelty(new, env, options.map, f"Level {level.id}, {found.path.name}: map {options.map}", out)

@@ -107,14 +107,18 @@ class RandomNetworkDistillation:
         """Go on from what `state_dict` returned. Raises ValueError for a state without curiosity."""
         if state is None:
             raise ValueError("curiosity: expected some, got a state without")
-        self.target.load_state_dict(state["target"])
-        self.predictor.load_state_dict(state["predictor"])
+        self.load_novelty(state)
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # PyTorch would share the moments
-        self.seen.load_state_dict(state["seen"])
         self.returns.load_state_dict(state["returns"])
         self.discounted.copy_(state["discounted"])
         self.paid.copy_(state["paid"])
         self.annealing.load_state_dict(state["annealing"])
+
+    def load_novelty(self, state: Mapping[str, Any]) -> None:
+        """Find new from now on what was new in a state, of however many agents it is."""
+        self.target.load_state_dict(state["target"])
+        self.predictor.load_state_dict(state["predictor"])
+        self.seen.load_state_dict(state["seen"])
 
 
 class RunningMoments:

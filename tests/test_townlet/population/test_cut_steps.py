@@ -111,7 +111,7 @@ def check_targets(population):
 def test_targets_are_those_of_an_unroll_step_by_step_over_cuts_and_deaths(kind, initial_state):
     changes = {**OFTEN_CUT, **RANDOM, "training__trace_decay": 0.7, "training__initial_state": initial_state}
     for seed in range(8):  # which lives are led hangs on PyTorch's version
-        cut, died = check_targets(make_population("fresh", training__seed=seed, **{**changes, **KINDS[kind]}))
+        cut, died = check_targets(make_population("fresh", **{**changes, **KINDS[kind], "training__seed": seed}))
         if (cut.sum(dim=1) > 1).any() and (cut.any(dim=1) & died.any(dim=1)).any():
             return
     pytest.fail("expected a window that is cut twice, and one that is cut and has a death, of some seed")

@@ -167,5 +167,5 @@ def test_minutes_of_a_training_from_python_are_refused_alike():
 
     with pytest.raises(ConfigError, match=r"^minutes: expected a number above 0, got 0$"):
         learn("0", minutes=0)
-    with pytest.raises(ConfigError, match=r"seed and minutes do not go with it$"):
+    with pytest.raises(ConfigError, match=r"^minutes is of one new run: resume and curriculum do not go with it$"):
         learn(resume="latest", minutes=1)

@@ -39,8 +39,9 @@ def played(*words, keys):
     with contextlib.suppress(OSError):  # the other end is closed
         while chunk := os.read(ours, 65536):
             text += chunk
+    _, status = os.waitpid(child, 0)  # before the terminal is closed, which would hang up on who has not ended yet
     os.close(ours)
-    return text.decode(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return text.decode(), os.waitstatus_to_exitcode(status)
 
 
 def test_a_life_is_lived_by_keys_beside_a_trained_agent_and_the_end_is_told(run):
