@@ -16,7 +16,7 @@ from townlet.run.saving.replays import Recorder
 from townlet.run.side_effects import SideEffects
 from townlet.seeding import stream_seed
 
-# Episodes without memory: lives differ by about 100 steps then, so their mean is known to 9, for a gap of hundreds.
+# Episodes without memory: lives differ by about 120 steps then, so their mean is known to 11, for a gap of hundreds.
 WITHOUT_MEMORY = 128
 
 
