@@ -262,10 +262,12 @@ def test_a_key_that_ended_a_life_begins_no_other(opened):
     page.keyboard.press("g")
     wait = page.get_by_role("button", name="WAIT")
     wait.focus()
-    for _ in range(SHORT["max_steps"]):
-        if page.get_by_role("button", name="Play again").is_visible():
-            break
+    again = page.get_by_role("button", name="Play again")
+    for steps in range(1, SHORT["max_steps"] + 1):
         page.keyboard.press("Enter")
+        again.or_(page.locator(".doing", has_text=f"Steps so far: {steps}")).first.wait_for()  # or it comes too early
+        if again.is_visible():
+            break
     assert focused(page) == "You play"
 
 
