@@ -8,7 +8,7 @@ from typing import Any
 from townlet.level import file as level_file
 from townlet.level.checks.whole import gym_problems, level_problems, name_problems
 from townlet.level.course import Stage
-from townlet.level.file import ConfigError
+from townlet.level.file import OF_LEARNING, ConfigError
 from townlet.level.images import Images, SeeingFeedForward, SeeingRecurrent
 from townlet.level.memories import CounterMemory, DeltaMemory, GroundMemory, Memory
 from townlet.level.parts import (
@@ -49,6 +49,7 @@ from townlet.level.task import GymTask, Level, Score, Task, anchored
 from townlet.level.yaml_text import write_yaml
 
 __all__ = [
+    "OF_LEARNING",
     "Adversarial",
     "Affordance",
     "CascadeGroup",
@@ -147,6 +148,5 @@ def load_gym_task(
 def resolved_config(task: Task) -> str:
     """The task as one YAML file that stands for itself: its name, its world, and then how agents learn in it."""
     values = task.model_dump()  # not through JSON, which has no infinity
-    last = ("yardsticks", "network", "training", "on_cuda", "evaluation", "replays")
-    learning = {name: values.pop(name) for name in last if name in values}
+    learning = {name: values.pop(name) for name in ("yardsticks", *OF_LEARNING) if name in values}
     return write_yaml(values | learning)

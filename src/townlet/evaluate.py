@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from townlet.agent.networks import QNetwork, make_network
-from townlet.config import ConfigError, Task, load_task
+from townlet.config import OF_LEARNING, ConfigError, Task, load_task
 from townlet.environment.make import make_env
 from townlet.environment.types import Environment, WorldError
 from townlet.population.evaluation import RandomPolicy, evaluate, play, tell_cut
@@ -25,13 +25,6 @@ from townlet.screen.process import run_as_process
 from townlet.seeding import stream_seed
 
 REFERENCE = "a run's folder or name, latest, a checkpoint's own folder, or one that an agent was exported to"
-OF_LEARNING = (
-    "network",
-    "training",
-    "on_cuda",
-    "evaluation",
-    "replays",
-)  # keys of a task that say nothing of its world
 
 
 def make_parser() -> Parser:

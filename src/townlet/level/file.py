@@ -29,6 +29,7 @@ from townlet.level.yaml_tree import (
 
 __all__ = [
     "NOT_THE_WORLD",
+    "OF_LEARNING",
     "ConfigError",
     "Problem",
     "configs_directory",
@@ -41,10 +42,10 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=BaseModel)
+# Keys of a task that say nothing of its world.
+OF_LEARNING = ("network", "training", "on_cuda", "evaluation", "replays")
 # What may change while the world stays the same.
-NOT_THE_WORLD = {
-    "id", "name", "description", "reward", "sparse_reward", "network", "training", "on_cuda", "evaluation", "replays",
-}  # fmt: skip
+NOT_THE_WORLD = {"id", "name", "description", "reward", "sparse_reward", *OF_LEARNING}
 NOT_EXTENDED = "on_cuda"  # is of the level that says it: of another the numbers would be others
 
 
