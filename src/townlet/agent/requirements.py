@@ -18,14 +18,8 @@ def check_network(level: Level) -> None:
 
 def check_recall(config: Recall, layout: ObservationLayout) -> None:
     """See that what a memory is asked is observed. Raises ConfigError."""
-    known = ", ".join(layout.slices)
     named = {"ask": config.ask, "tell": config.tell}
-    wrong = {key: part for key, part in named.items() if part not in layout.slices}
-    if wrong:
-        lines = [
-            f"training.recall.{key}: expected a part of the observation, {known}, got {part!r}"
-            for key, part in wrong.items()
-        ]
+    if lines := [line for key, part in named.items() for line in _not_observed(part, layout, f"training.recall.{key}")]:
         raise ConfigError(lines)
 
 
@@ -42,9 +36,8 @@ def check_memory(config: Memory, layout: ObservationLayout, num_actions: int, wh
 def _check_delta(config: DeltaMemory, layout: ObservationLayout, where: str) -> None:
     if not config.at:
         return
-    if config.at not in layout.slices:
-        expected = f"a part of the observation, {', '.join(layout.slices)}"
-        raise ConfigError([f"{where}.at: expected {expected}, got {config.at!r}"])
+    if lines := _not_observed(config.at, layout, f"{where}.at"):
+        raise ConfigError(lines)
     if (width := layout.width(config.at)) > config.keys:
         expected = f"at least {width}, one for each number of {config.at}"
         raise ConfigError([f"{where}.keys: expected {expected}, got {config.keys}"])
@@ -54,3 +47,10 @@ def _check_counter(config: CounterMemory, obs_dim: int, num_actions: int, where:
     if config.of == "parts" and obs_dim % num_actions:
         expected = f"an observation of as many numbers for each of {num_actions} actions"
         raise ConfigError([f"{where}.of: expected {expected}, got {obs_dim} numbers"])
+
+
+def _not_observed(part: str, layout: ObservationLayout, where: str) -> list[str]:
+    """The line of an error where no such part is observed; none where it is."""
+    if part in layout.slices:
+        return []
+    return [f"{where}: expected a part of the observation, {', '.join(layout.slices)}, got {part!r}"]
