@@ -8,18 +8,10 @@ from collections import Counter
 import pytest
 import torch
 
+from support.hashing import slow_mix
 from townlet.seeding import draw_below, draw_uniform, generator, go_on, mix, stream_seed
 
 NAMES = ["initialisation", "exploration", "replay", "maps", "world/training", "world/evaluation", "evaluation"]
-
-
-def slow_mix(value):
-    """lowbias32 on one unsigned 32-bit number, in plain integers."""
-    value ^= value >> 16
-    value = value * 0x7FEB352D % 2**32
-    value ^= value >> 15
-    value = value * 0x846CA68B % 2**32
-    return value ^ (value >> 16)
 
 
 def signed(value):

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from support.hashing import slow_mix
 from townlet.config import load_level
 from townlet.exploration.epsilon_greedy import EpsilonGreedy, epsilon_ladder
 from townlet.seeding import stream_seed
@@ -123,15 +124,6 @@ def test_actions_at_random_are_a_hash_of_seed_agent_step_and_action_by_hand():
             at = slow_mix(slow_mix(agent ^ seed) ^ slow_mix(step))
             times = [-math.log(uniform(slow_mix(at ^ (1 + index)))) / weight for index, weight in enumerate(weights)]
             assert action == (times.index(min(times)) if uniform(slow_mix(at)) < epsilon else 1)
-
-
-def slow_mix(value):
-    """lowbias32 on one unsigned 32-bit number, in plain integers."""
-    value ^= value >> 16
-    value = value * 0x7FEB352D % 2**32
-    value ^= value >> 15
-    value = value * 0x846CA68B % 2**32
-    return value ^ (value >> 16)
 
 
 def uniform(hashed):
