@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,7 @@ from townlet.config import Task
 from townlet.environment.types import WorldError
 from townlet.population.worker import Begin, Broken, Ready
 from townlet.shares.share import Share
+from townlet.shares.sums import Link, shared_memory
 
 SECONDS_TO_END = 3.0  # for a worker that was told nothing more; then it is killed
 
@@ -41,14 +43,13 @@ class Crew:
 
     def begin(self, task: Task) -> None:
         """Let each make its share, and all meet. Raises WorkerEndedError."""
-        size, meeting = self.share.size, Path(self._folder.name) / "meeting"
-        alike = self.threads, torch.get_float32_matmul_precision()
-        for rank, worker in enumerate(self._workers, start=1):
-            self._tell(worker, Begin(task, rank, size, meeting, *alike))
-        for answer in self._answers():
-            assert isinstance(answer, Ready)
-        self.tell("meet")
-        self.share.meet(meeting)
+        size, alike = self.share.size, (self.threads, torch.get_float32_matmul_precision())
+        with shared_memory(size) as memory:
+            for rank, worker in enumerate(self._workers, start=1):
+                self._tell(worker, Begin(task, rank, size, memory, *alike))
+            for answer in self._answers():
+                assert isinstance(answer, Ready)
+            self.share.meet([Link(_heard(worker), _pipe(worker.stdin)) for worker in self._workers], memory)
 
     def tell(self, name: str, told: object = None) -> None:
         """Tell all workers to do what a method of `Worker` names. Raises WorkerEndedError."""
@@ -114,6 +115,11 @@ class Crew:
             _pipe(worker.stdout).close()
         self._said.close()
         self._folder.cleanup()
+
+
+def _heard(worker: Child) -> BufferedReader:
+    assert isinstance(worker.stdout, BufferedReader)
+    return worker.stdout
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

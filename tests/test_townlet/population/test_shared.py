@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from support.learning import MODES, copy_of, differences, make_training, random_batch, recurrent
+from support.shares import linked
 from townlet.agent.learner import QLearner
 from townlet.config import ConfigError, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
@@ -15,6 +16,7 @@ from townlet.population.crew import Crew, WorkerEndedError
 from townlet.population.shared import SharedPopulation, populate
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.shares.share import Share, ShareLostError
+from townlet.shares.sums import shared_memory
 
 SMALL = {**MODES["fresh"][1], "training.workers": 2, "training.total_steps": 4096}
 
@@ -23,15 +25,17 @@ def level_of(**overrides):
     return load_level("2", {**SMALL, **{key.replace("__", "."): value for key, value in overrides.items()}})
 
 
-def together(folder, *parts):
+def together(*parts):
     """Prepare each part with a share of its own, then do all in threads that meet; returns what each returned."""
     shares = [Share(rank, len(parts)) for rank in range(len(parts))]
     prepared = [part(share) for share, part in zip(shares, parts, strict=True)]  # not at once: there is one random seed
     found, raised = {}, []
+    with shared_memory(len(parts)) as memory:
+        for share, links in zip(shares, linked(len(parts)), strict=True):
+            share.meet(links, memory)
 
     def run(share, do):
         try:
-            share.meet(folder / "meeting")
             found[share.rank] = do()
         except BaseException as error:
             raised.append(error)
@@ -48,11 +52,11 @@ def together(folder, *parts):
     return [found[rank] for rank in range(len(parts))]
 
 
-def test_a_sum_is_that_of_all_shares_in_each_of_them(tmp_path):
+def test_a_sum_is_that_of_all_shares_in_each_of_them():
     def add(values, share):
         return lambda: share.sum(torch.tensor(values)).tolist()
 
-    assert together(tmp_path, partial(add, [1.0, 2.0]), partial(add, [10.0, -2.0])) == [[11.0, 0.0]] * 2
+    assert together(partial(add, [1.0, 2.0]), partial(add, [10.0, -2.0])) == [[11.0, 0.0]] * 2
 
 
 def test_alone_a_sum_is_what_it_was():
@@ -60,7 +64,7 @@ def test_alone_a_sum_is_what_it_was():
     assert Share().sum(values) is values
 
 
-def test_a_share_that_is_gone_is_told(tmp_path):
+def test_a_share_that_is_gone_is_told():
     def leave(share):
         return share.part
 
@@ -72,7 +76,7 @@ def test_a_share_that_is_gone_is_told(tmp_path):
             for _ in range(100):
                 share.sum(torch.ones(1))
 
-    together(tmp_path, ask, leave)
+    together(ask, leave)
 
 
 def test_each_share_lives_the_lives_of_its_agents_among_all():
@@ -99,7 +103,7 @@ def test_each_share_explores_as_its_agents_do_among_all():
         assert torch.equal(mine.epsilon(0), ladder[3 * rank : 3 * rank + 3])
 
 
-def test_an_update_over_shares_is_the_update_over_all_their_windows(tmp_path):
+def test_an_update_over_shares_is_the_update_over_all_their_windows():
     """Of the first share 11 steps count, of the second one: a mean of both means would weigh that one 11 times."""
     batch = random_batch(batch=8, seq_len=3)
     valid = torch.zeros_like(batch.valid)
@@ -115,9 +119,7 @@ def test_an_update_over_shares_is_the_update_over_all_their_windows(tmp_path):
 
         return learn
 
-    (first, told), (second, same) = together(
-        tmp_path, partial(learned, torch.arange(4)), partial(learned, torch.arange(4, 8))
-    )
+    (first, told), (second, same) = together(partial(learned, torch.arange(4)), partial(learned, torch.arange(4, 8)))
     expected, metrics = learned(torch.arange(8), Share())()
     before = torch.cat([weight.detach().flatten() for weight in recurrent().parameters()])
     assert torch.equal(first, second) and told == same
@@ -127,7 +129,7 @@ def test_an_update_over_shares_is_the_update_over_all_their_windows(tmp_path):
         torch.testing.assert_close(told[name], value, rtol=1e-5, atol=1e-6)
 
 
-def test_shares_without_a_step_to_learn_from_learn_nothing(tmp_path):
+def test_shares_without_a_step_to_learn_from_learn_nothing():
     batch = random_batch(batch=4, seq_len=3)
     batch = batch._replace(valid=torch.zeros_like(batch.valid))
 
@@ -135,7 +137,7 @@ def test_shares_without_a_step_to_learn_from_learn_nothing(tmp_path):
         learner = QLearner(recurrent(), make_training(), share=share)
         return lambda: float(learner.update(batch).metrics["train/loss"])
 
-    assert together(tmp_path, loss, loss) == [0.0, 0.0]
+    assert together(loss, loss) == [0.0, 0.0]
 
 
 def live(steps, level, share):
@@ -151,9 +153,9 @@ def live(steps, level, share):
     return do
 
 
-def test_shares_live_apart_learn_alike_and_tell_of_all_agents(tmp_path):
+def test_shares_live_apart_learn_alike_and_tell_of_all_agents():
     level = level_of()
-    (first, told, ours), (second, same, theirs) = together(tmp_path, *[partial(live, 24, level)] * 2)
+    (first, told, ours), (second, same, theirs) = together(*[partial(live, 24, level)] * 2)
     assert told == same
     assert first.env_steps == second.env_steps == 24 * 8
     assert first.learner.updates == 3 * 2
