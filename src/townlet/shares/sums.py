@@ -21,6 +21,7 @@ from torch import Tensor
 BYTES = 1 << 20  # of numbers that each process has room for; more than these are summed in pieces
 SECONDS_AWAKE = 0.02  # of waiting with the core held on to, as for an update; who rests for longer, sleeps
 IN_MEMORY = "/dev/shm"  # Linux: files there are never written to a disk, for which a process would have to wait
+SECONDS_OF_OTHERS = 0.0005  # that a core was given to others for: then they need it more than who only waits
 HERE = b"."
 
 
@@ -46,13 +47,17 @@ class Link(NamedTuple):
         self.heard.read(1)
 
     def _stay_awake(self) -> None:
-        """Wait for a moment without sleep, from which a core takes long to wake; others may have it meanwhile."""
+        """Wait for a moment without sleep, from which a core takes long to wake, unless others want it meanwhile."""
         if not hasattr(select, "poll"):  # Windows, which cannot look into a pipe
             return
-        pipe, until = select.poll(), time.perf_counter() + SECONDS_AWAKE
+        pipe = select.poll()
         pipe.register(self.heard, select.POLLIN)
-        while not pipe.poll(0) and time.perf_counter() < until:
+        now = time.perf_counter()
+        until, yielded = now + SECONDS_AWAKE, 0.0
+        while not pipe.poll(0) and now < until and yielded < SECONDS_OF_OTHERS:
             os.sched_yield()
+            before, now = now, time.perf_counter()
+            yielded = now - before
 
 
 @contextmanager

@@ -119,6 +119,24 @@ def test_who_is_late_is_waited_for_beyond_the_time_awake(monkeypatch):
     assert said == ["here"]
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_yield"), reason="nobody yields a core here")
+@pytest.mark.parametrize(("takes", "yields"), [(0.0004, 50), (0.0006, 1)])
+def test_who_waits_holds_a_core_for_20_ms_and_not_where_others_want_it(monkeypatch, takes, yields):
+    (link,), _ = linked(2)
+    clock = [0.0]
+
+    def give_way():
+        clock.append(clock[-1] + takes)
+
+    class Clock:
+        perf_counter = staticmethod(lambda: clock[-1])
+
+    monkeypatch.setattr(sums, "time", Clock)
+    monkeypatch.setattr(sums.os, "sched_yield", give_way)
+    link._stay_awake()
+    assert len(clock) - 1 == yields
+
+
 def test_what_is_said_in_place_of_a_sum_stays_to_be_read():
     (link,), (other,) = linked(2)
     other.told.write(b"broken")
