@@ -1,8 +1,8 @@
 """The processes that hold all shares of a population but the first."""
 
 import pickle
-import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from io import BufferedReader
@@ -20,6 +20,7 @@ from townlet.shares.share import Share
 from townlet.shares.sums import Link, shared_memory
 
 SECONDS_TO_END = 3.0  # for a worker that was told nothing more; then it is killed
+SECONDS_BETWEEN_LOOKS = 0.01  # for the one that ended
 
 
 class WorkerEndedError(WorldError):
@@ -86,10 +87,12 @@ class Crew:
 
     def lost(self) -> WorkerEndedError:
         """Find out which worker ended, and why."""
-        for worker in self._workers:
-            with suppress(subprocess.TimeoutExpired):
-                code = worker.wait(SECONDS_TO_END)
-                return WorkerEndedError(f"{self._name(worker)}: {self._reason(worker, code)}")
+        until = time.monotonic() + SECONDS_TO_END
+        while time.monotonic() < until:
+            for worker in self._workers:
+                if (code := worker.poll()) is not None:
+                    return WorkerEndedError(f"{self._name(worker)}: {self._reason(worker, code)}")
+            time.sleep(SECONDS_BETWEEN_LOOKS)
         return WorkerEndedError(f"a worker of {len(self._workers)} answers no more")
 
     def _reason(self, worker: Child, code: int) -> str:

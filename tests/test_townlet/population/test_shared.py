@@ -1,5 +1,7 @@
 """A population in shares: each process steps its own agents, and all learn as one."""
 
+import subprocess
+import sys
 import threading
 from functools import partial
 
@@ -12,6 +14,7 @@ from townlet.agent.learner import QLearner
 from townlet.config import ConfigError, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.exploration.epsilon_greedy import EpsilonGreedy, epsilon_ladder
+from townlet.population import crew as crew_module
 from townlet.population.crew import Crew, WorkerEndedError
 from townlet.population.shared import SharedPopulation, populate
 from townlet.population.vectorized import VectorizedPopulation
@@ -194,6 +197,19 @@ def test_a_device_that_is_no_cpu_has_one_process():
 
     assert type(populate(level_of(), torch.device("meta"), make_env)) is VectorizedPopulation
     assert asked == [1]
+
+
+def test_of_several_workers_the_one_that_ended_is_named_without_waiting_for_others(monkeypatch):
+    def begin(*_, said, **__):
+        words = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
+
+    monkeypatch.setattr(crew_module.child, "begin", begin)
+    monkeypatch.setattr(crew_module, "SECONDS_TO_END", 1000.0)
+    crew = Crew(3)
+    crew._workers[1].kill()
+    assert str(crew.lost()) == "worker 3 of 3: ended by signal 9"
+    crew.close()
 
 
 # --- in processes ---------------------------------------------------------------------------------------------------
