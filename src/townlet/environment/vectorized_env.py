@@ -118,20 +118,21 @@ class VectorizedEnv:
         """Take steps over static buffers from now on, on a CUDA device as one graph: see `Captured`.
 
         What a StepResult holds is then overwritten by the next step, all but its observation, which agents still act
-        on and remember in that next step.
+        on and remember in that next step. The first step captures it, so that who captures more than a step of this
+        world, see `keep_in_place` and `step_in_place`, waits for no graph that nobody replays; where that fails, steps
+        stay as they were.
         """
         captured = Captured(in_place(self._plain_step), self.device)
 
         def step(*inputs: Any) -> Advanced:
             done: Advanced = captured(*inputs)
+            if captured.failure:
+                self.compile_failure = f"no CUDA graph: {captured.failure}"
+                self._step = self._plain_step
             seen = Observation(*(part.clone() for part in done.result.observation))
             return done._replace(result=done.result._replace(observation=seen))
 
-        captured(*self._trial())
-        if captured.failure:
-            self.compile_failure = f"no CUDA graph: {captured.failure}"
-        else:
-            self._step = step
+        self._step = step
 
     def keep_in_place(self) -> bool:
         """Take plain steps that write state and counts where they lie from now on, for a graph of others; return True.

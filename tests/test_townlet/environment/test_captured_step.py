@@ -114,11 +114,29 @@ def test_a_world_goes_on_from_anothers_state_and_leaves_it_alone() -> None:
     assert differences(captured.state_dict(), twin.state_dict()) == []
 
 
+def test_a_world_captures_its_step_when_it_is_first_taken_and_none_that_a_larger_graph_holds(monkeypatch) -> None:
+    prepared = []
+    prepare = Captured._prepare
+    monkeypatch.setattr(Captured, "_prepare", lambda self, inputs: prepared.append(self) or prepare(self, inputs))
+    plain, captured = both(load_level("2"))
+    still = torch.zeros(AGENTS, dtype=torch.int64)
+    captured.step_in_place(still)
+    captured.keep_in_place()
+    captured.step(still)
+    assert prepared == []
+    plain.capture()
+    assert prepared == []
+    plain.step(still)
+    plain.step(still)
+    assert len(prepared) == 1
+
+
 def test_where_capturing_fails_the_step_stays_plain_and_says_why(monkeypatch) -> None:
     failed = property(lambda run: "out of memory", lambda run, reason: None)
     monkeypatch.setattr(Captured, "failure", failed, raising=False)
     plain, captured = both(load_level("2"))
-    assert captured.compile_failure == "no CUDA graph: out of memory"
+    assert captured.compile_failure is None
     live_alike(plain, captured, 3)
+    assert captured.compile_failure == "no CUDA graph: out of memory"
     first, second = (captured.step(torch.zeros(AGENTS, dtype=torch.int64)) for _ in range(2))
     assert first.final_features is not second.final_features
