@@ -1,10 +1,11 @@
 """The processes that hold all shares of a population but the first."""
 
 import pickle
-import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,8 +17,10 @@ from townlet.config import Task
 from townlet.environment.types import WorldError
 from townlet.population.worker import Begin, Broken, Ready
 from townlet.shares.share import Share
+from townlet.shares.sums import Link, shared_memory
 
 SECONDS_TO_END = 3.0  # for a worker that was told nothing more; then it is killed
+SECONDS_BETWEEN_LOOKS = 0.01  # for the one that ended
 
 
 class WorkerEndedError(WorldError):
@@ -41,14 +44,13 @@ class Crew:
 
     def begin(self, task: Task) -> None:
         """Let each make its share, and all meet. Raises WorkerEndedError."""
-        size, meeting = self.share.size, Path(self._folder.name) / "meeting"
-        alike = self.threads, torch.get_float32_matmul_precision()
-        for rank, worker in enumerate(self._workers, start=1):
-            self._tell(worker, Begin(task, rank, size, meeting, *alike))
-        for answer in self._answers():
-            assert isinstance(answer, Ready)
-        self.tell("meet")
-        self.share.meet(meeting)
+        size, alike = self.share.size, (self.threads, torch.get_float32_matmul_precision())
+        with shared_memory(size) as memory:
+            for rank, worker in enumerate(self._workers, start=1):
+                self._tell(worker, Begin(task, rank, size, memory, *alike))
+            for answer in self._answers():
+                assert isinstance(answer, Ready)
+            self.share.meet([Link(_heard(worker), _pipe(worker.stdin)) for worker in self._workers], memory)
 
     def tell(self, name: str, told: object = None) -> None:
         """Tell all workers to do what a method of `Worker` names. Raises WorkerEndedError."""
@@ -85,10 +87,12 @@ class Crew:
 
     def lost(self) -> WorkerEndedError:
         """Find out which worker ended, and why."""
-        for worker in self._workers:
-            with suppress(subprocess.TimeoutExpired):
-                code = worker.wait(SECONDS_TO_END)
-                return WorkerEndedError(f"{self._name(worker)}: {self._reason(worker, code)}")
+        until = time.monotonic() + SECONDS_TO_END
+        while time.monotonic() < until:
+            for worker in self._workers:
+                if (code := worker.poll()) is not None:
+                    return WorkerEndedError(f"{self._name(worker)}: {self._reason(worker, code)}")
+            time.sleep(SECONDS_BETWEEN_LOOKS)
         return WorkerEndedError(f"a worker of {len(self._workers)} answers no more")
 
     def _reason(self, worker: Child, code: int) -> str:
@@ -114,6 +118,11 @@ class Crew:
             _pipe(worker.stdout).close()
         self._said.close()
         self._folder.cleanup()
+
+
+def _heard(worker: Child) -> BufferedReader:
+    assert isinstance(worker.stdout, BufferedReader)
+    return worker.stdout
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import sys
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,6 +18,7 @@ from townlet.config import Task
 from townlet.environment.make import make_env
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.shares.share import Share, ShareLostError
+from townlet.shares.sums import Link
 
 OF_ALL = ("learner",)  # parts of a population's state that are equal in all shares
 
@@ -27,7 +29,7 @@ class Begin(NamedTuple):
     task: Task
     rank: int
     size: int
-    meeting: Path  # where shares find each other
+    memory: Path  # that all shares sum in
     threads: int
     precision: str  # of products, as `torch.set_float32_matmul_precision` takes it
 
@@ -45,17 +47,14 @@ class Broken(NamedTuple):
 class Worker:
     """Does what it is told to the population that it holds; methods are named as what they answer to."""
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Begin, link: Link) -> None:
         torch.set_num_threads(begin.threads)
         torch.set_float32_matmul_precision(begin.precision)
-        self.share, self.meeting = Share(begin.rank, begin.size), begin.meeting
+        self.share = Share(begin.rank, begin.size)
         rows = begin.task.training.num_agents // begin.size
         env = make_env(begin.task, rows, share=self.share)
         self.population = VectorizedPopulation(begin.task, env, share=self.share)
-
-    def meet(self, _: None) -> None:
-        """Meet the other shares."""
-        self.share.meet(self.meeting)
+        self.share.meet([link], begin.memory)
 
     def step(self, _: None) -> None:
         """Take a step, and learn where it is due."""
@@ -83,7 +82,7 @@ class Worker:
 ANSWERED = ("state_dict",)
 
 
-def serve(commands: BinaryIO, answers: BinaryIO) -> None:
+def serve(commands: BufferedReader, answers: BinaryIO) -> None:
     """Do what is told, until there is nothing more to read."""
 
     def answer(what: object) -> None:
@@ -91,7 +90,7 @@ def serve(commands: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
     try:
-        worker = Worker(pickle.load(commands))
+        worker = Worker(pickle.load(commands), Link(commands, answers))
         answer(Ready())
         while True:
             name, told = pickle.load(commands)
@@ -111,5 +110,6 @@ def main() -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)  # it ends with whoever began it, after a last save
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    assert isinstance(sys.stdin.buffer, BufferedReader)
     serve(sys.stdin.buffer, answers)
     os._exit(0)

@@ -1,12 +1,11 @@
 """A share of a population: some of its agents, in a process of its own, and sums over all shares."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
-SECONDS_TO_MEET = 300  # what one share waits for another in a sum; none is asked for one while it rests
+from townlet.shares.sums import Link, Sums
 
 
 class ShareLostError(Exception):
@@ -22,7 +21,7 @@ class Share:
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
-        self._group: Any = None
+        self._sums: Sums | None = None
 
     def stream(self, name: str) -> str:
         """Name this share's own part of a stream of random numbers; the first has it by its own name."""
@@ -32,30 +31,27 @@ class Share:
         """Return this share's rows of what has a row for each agent of all shares."""
         return values.chunk(self.size)[self.rank]
 
-    def meet(self, where: Path) -> None:
-        """Wait for all others, who name the same file, which none of them may have written before."""
-        from torch.distributed import FileStore, ProcessGroupGloo
-
-        options = ProcessGroupGloo._Options()  # type: ignore[attr-defined]
-        options._timeout = timedelta(seconds=SECONDS_TO_MEET)
-        options._devices = [ProcessGroupGloo.create_device(hostname="127.0.0.1")]  # or it asks the network for a name
-        self._group = ProcessGroupGloo(FileStore(str(where), self.size), self.rank, self.size, options)
+    def meet(self, links: Sequence[Link], memory: Path) -> None:
+        """Begin to sum with the others, see `Sums`, who all name the same file. Raises OSError."""
+        self._sums = Sums(self.rank, links, memory)
 
     def sum(self, values: Tensor) -> Tensor:
-        """Make `values` the sum of those of all shares, in place, equal bit for bit in each; return them.
+        """Make contiguous `values` the sum of those of all shares, in place, equal bit for bit in each; return them.
 
         All shares have to ask for the same sums in the same order. Raises ShareLostError where one is gone.
         """
         if self.size > 1:
+            assert self._sums is not None
             try:
-                self._group.allreduce([values]).wait()
-            except RuntimeError as error:
+                self._sums.add(values)
+            except (EOFError, OSError) as error:
                 raise ShareLostError(f"share {self.rank + 1} of {self.size} hears nothing of another") from error
         return values
 
     def part(self) -> None:
-        """Let the others go, as a process must before it ends."""
-        self._group = None
+        """Let the others go: they hear that this one adds no more."""
+        if self._sums is not None:
+            self._sums.close()
 
 
 ALONE = Share()

@@ -154,6 +154,7 @@ SEEN: dict[str, dict[str, str]] = {
     "bench train": ALL_OF_SPEED | {
         "--level": "bench/speed/test_train.py::test_wrong_use_is_one_line",
         "--agents": "bench/speed/test_train.py::test_the_loop_is_measured_at_each_number_of_agents_with_its_parts",
+        "--workers": "bench/speed/test_train.py::test_numbers_of_workers_are_compared_in_turn_at_each_number_of_agents",
         "--no-peers": "bench/speed/test_train.py::test_peers_are_left_out_without_a_word_where_nobody_wants_them",
         "--until": "bench/speed/test_train.py::test_until_stops_at_the_first_evaluation_that_is_good_enough",
         "--evaluate-every": "bench/speed/test_train.py::test_until_stops_at_the_first_evaluation_that_is_good_enough",

@@ -1,5 +1,7 @@
 """A population in shares: each process steps its own agents, and all learn as one."""
 
+import subprocess
+import sys
 import threading
 from functools import partial
 
@@ -7,14 +9,17 @@ import pytest
 import torch
 
 from support.learning import MODES, copy_of, differences, make_training, random_batch, recurrent
+from support.shares import linked
 from townlet.agent.learner import QLearner
 from townlet.config import ConfigError, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.exploration.epsilon_greedy import EpsilonGreedy, epsilon_ladder
+from townlet.population import crew as crew_module
 from townlet.population.crew import Crew, WorkerEndedError
 from townlet.population.shared import SharedPopulation, populate
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.shares.share import Share, ShareLostError
+from townlet.shares.sums import shared_memory
 
 SMALL = {**MODES["fresh"][1], "training.workers": 2, "training.total_steps": 4096}
 
@@ -23,15 +28,17 @@ def level_of(**overrides):
     return load_level("2", {**SMALL, **{key.replace("__", "."): value for key, value in overrides.items()}})
 
 
-def together(folder, *parts):
+def together(*parts):
     """Prepare each part with a share of its own, then do all in threads that meet; returns what each returned."""
     shares = [Share(rank, len(parts)) for rank in range(len(parts))]
     prepared = [part(share) for share, part in zip(shares, parts, strict=True)]  # not at once: there is one random seed
     found, raised = {}, []
+    with shared_memory(len(parts)) as memory:
+        for share, links in zip(shares, linked(len(parts)), strict=True):
+            share.meet(links, memory)
 
     def run(share, do):
         try:
-            share.meet(folder / "meeting")
             found[share.rank] = do()
         except BaseException as error:
             raised.append(error)
@@ -48,11 +55,11 @@ def together(folder, *parts):
     return [found[rank] for rank in range(len(parts))]
 
 
-def test_a_sum_is_that_of_all_shares_in_each_of_them(tmp_path):
+def test_a_sum_is_that_of_all_shares_in_each_of_them():
     def add(values, share):
         return lambda: share.sum(torch.tensor(values)).tolist()
 
-    assert together(tmp_path, partial(add, [1.0, 2.0]), partial(add, [10.0, -2.0])) == [[11.0, 0.0]] * 2
+    assert together(partial(add, [1.0, 2.0]), partial(add, [10.0, -2.0])) == [[11.0, 0.0]] * 2
 
 
 def test_alone_a_sum_is_what_it_was():
@@ -60,7 +67,7 @@ def test_alone_a_sum_is_what_it_was():
     assert Share().sum(values) is values
 
 
-def test_a_share_that_is_gone_is_told(tmp_path):
+def test_a_share_that_is_gone_is_told():
     def leave(share):
         return share.part
 
@@ -72,7 +79,7 @@ def test_a_share_that_is_gone_is_told(tmp_path):
             for _ in range(100):
                 share.sum(torch.ones(1))
 
-    together(tmp_path, ask, leave)
+    together(ask, leave)
 
 
 def test_each_share_lives_the_lives_of_its_agents_among_all():
@@ -99,7 +106,7 @@ def test_each_share_explores_as_its_agents_do_among_all():
         assert torch.equal(mine.epsilon(0), ladder[3 * rank : 3 * rank + 3])
 
 
-def test_an_update_over_shares_is_the_update_over_all_their_windows(tmp_path):
+def test_an_update_over_shares_is_the_update_over_all_their_windows():
     """Of the first share 11 steps count, of the second one: a mean of both means would weigh that one 11 times."""
     batch = random_batch(batch=8, seq_len=3)
     valid = torch.zeros_like(batch.valid)
@@ -115,9 +122,7 @@ def test_an_update_over_shares_is_the_update_over_all_their_windows(tmp_path):
 
         return learn
 
-    (first, told), (second, same) = together(
-        tmp_path, partial(learned, torch.arange(4)), partial(learned, torch.arange(4, 8))
-    )
+    (first, told), (second, same) = together(partial(learned, torch.arange(4)), partial(learned, torch.arange(4, 8)))
     expected, metrics = learned(torch.arange(8), Share())()
     before = torch.cat([weight.detach().flatten() for weight in recurrent().parameters()])
     assert torch.equal(first, second) and told == same
@@ -127,7 +132,7 @@ def test_an_update_over_shares_is_the_update_over_all_their_windows(tmp_path):
         torch.testing.assert_close(told[name], value, rtol=1e-5, atol=1e-6)
 
 
-def test_shares_without_a_step_to_learn_from_learn_nothing(tmp_path):
+def test_shares_without_a_step_to_learn_from_learn_nothing():
     batch = random_batch(batch=4, seq_len=3)
     batch = batch._replace(valid=torch.zeros_like(batch.valid))
 
@@ -135,7 +140,7 @@ def test_shares_without_a_step_to_learn_from_learn_nothing(tmp_path):
         learner = QLearner(recurrent(), make_training(), share=share)
         return lambda: float(learner.update(batch).metrics["train/loss"])
 
-    assert together(tmp_path, loss, loss) == [0.0, 0.0]
+    assert together(loss, loss) == [0.0, 0.0]
 
 
 def live(steps, level, share):
@@ -151,9 +156,9 @@ def live(steps, level, share):
     return do
 
 
-def test_shares_live_apart_learn_alike_and_tell_of_all_agents(tmp_path):
+def test_shares_live_apart_learn_alike_and_tell_of_all_agents():
     level = level_of()
-    (first, told, ours), (second, same, theirs) = together(tmp_path, *[partial(live, 24, level)] * 2)
+    (first, told, ours), (second, same, theirs) = together(*[partial(live, 24, level)] * 2)
     assert told == same
     assert first.env_steps == second.env_steps == 24 * 8
     assert first.learner.updates == 3 * 2
@@ -192,6 +197,19 @@ def test_a_device_that_is_no_cpu_has_one_process():
 
     assert type(populate(level_of(), torch.device("meta"), make_env)) is VectorizedPopulation
     assert asked == [1]
+
+
+def test_of_several_workers_the_one_that_ended_is_named_without_waiting_for_others(monkeypatch):
+    def begin(*_, said, **__):
+        words = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
+
+    monkeypatch.setattr(crew_module.child, "begin", begin)
+    monkeypatch.setattr(crew_module, "SECONDS_TO_END", 1000.0)
+    crew = Crew(3)
+    crew._workers[1].kill()
+    assert str(crew.lost()) == "worker 3 of 3: ended by signal 9"
+    crew.close()
 
 
 # --- in processes ---------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import statistics
 import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 import torch
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="townlet bench train", description="Measure training as a whole beside its peers.")
     parser.add_argument("--level", type=named, default="2", help="a level's id, name or file (default: 2)")
     parser.add_argument("--agents", type=numbers, metavar="N,N", help="how many, in turn (default: as the level says)")
+    parser.add_argument("--workers", type=numbers, metavar="N,N", help="processes, in turn (default: the level's)")
     parser.add_argument("--no-peers", action="store_true", help=f"leave {' and '.join(PEERS)} out")
     parser.add_argument("--until", type=above_zero, metavar="SURVIVAL", help="train until greedy survival is there")
     parser.add_argument(
@@ -53,29 +55,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(options: Namespace, tell: Tell) -> tuple[Report, Lines]:
-    """Measure our loop at each number of agents, and the peers. Raises ConfigError."""
+    """Measure our loop at each number of agents and of workers, and the peers. Raises ConfigError."""
     settings = dict(options.set)
     level = load_level(options.level, settings)
     if options.until and options.until > level.max_steps:
         limit = f"at most {level.max_steps}, the limit of level {level.id}"
         raise ConfigError([f"--until: expected {limit}, got {options.until:g}"])
-    sizes = options.agents or [level.training.num_agents]
-    levels = [load_level(options.level, settings | {"training.num_agents": size}) for size in sizes]
-    asked = asked_for(options, "level", "until", "evaluate_every") | {"agents": sizes}
+    sizes, workers = options.agents or [level.training.num_agents], options.workers or [level.training.workers]
+    if options.device.type != "cpu" and max(workers) > 1:
+        raise ConfigError([f"--workers: expected 1 on {options.device.type}, got {max(workers)}"])
+    changes = [{"training.num_agents": size, "training.workers": count} for size in sizes for count in workers]
+    levels = [load_level(options.level, settings | change) for change in changes]
+    asked = asked_for(options, "level", "until", "evaluate_every") | {"agents": sizes, "workers": workers}
     title = f"Level {level.id} on {options.device}: environment steps a second, acted and trained on"
     report = Report("train", title, "env steps/s", "agents", asked)
     tell("the agents: making them")
-    trainees: list[tuple[str, int, Trainee]] = [
-        (OURS, one.training.num_agents, OurTrainee(one, options.device)) for one in levels
-    ]
-    if not options.no_peers:
-        trainees += _peers(level, options, report.notes)
-    windows = _in_turn(trainees, Pace(options.repeats, options.seconds), tell)
+    with ExitStack() as ended:
+        trainees: list[tuple[str, int, Trainee]] = []
+        threads = torch.get_num_threads()
+        for one in levels:
+            trainee = ended.enter_context(closing(OurTrainee(one, options.device)))
+            trainees.append((_name(one, options), one.training.num_agents, trainee))
+            torch.set_num_threads(threads)  # for the next one: those of several processes leave fewer to each
+        if not options.no_peers:
+            trainees += _peers(level, options, report.notes)
+        windows = _in_turn(trainees, Pace(options.repeats, options.seconds), tell)
     for (name, size, _), found in zip(trainees, windows, strict=True):
         report.rows.append(Row(name, size, [window.steps for window in found], _facts(found)))
+    _compare(report.rows[: len(levels)], len(workers), report.notes)
     if options.until:
         _add_until(levels[0], options, report, tell)
     return report, _lines(report)
+
+
+def _name(level: Level, options: Namespace) -> str:
+    """What our loop is called: with its number of workers where somebody asked for some."""
+    workers = level.training.workers
+    return f"{OURS}, {workers} worker{'s' if workers > 1 else ''}" if options.workers else OURS
+
+
+def _compare(rows: Sequence[Row], workers: int, notes: list[str]) -> None:
+    """Note how many times the first row of each so many is made by the others, by what was measured in turn."""
+    for first, row in ((rows[at - at % workers], rows[at]) for at in range(len(rows)) if at % workers):
+        times = [mine / its for mine, its in zip(row.samples, first.samples, strict=True)]
+        middle, best = statistics.median(times), max(row.samples) / max(first.samples)
+        notes.append(
+            f"{row.size:,} agents: {row.name}: {middle:.2f} times the steps of {first.name}, the median of rounds"
+            f" from {min(times):.2f} to {max(times):.2f}; the best of each {best:.2f} times"
+        )
 
 
 def _peers(level: Level, options: Namespace, notes: list[str]) -> list[tuple[str, int, Trainee]]:

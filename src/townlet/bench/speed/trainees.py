@@ -53,9 +53,11 @@ class OurTrainee:
             return make_env(level, level.training.num_agents // share.size, device, share=share)
 
         self.population = VectorizedPopulation(level, env) if env else populate(level, device, make_share)
+        self.threads = torch.get_num_threads()  # of this process, fewer where there are others
 
     def advance(self) -> None:
         """Take a few steps of the population."""
+        torch.set_num_threads(self.threads)  # those measured in turn may have others
         for _ in range(STEPS_BETWEEN_LOOKS):
             self.population.step()
         synchronise(self.population.device)
@@ -64,6 +66,10 @@ class OurTrainee:
         """Say how far it is; where the time went is by the host's clock."""
         population = self.population
         return Progress(population.env_steps, population.learner.updates, dict(population.seconds))
+
+    def close(self) -> None:
+        """End its processes, and close its world."""
+        self.population.close()
 
 
 class PeerTrainee:

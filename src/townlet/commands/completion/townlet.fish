@@ -100,7 +100,7 @@ function _shtab_townlet_using
 end
 
 set -g _shtab_townlet_commands train evaluate watch replay video export play transfer novelty report compare runs levels validate schema check-env bench 'bench env' 'bench learner' 'bench memories' 'bench train' 'bench scale' 'bench gpu' 'bench memory' 'bench recall' completion
-set -g _shtab_townlet_opts_with_value --affordances --agents --batch --beside --by --capacity --checkpoint --checkpoint-every --contestants --curriculum --device --episodes --evaluate-every --first --first-seed --forget-every --fps --grid --gym --host --html --jobs --json --last --level --levels --life --lives --load --map --markdown --mastery --memories --memory-every --minutes --num-agents --num-envs --of --out --plan --plot --port --probe --questions --repeats --replay --resume --run-name --runs-dir --seconds --seed --seeds --set --steps --tasks --threads --title --total-steps --until --updates --windows
+set -g _shtab_townlet_opts_with_value --affordances --agents --batch --beside --by --capacity --checkpoint --checkpoint-every --contestants --curriculum --device --episodes --evaluate-every --first --first-seed --forget-every --fps --grid --gym --host --html --jobs --json --last --level --levels --life --lives --load --map --markdown --mastery --memories --memory-every --minutes --num-agents --num-envs --of --out --plan --plot --port --probe --questions --repeats --replay --resume --run-name --runs-dir --seconds --seed --seeds --set --steps --tasks --threads --title --total-steps --until --updates --windows --workers
 
 complete -c townlet -e
 complete -c townlet -f
@@ -290,6 +290,7 @@ complete -c townlet -n '_shtab_townlet_using bench; and test $_shtab_townlet_npo
 complete -c townlet -n '_shtab_townlet_using bench train' -s h -l help -d 'show this help message and exit'
 complete -c townlet -n '_shtab_townlet_using bench train' -l level -xka "(_townlet_level_files)" -d 'a level'"'"'s id, name or file (default: 2)'
 complete -c townlet -n '_shtab_townlet_using bench train' -l agents -x -d 'how many, in turn (default: as the level says)'
+complete -c townlet -n '_shtab_townlet_using bench train' -l workers -x -d 'processes, in turn (default: the level'"'"'s)'
 complete -c townlet -n '_shtab_townlet_using bench train' -l no-peers -d 'leave DQN and RecurrentPPO out'
 complete -c townlet -n '_shtab_townlet_using bench train' -l until -x -d 'train until greedy survival is there'
 complete -c townlet -n '_shtab_townlet_using bench train' -l evaluate-every -x -d 'with --until (default: a 40th of all)'

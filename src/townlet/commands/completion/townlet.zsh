@@ -182,6 +182,7 @@ _shtab_townlet_bench_train_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--level[a level\'s id, name or file (default\: 2)]:level:_townlet_level_files"
   "--agents[how many, in turn (default\: as the level says)]:N,N:"
+  "--workers[processes, in turn (default\: the level\'s)]:N,N:"
   "--no-peers[leave DQN and RecurrentPPO out]"
   "--until[train until greedy survival is there]:SURVIVAL:"
   "--evaluate-every[with --until (default\: a 40th of all)]:STEPS:"

@@ -73,6 +73,38 @@ def test_the_loop_is_measured_at_each_number_of_agents_with_its_parts(bench):
     assert "updates/s" in said.out and "other" in said.out and kept["options"]["agents"] == [8, 16]
 
 
+def test_numbers_of_workers_are_compared_in_turn_at_each_number_of_agents(bench, monkeypatch):
+    """At 8 agents rounds of 100, 100 and 200 steps against 150, 120 and 260: 1.5, 1.2 and 1.3 times; the best 1.3."""
+    made, ended, threads = [], [], torch.get_num_threads()
+    rates = {(8, 1): [100, 100, 200], (8, 2): [150, 120, 260], (16, 1): [300] * 3, (16, 2): [600] * 3}
+
+    class Trainee:
+        def __init__(self, level, device):
+            self.key = (level.training.num_agents, level.training.workers)
+            made.append((*self.key, torch.get_num_threads()))
+            torch.set_num_threads(max(1, threads // self.key[1]))  # as processes that share cores do
+
+        def close(self):
+            ended.append(self.key)
+
+    def in_turn(trainees, pace, tell):
+        return [[train.Window(float(rate), None, {}) for rate in rates[one.key]] for _, _, one in trainees]
+
+    monkeypatch.setattr(train, "OurTrainee", Trainee)
+    monkeypatch.setattr(train, "_in_turn", in_turn)
+    code, said, kept = bench("--no-peers", "--agents", "8,16", "--workers", "1,2")
+    assert code == 0, said.err
+    assert made == [(*key, threads) for key in rates] and sorted(ended) == sorted(rates)
+    names = ["Townlet, 1 worker", "Townlet, 2 workers"]
+    assert [(row["name"], row["size"]) for row in kept["rows"]] == [(name, size) for size in (8, 16) for name in names]
+    assert kept["options"]["workers"] == [1, 2]
+    what = "Townlet, 2 workers: {} times the steps of Townlet, 1 worker, the median of rounds from {} to {}"
+    assert kept["notes"] == [
+        f"8 agents: {what.format('1.30', '1.20', '1.50')}; the best of each 1.30 times",
+        f"16 agents: {what.format('2.00', '2.00', '2.00')}; the best of each 2.00 times",
+    ]
+
+
 def test_our_trainee_learns_as_the_level_says():
     trainee = OurTrainee(load_level("2", SMALL), torch.device("cpu"))
     trainee.advance()
@@ -183,6 +215,7 @@ def test_peers_learn_as_often_as_they_do_alone(monkeypatch):
         (["--until", "-3"], "--until: expected a number above 0, got -3"),
         (["--until", "21"], "--until: expected at most 20, the limit of level 2, got 21"),
         (["--level", "1", "--until", "21"], "--until: expected at most 20, the limit of level 1, got 21"),
+        (["--workers", "1,3"], "training.workers: expected a divisor of num_agents, 8, got 3"),
         (["--evaluate-every", "100"], "--evaluate-every: expected --until beside it, got none"),
         (["--set", "training.seq_len=0"], "training.seq_len"),
     ],
