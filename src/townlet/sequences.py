@@ -1,6 +1,6 @@
 """What buffers hand to learners: windows of consecutive steps, and the memory that they begin with."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,14 +32,30 @@ class SequenceBatch(NamedTuple):
     )
     cut: Tensor | None = None  # [batch, burn_in + seq_len] bool: steps to learn from that did not lead to the next
     cut_values: Tensor | None = None  # [batch, burn_in + seq_len]: worth of what they led to; both None: there are none
+    discounts: Tensor | None = None  # [batch, 2, seq_len]: see `losses.discounts`; None: not worked out yet
     successors: Tensor | None = None  # [batch, seq_len, obs_dim]: seen after each step, before a reset; None: not read
     earlier: Tensor | None = None  # [batch, obs_dim]: seen before, in the last observation's episode; None: not read
     has_earlier: Tensor | None = None  # [batch] bool: whether it was; None: not read
 
     def rows(self, index: Tensor) -> "SequenceBatch":
         """Return the windows at `index` [some] int64."""
-        picked = {name: getattr(self, name)[index] for name in self._fields if isinstance(getattr(self, name), Tensor)}
-        return self._replace(hidden=tuple(part[:, index] for part in self.hidden), **picked)
+        picked: dict[str, Any] = {name: part.index_select(0, index) for name, part in self._of_each_window().items()}
+        return self._replace(hidden=tuple(part.index_select(1, index) for part in self.hidden), **picked)
+
+    def chunk(self, chunks: int) -> "list[SequenceBatch]":
+        """Return the windows in at most so many batches, one after another and alike in size: views, no copies."""
+        parts: dict[str, Any] = {name: part.chunk(chunks) for name, part in self._of_each_window().items()}
+        hidden = [part.chunk(chunks, dim=1) for part in self.hidden]
+        return [
+            self._replace(
+                hidden=tuple(part[number] for part in hidden), **{name: part[number] for name, part in parts.items()}
+            )
+            for number in range(len(parts["actions"]))
+        ]
+
+    def _of_each_window(self) -> dict[str, Tensor]:
+        """What has a row a window, by name: all tensors but the memory."""
+        return {name: part for name, part in self._asdict().items() if isinstance(part, Tensor)}
 
     def to_tensordict(self) -> "TensorDict":
         """Return the windows as TorchRL keeps trajectories: [batch, time], the second dimension named "time".

@@ -209,7 +209,8 @@ STEP_PATH = {
         "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
     ),
     "agent.losses": (
-        "double_q_values", "lambda_returns", "n_step_returns", "rescale", "unscale", "elementwise_loss", "masked_mean",
+        "double_q_values", "lambda_returns", "discounts", "discounted_returns", "n_step_returns", "rescale", "unscale",
+        "elementwise_loss", "masked_mean", "plain_means",
     ),
     "masking": ("masked_argmax", "masked_max"),
     "exploration.epsilon_greedy": (

@@ -78,7 +78,11 @@ class QLearner:
         hidden = self._memory_at_start(self.network, windows)
         read = self.network.read_beside(windows.observations, hidden, windows.previous_actions, windows.reset)
         windows = windows._replace(beside=read)
-        return windows if cut is None else self._with_cut_steps(windows, cut)
+        windows = windows if cut is None else self._with_cut_steps(windows, cut)
+        if self.training.n_step > 1:
+            return windows
+        steps = windows.terminated[:, windows.burn_in :], continuing(windows)
+        return windows._replace(discounts=losses.discounts(*steps, self.training.gamma, self.training.trace_decay))
 
     @torch.no_grad()
     def _with_cut_steps(self, windows: SequenceBatch, cut: CutSteps) -> SequenceBatch:
@@ -109,9 +113,8 @@ class QLearner:
         if self.recall is not None and batch.earlier is not None and batch.has_earlier is not None:
             recall = self.recall.loss(self.network.shaped(hidden), batch.earlier, batch.has_earlier)
             loss, told["train/recall_loss"] = loss + self.recall.weight * recall, recall.detach()
-        gradient, error, ones = self._gradient(loss), error.detach(), torch.ones_like(batch.weights)
-        told["train/td_error"] = losses.masked_mean(error.abs(), valid, ones)
-        told["train/q_mean"] = losses.masked_mean(q.detach(), valid, ones)
+        gradient, error = self._gradient(loss), error.detach()
+        told["train/td_error"], told["train/q_mean"] = losses.plain_means([error.abs(), q.detach()], valid)
         if self.share.size > 1:
             gradient, *means = self._over_shares(gradient, list(told.values()), valid.sum())
             told = dict(zip(told, means, strict=True))
@@ -164,11 +167,14 @@ class QLearner:
         if batch.cut is not None and batch.cut_values is not None:
             next_values = torch.where(batch.cut[:, start:], batch.cut_values[:, start:], next_values)
         rewards = self.reward_scale * batch.rewards[:, start:]
-        steps = (rewards, next_values, batch.terminated[:, start:], continuing(batch))
-        if training.n_step > 1:
-            returns = losses.n_step_returns(*steps, training.gamma, training.n_step)
+        if batch.discounts is not None:
+            returns = losses.discounted_returns(rewards, next_values, batch.discounts)
         else:
-            returns = losses.lambda_returns(*steps, training.gamma, training.trace_decay)
+            steps = (rewards, next_values, batch.terminated[:, start:], continuing(batch))
+            if training.n_step > 1:
+                returns = losses.n_step_returns(*steps, training.gamma, training.n_step)
+            else:
+                returns = losses.lambda_returns(*steps, training.gamma, training.trace_decay)
         return losses.rescale(returns) if training.value_rescaling else returns
 
     def _next_values(self, batch: SequenceBatch, online: Tensor, target: Tensor) -> Tensor:

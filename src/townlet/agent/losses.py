@@ -28,13 +28,26 @@ def lambda_returns(
     With trace_decay 0 these are one-step targets. Death does not bootstrap; the end of a window, of a time-limited
     episode and of what is valid does, from the value of the stored successor.
     """
-    bootstrap = gamma * (~terminated).to(rewards.dtype)
-    decay = trace_decay * continues.to(rewards.dtype)
-    known = rewards + bootstrap * (1.0 - decay) * next_values  # what does not depend on G_{t+1}
-    slope = bootstrap * decay
-    returns = [known[:, -1]]
-    for t in range(rewards.shape[1] - 2, -1, -1):
-        returns.append(torch.addcmul(known[:, t], slope[:, t], returns[-1]))
+    return discounted_returns(rewards, next_values, discounts(terminated, continues, gamma, trace_decay, rewards.dtype))
+
+
+def discounts(
+    terminated: Tensor, continues: Tensor, gamma: float, trace_decay: float, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Return what a lambda return has of V_{t+1}, and of G_{t+1}, [batch, 2, seq_len]: no update changes it."""
+    bootstrap = gamma * (~terminated).to(dtype)
+    decay = trace_decay * continues.to(dtype)
+    return torch.stack([bootstrap * (1.0 - decay), bootstrap * decay], dim=1)
+
+
+def discounted_returns(rewards: Tensor, next_values: Tensor, discounts: Tensor) -> Tensor:
+    """Return lambda returns, by what `discounts` returned."""
+    of_value, of_return = discounts.unbind(1)
+    known = rewards + of_value * next_values  # what does not depend on G_{t+1}
+    *earlier, last = zip(known.unbind(1), of_return.unbind(1), strict=True)
+    returns = [last[0]]
+    for step_known, step_slope in reversed(earlier):
+        returns.append(torch.addcmul(step_known, step_slope, returns[-1]))
     return torch.stack(returns[::-1], dim=1)
 
 
@@ -90,3 +103,9 @@ def masked_mean(values: Tensor, valid: Tensor, weights: Tensor) -> Tensor:
     """Sum of weighted values over valid steps, divided by the number of valid steps; weights [batch]."""
     counted = torch.where(valid, values * weights.unsqueeze(1), 0.0)  # what is not valid may be anything, even NaN
     return counted.sum() / valid.sum().clamp(min=1)
+
+
+def plain_means(values: list[Tensor], valid: Tensor) -> tuple[Tensor, ...]:
+    """Return the mean of each of several values over valid steps, all of them by the same operations."""
+    counted = torch.where(valid, torch.stack(values), 0.0)  # [values, batch, seq_len]
+    return (counted.sum(dim=(1, 2)) / valid.sum().clamp(min=1)).unbind()

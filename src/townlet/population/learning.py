@@ -91,8 +91,7 @@ class FreshLearning:
             newest = with_earlier(newest, self.buffer, self.recall.back, self.stream)
         windows = self.learner.prepare(newest, self.buffer.cut_steps(self.seq_len, self.pick, self.from_zero))
         order = torch.randperm(self.num_agents, generator=self.stream, device=self.stream.device)
-        for rows in order.chunk(self.mode.minibatches):
-            batch = windows.rows(rows)
+        for batch in windows.rows(order).chunk(self.mode.minibatches):
             metrics = self.learner.update(batch).metrics | self.curiosity.update(batch)
         return metrics
 

@@ -59,7 +59,7 @@ class ReplayTape(StepRings):
         self.features.index_copy_(0, row, features.to(self.features.dtype))
         self.action_mask.index_copy_(0, row, action_mask)
         self.actions.index_copy_(0, row, actions)
-        previous = self.previous_actions[row].masked_fill(begins, self.num_actions)
+        previous = self.previous_actions.index_select(0, row).masked_fill_(begins, self.num_actions)
         self.previous_actions.index_copy_(0, row, previous)
         self.previous_actions.index_copy_(0, after, actions)
         self.rewards_extrinsic.index_copy_(0, row, rewards)
@@ -222,8 +222,8 @@ class ReplayTape(StepRings):
         if intrinsic_weight is not None:  # mixed here and nowhere else
             rewards = rewards + intrinsic_weight * self.rewards_intrinsic[steps]
         return SequenceBatch(
-            observations=self.features[rows].float(),
-            action_mask=self.action_mask[rows],
+            observations=_at(self.features, rows).float(),
+            action_mask=_at(self.action_mask, rows),
             actions=self.actions[steps],
             rewards=rewards,
             terminated=self.terminated[steps],
@@ -236,6 +236,11 @@ class ReplayTape(StepRings):
             reset=reset,
             burn_in=burn_in,
         )
+
+
+def _at(table: Tensor, rows: Tensor) -> Tensor:
+    """Read a table [all, width] in rows [batch, time]: [batch, time, width], a whole row at once, which is quicker."""
+    return table.index_select(0, rows.flatten()).view(*rows.shape, -1)
 
 
 def _put(table: Tensor, rows: Tensor, values: Tensor | float) -> None:

@@ -68,10 +68,11 @@ class StepRings:
         """Keep memories, each [num_layers, some, hidden_dim], of those `rows` [some] where memory is stored."""
         place = rows // self.stored_every if self.stored_every > 1 else rows
         for stored, part in zip(self.hidden, hidden, strict=True):
-            new = part.transpose(0, 1)  # [some, num_layers, hidden_dim]
+            flat = stored.flatten(1)  # [rows / stored_every, num_layers * hidden_dim], of which rows are copied sooner
+            new = part.transpose(0, 1).flatten(1)  # [some, num_layers * hidden_dim]
             if self.stored_every > 1:
-                new = torch.where((rows % self.stored_every == 0).view(-1, 1, 1), new, stored[place])
-            stored.index_copy_(0, place, new)
+                new = torch.where((rows % self.stored_every == 0).unsqueeze(1), new, flat[place])
+            flat.index_copy_(0, place, new)
 
     def hidden_before(self, rows: Tensor) -> Hidden:
         """Memories before the steps in `rows` [batch], each [num_layers, batch, hidden_dim]; zero where none is."""

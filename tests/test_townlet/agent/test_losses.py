@@ -4,11 +4,14 @@ import pytest
 import torch
 
 from townlet.agent.losses import (
+    discounted_returns,
+    discounts,
     double_q_values,
     elementwise_loss,
     lambda_returns,
     masked_mean,
     n_step_returns,
+    plain_means,
     rescale,
     unscale,
 )
@@ -116,6 +119,14 @@ def test_a_step_that_does_not_continue_bootstraps_from_its_stored_successor():
         row(1.0, 2.0, 1e6), row(10.0, 20.0, 1e6), row(NO, NO, NO), row(YES, NO, NO), gamma=0.5, trace_decay=1.0
     )
     assert returns.tolist()[0][:2] == [1 + 0.5 * 12, 2 + 0.5 * 20]  # 7, 12
+
+
+def test_what_no_value_changes_of_a_return_is_worked_out_before_it_by_hand():
+    known = discounts(row(NO, YES, NO), row(YES, NO, NO), gamma=0.5, trace_decay=0.75)
+    # 0.5 (1 - 0.75) and 0.5 * 0.75 where a step goes on, nothing after a death, 0.5 and 0 at the window's end.
+    assert known.tolist() == [[[0.125, 0.0, 0.5], [0.375, 0.0, 0.0]]]
+    returns = discounted_returns(row(1.0, -1.0, 3.0), row(16.0, 1e6, 30.0), known)
+    assert returns.tolist() == [[1 + 0.125 * 16 + 0.375 * -1.0, -1.0, 18.0]]
 
 
 @pytest.mark.parametrize("trace_decay", [0.0, 0.3, 0.7, 1.0])
@@ -266,3 +277,9 @@ def test_what_is_not_valid_may_be_not_a_number_in_the_mean_and_in_its_gradient()
     mean.backward()
     assert mean.item() == (1.0 + 2.0) / 2
     assert values.grad.tolist() == [[0.5, 0.0], [0.0, 0.25]]
+
+
+def test_means_of_several_values_count_valid_steps_alone():
+    values = [row(1.0, 5.0, float("nan")), row(-2.0, 0.0, 7.0)]
+    assert [mean.item() for mean in plain_means(values, row(YES, YES, NO))] == [3.0, -1.0]
+    assert [mean.item() for mean in plain_means(values, row(NO, NO, NO))] == [0.0, 0.0]

@@ -116,3 +116,21 @@ def test_a_state_that_is_loaded_ends_what_was_bad_before():
     before = copy_of(weights)
     step(optimizer, weights, 1)
     assert len(differences(before, weights)) == 2
+
+
+def test_steps_that_look_nothing_up_are_those_of_adam_bit_for_bit_also_from_another_state():
+    (optimizer, ours), (_, theirs) = made(HostAdam), made(HostAdam)
+    plain = torch.optim.Adam(theirs, lr=RATE, eps=EPSILON, fused=True)
+    (other, others) = made(HostAdam, seed=1)
+    step(other, others, 9)
+    for seed in range(7):
+        if seed == 4:  # between two steps that look nothing up
+            optimizer.load_state_dict(copy_of(other.state_dict()))
+            plain.load_state_dict(copy_of(other.state_dict()))
+        step(optimizer, ours, seed)
+        for mine, weight in zip(theirs, ours, strict=True):
+            mine.grad = weight.grad.clone()
+        plain.step()
+        assert differences(ours, theirs) == []
+    assert differences(optimizer.state_dict()["state"], plain.state_dict()["state"]) == []
+    assert [int(one["step"]) for one in optimizer.state.values()] == [4, 4]  # one of the other's, three after it

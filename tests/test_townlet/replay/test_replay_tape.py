@@ -478,6 +478,20 @@ def test_rows_of_a_batch_are_all_of_their_windows_parts():
             assert some.reset.tolist() == [whole.reset.tolist()[2], whole.reset.tolist()[0]]
 
 
+def test_batches_of_windows_are_all_of_their_parts_one_after_another_and_no_copies():
+    tape = lived(40, "2d 3t", "5d", "4d", steps=6)
+    whole = tape.newest(5)
+    first, second = whole.chunk(2)
+    assert seen(first) + seen(second) == seen(whole) and len(seen(first)) == 2
+    assert (first.valid.tolist() + second.valid.tolist()) == whole.valid.tolist()
+    assert torch.equal(first.hidden[0], whole.hidden[0][:, :2]) and torch.equal(
+        second.hidden[1], whole.hidden[1][:, 2:]
+    )
+    assert second.reset.tolist() == whole.reset.tolist()[2:] and second.burn_in == 0
+    assert second.observations.data_ptr() == whole.observations[2:].data_ptr()
+    assert len(whole.chunk(3)) == 3 and len(whole.chunk(8)) == 3  # no batch is empty
+
+
 def test_a_batch_of_one_is_the_same_row_of_a_batch_of_two():
     tape = lived(40, "2d 9t", "5d", steps=8)
     firsts = torch.cat([row_of(tape, 12), row_of(tape, 101)])

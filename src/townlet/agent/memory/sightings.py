@@ -40,9 +40,9 @@ class LastSightings(Written):
 
     def read(self, held: Tensor, features: Tensor) -> Tensor:
         """Read which kinds are known, and the ways to them, see `Written`."""
-        known, x, y = held.unflatten(-1, (3, self.kinds)).unbind(-2)  # [batch, time, kinds] each
+        known, x, y = held.split(self.kinds, dim=-1)  # [batch, time, kinds] each
         here_x, here_y = features[..., self.place].split(1, dim=-1)
-        return torch.cat([known, directions((x - here_x) * known, (y - here_y) * known)], dim=-1)
+        return torch.cat([known, *ways((x - here_x) * known, (y - here_y) * known)], dim=-1)
 
 
 class PlacesInView(Beside):
@@ -64,7 +64,7 @@ class PlacesInView(Beside):
         right, below = features[..., self.offsets].chunk(2, dim=-1)
         underfoot = features[..., self.kind][..., : self.kinds] > 0.5
         known = underfoot | (right != 0) | (below != 0)  # the offsets of what does not stand on the map are zero
-        return torch.cat([known.to(features.dtype), directions(right, below)], dim=-1), hidden
+        return torch.cat([known.to(features.dtype), *ways(right, below)], dim=-1), hidden
 
 
 def make_sightings(layout: ObservationLayout) -> Beside:
@@ -78,4 +78,9 @@ def directions(right: Tensor, below: Tensor) -> Tensor:
     First the signs of the one, then of the other, then the sums of both distances. A policy needs the way to a place
     more than the distance, and a network is slow to learn a sign from a small number.
     """
-    return torch.cat([right.sign(), below.sign(), right.abs() + below.abs()], dim=-1)
+    return torch.cat(ways(right, below), dim=-1)
+
+
+def ways(right: Tensor, below: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the parts of `directions`, [..., places] each, for whoever puts more beside them."""
+    return right.sign(), below.sign(), right.abs() + below.abs()
