@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from townlet.agent.memory.beside import Beside
-from townlet.agent.memory.shares import shares_left
+from townlet.agent.memory.shares import equal_shares_left
 from townlet.sequences import Hidden
 
 OPEN = 3.0  # a strength that begins so writes nearly all: the sigmoid is 0.953
@@ -20,22 +20,46 @@ class Window(NamedTuple):
     before: Tensor  # [batch, keys, values]: what was held before the window
     key: Tensor  # [batch, time, keys]
     written: Tensor  # [batch, time, values]: what each step added at its key
-    first: Tensor  # [batch, time, 1]: what each step has left of what was held before the window
-    since: Tensor  # [batch, time, time]: and of what each step wrote
+    left: Tensor  # [batch or 1, time, 1 + time]: what each step has left of `before`, and of what each step wrote
 
     def found(self, query: Tensor) -> Tensor:
         """Return what each step finds by a query of its own [batch, time, keys]: [batch, time, values]."""
-        return self.first * (query @ self.before) + (query @ self.key.transpose(1, 2) * self.since) @ self.written
+        first, since = self.left[..., :1], self.left[..., 1:]
+        return first * (query @ self.before) + (query @ self.key.mT * since) @ self.written
 
     def held(self) -> Tensor:
-        """Return all that is held after each step, [batch, time, keys, values]."""
-        added = self.since @ (self.key.unsqueeze(-1) * self.written.unsqueeze(-2)).flatten(2)
-        return self.first.unsqueeze(-1) * self.before.unsqueeze(1) + added.unflatten(-1, self.before.shape[1:])
+        """Return all that is held after each step, [batch, time, values, keys].
+
+        Keys lie innermost: there are many of them, so that what is done with each of few values is done in one sweep.
+        """
+        added = self.written.unsqueeze(-1) * self.key.unsqueeze(-2)  # [batch, time, values, keys]
+        parts = torch.cat([self.before.mT.unsqueeze(1), added], dim=1)  # [batch, 1 + time, values, keys]
+        return (self.left @ parts.flatten(2)).unflatten(-1, parts.shape[2:])
 
     def after(self) -> Tensor:
         """Return what is held after the last step, [batch, keys, values]."""
-        left = self.key * self.since[:, -1].unsqueeze(-1)
-        return self.first[:, -1:] * self.before + left.transpose(1, 2) @ self.written
+        last = self.left[:, -1].unsqueeze(-1)  # [batch or 1, 1 + time, 1]
+        return last[:, :1] * self.before + (self.key * last[:, 1:]).mT @ self.written
+
+
+class Step(NamedTuple):
+    """What a single step wrote, as a `Window` of one."""
+
+    before: Tensor  # [batch, keys, values]: what the step has left of what was held before it
+    key: Tensor  # [batch, 1, keys]
+    written: Tensor  # [batch, 1, values]
+
+    def found(self, query: Tensor) -> Tensor:
+        """See `Window`."""
+        return query @ self.after()
+
+    def held(self) -> Tensor:
+        """See `Window`."""
+        return torch.addcmul(self.before.mT.unsqueeze(1), self.written.unsqueeze(-1), self.key.unsqueeze(-2))
+
+    def after(self) -> Tensor:
+        """See `Window`."""
+        return torch.addcmul(self.before, self.key.mT, self.written)
 
 
 class DeltaRule(Beside):
@@ -94,17 +118,35 @@ class DeltaRule(Beside):
         batch, time, _ = features.shape
         key, shown, strength = self.address(features).split(self.parts_of_address, dim=-1)
         key, shown = self.key_of(features, key), self.shown_by(features, shown)
-        strength = torch.ones_like(key[..., :1]) if self.whole else torch.sigmoid(strength)
+        strength = None if self.whole else torch.sigmoid(strength)
         before = hidden[0][0].view(batch, self.keys, -1)  # [batch, keys, values]
-        left = shares_left(features.new_full((batch, time), self.keep).log(), reset)
+        write = self.write_step if time == 1 else self.write_window
+        read, after = self.read(write(before, key, self.value_of(shown), strength, reset), shown)
+        return read, (after.flatten(1).unsqueeze(0),)
+
+    def write_window(
+        self, before: Tensor, key: Tensor, value: Tensor, strength: Tensor | None, reset: Tensor | None
+    ) -> Window:
+        """Write all steps of a window at once; strength [batch, time, 1], None where it is 1."""
+        left = equal_shares_left(self.keep, key, reset)
         first, since = left[..., :1], left[..., 1:]
-        met = strength * (key @ key.transpose(1, 2) * since).tril(-1)  # [batch, time, time]
-        wanted = strength * (self.value_of(shown) - first * (key @ before))
-        # In a window of one step nothing was written before.
-        solve = torch.linalg.solve_triangular
-        written = wanted if time == 1 else solve(met, wanted, upper=False, unitriangular=True)
-        window = Window(before, key, written, first, since)
-        return self.read(window, shown), (window.after().flatten(1).unsqueeze(0),)
+        met, wanted = key @ key.mT * since, value - first * (key @ before)
+        if strength is not None:
+            met, wanted = strength * met, strength * wanted
+        # Of what is met only that of earlier steps is looked at.
+        written = torch.linalg.solve_triangular(met, wanted, upper=False, unitriangular=True)
+        return Window(before, key, written, left)
+
+    def write_step(
+        self, before: Tensor, key: Tensor, value: Tensor, strength: Tensor | None, reset: Tensor | None
+    ) -> Step:
+        """Write a single step, before which nothing was written in its window, see `write_window`."""
+        if self.keep != 1.0:
+            before = self.keep * before
+        if reset is not None:
+            before = before.masked_fill(reset.unsqueeze(-1), 0.0)
+        wanted = value - key @ before
+        return Step(before, key, wanted if strength is None else strength * wanted)
 
     def key_of(self, features: Tensor, learned: Tensor) -> Tensor:
         """Return where each step writes, [batch, time, keys], of length 1, by a learned function of x."""
@@ -118,8 +160,8 @@ class DeltaRule(Beside):
         """Return what each step writes at its key, [batch, time, values], of what it shows [batch, time, shown]."""
         raise NotImplementedError
 
-    def read(self, window: Window, shown: Tensor) -> Tensor:
-        """Read at each step, [batch, time, width]."""
+    def read(self, window: Window | Step, shown: Tensor) -> tuple[Tensor, Tensor]:
+        """Read at each step, [batch, time, width], and return what is held after the last, [batch, keys, values]."""
         raise NotImplementedError
 
 
@@ -136,6 +178,6 @@ class Delta(DeltaRule):
         """The first of what is shown, see `DeltaRule`."""
         return shown[..., : self.width]
 
-    def read(self, window: Window, shown: Tensor) -> Tensor:
+    def read(self, window: Window | Step, shown: Tensor) -> tuple[Tensor, Tensor]:
         """Read what is found by the rest of it, see `DeltaRule`."""
-        return window.found(functional.normalize(shown[..., self.width :], dim=-1))
+        return window.found(functional.normalize(shown[..., self.width :], dim=-1)), window.after()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from townlet.agent.memory.delta import DeltaRule, Window
+from townlet.agent.memory.delta import DeltaRule, Step, Window
 
 SLOWEST = 1.5  # radians from one end of the map to the other: the first phase of a coordinate
 STEEP = 12.0  # a cell of a map of twelve is 0.14 radians of the first phase: nine tenths of a whole way
@@ -52,12 +52,15 @@ class DeltaPhases(DeltaRule):
         """Cosines, then sines, see `DeltaRule`."""
         return torch.cat([shown.cos(), shown.sin()], dim=-1)
 
-    def read(self, window: Window, shown: Tensor) -> Tensor:
+    def read(self, window: Window | Step, shown: Tensor) -> tuple[Tensor, Tensor]:
         """Read cosine and sine of the difference to today's angles, each as long as what is held, and the way.
 
         See `DeltaRule`.
         """
-        cosine, sine = window.held().chunk(2, dim=-1)  # [batch, time, keys, phases] each
-        here = shown.unsqueeze(2)
-        across, along = cosine * here.cos() + sine * here.sin(), sine * here.cos() - cosine * here.sin()
-        return torch.cat([across, along, torch.tanh(STEEP * along)], dim=-1).flatten(2)
+        held = window.held()  # [batch, time, 2 * phases, keys]
+        cosine, sine = held.flatten(2).chunk(2, dim=-1)  # [batch, time, phases * keys] each
+        right, up = (part.repeat_interleave(self.keys, dim=-1) for part in (shown.cos(), shown.sin()))
+        across, along = cosine * right + sine * up, sine * right - cosine * up
+        seen = torch.cat([across, along, torch.tanh(STEEP * along)], dim=-1)
+        read = seen.unflatten(-1, (-1, self.keys)).mT.flatten(2)  # key by key
+        return read, held[:, -1].mT

@@ -1,6 +1,9 @@
 """Windows of memories that have an equation: what they read, and what they hold after it."""
 
+import copy
+
 import pytest
+import torch
 
 from support import step_by_step
 from support.windows import check_equation, check_single_steps
@@ -12,6 +15,7 @@ CASES = {
     "steered": (step_by_step.a_case_of_steered, step_by_step.steered_step_by_step),
     "lru": (step_by_step.a_case_of_lru, step_by_step.lru_step_by_step),
 }
+WRITTEN_BY_DELTA = ["delta", "phases", "ground"]
 IN_PART = {"phases", "ground"}  # whose weights do not all matter to each number that is read
 
 
@@ -27,3 +31,18 @@ def test_a_window_equals_its_equation_step_by_step_with_its_gradient(name):
 @pytest.mark.parametrize("name", CASES)
 def test_a_window_equals_single_steps_and_rows_stay_apart(name):
     check_single_steps(*CASES[name][0]())
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+@pytest.mark.parametrize("name", WRITTEN_BY_DELTA)
+def test_a_step_that_is_written_by_itself_equals_a_window_of_one_with_its_gradient(name, flagged):
+    memory, features, hidden, _ = CASES[name][0]()
+    features, flags = features[:, :1], torch.tensor([[True], [False], [False], [True]]) if flagged else None
+    whole = copy.deepcopy(memory)
+    whole.write_step = whole.write_window
+    before, found = hidden[0].requires_grad_(), []
+    for one in (memory, whole):
+        read, (after,) = one(features, (before,), flags)
+        total = (read * read.detach().cos()).sum() + (after * after.detach().sin()).sum()
+        found.append((read, after, torch.autograd.grad(total, [before, *one.parameters()])))
+    torch.testing.assert_close(found[0], found[1])
