@@ -28,16 +28,18 @@ def equal_shares_left(keep: float, like: Tensor, reset: Tensor | None) -> Tensor
     and [1, time, 1 + time] where there is no reset.
     """
     time = like.shape[1]
-    if keep == 1.0:
-        left = like.new_ones(1, time, 1 + time)
+    if reset is None:
+        there = torch.ones(1, time, 1 + time, dtype=torch.bool, device=like.device)
     else:
-        step = torch.arange(1 + time, dtype=like.dtype, device=like.device)
-        left = torch.pow(keep, step[1:].unsqueeze(1) - step).unsqueeze(0)
-    left = left.tril(1)
-    return left if reset is None else left * of_one_episode(reset)
+        there = of_one_episode(reset)
+    there = there.tril(1).to(like.dtype)
+    if keep == 1.0:
+        return there
+    step = torch.arange(1 + time, dtype=like.dtype, device=like.device)
+    return torch.pow(keep, step[1:].unsqueeze(1) - step).tril(1) * there
 
 
 def of_one_episode(reset: Tensor) -> Tensor:
     """Whether no reset lies between, [batch, time, 1 + time], as `shares_left`."""
-    episode = reset.cumsum(1)
-    return episode.unsqueeze(2) == pad(episode, (1, 0)).unsqueeze(1)
+    episode = pad(reset.cumsum(1), (1, 0))
+    return episode[:, 1:].unsqueeze(2) == episode.unsqueeze(1)

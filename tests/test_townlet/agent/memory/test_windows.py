@@ -7,6 +7,9 @@ import torch
 
 from support import step_by_step
 from support.windows import check_equation, check_single_steps
+from townlet.agent.memory.delta import Window
+from townlet.agent.memory.phases import DeltaPhases
+from townlet.agent.memory.shares import equal_shares_left
 
 CASES = {
     "delta": (step_by_step.a_case_of_delta, step_by_step.delta_step_by_step),
@@ -46,3 +49,37 @@ def test_a_step_that_is_written_by_itself_equals_a_window_of_one_with_its_gradie
         total = (read * read.detach().cos()).sum() + (after * after.detach().sin()).sum()
         found.append((read, after, torch.autograd.grad(total, [before, *one.parameters()])))
     torch.testing.assert_close(found[0], found[1])
+
+
+def numbers(*shape):
+    return torch.randn(shape, dtype=torch.float64, requires_grad=True)
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_gradient_by_hand_of_what_is_held_is_that_of_small_differences(whole, flagged):
+    torch.manual_seed(0)
+    before, key, value, strength = numbers(2, 3, 2), numbers(2, 4, 3), numbers(2, 4, 2), numbers(2, 4, 1)
+    reset = torch.tensor([[False, False, True, False], [False] * 4]) if flagged else None
+    left = equal_shares_left(0.9, key, reset)
+
+    def held(before, key, value, *strength):
+        return Window(before, key, value, *(strength or (None,)), left).held()
+
+    assert torch.autograd.gradcheck(held, (before, key, value) if whole else (before, key, value, strength))
+
+
+def test_the_gradient_by_hand_of_places_as_seen_from_here_is_that_of_small_differences():
+    torch.manual_seed(0)
+    memory, before, key, angles = (
+        DeltaPhases(3, 3, 2, 0.9).double(),
+        numbers(2, 3, 4),
+        numbers(2, 4, 3),
+        numbers(2, 4, 2),
+    )
+
+    def read(before, key, angles):
+        window = memory.write_window(before, key, memory.value_of(angles), None, None)
+        return memory.read(window, angles)
+
+    assert torch.autograd.gradcheck(read, (before, key, angles))
