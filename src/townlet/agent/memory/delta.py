@@ -27,7 +27,7 @@ class Window(NamedTuple):
     def written(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return u [batch, time, values], the system that it solves [batch, time, time], and b."""
         first, since = self.left[..., :1], self.left[..., 1:]
-        met = torch.bmm(self.key, self.key.mT) * since
+        met = torch.bmm(self.key, self.key.transpose(-2, -1)) * since
         wanted = torch.addcmul(self.value, first, torch.bmm(self.key, self.before), value=-1.0)
         strength = None if self.strength is None else torch.sigmoid(self.strength)
         if strength is not None:
@@ -42,9 +42,9 @@ class Window(NamedTuple):
         """
         written, _, _ = self.written()
         first, since = self.left[..., :1], self.left[..., 1:]
-        found = first * (query @ self.before) + (query @ self.key.mT * since) @ written
+        found = first * (query @ self.before) + (query @ self.key.transpose(-2, -1) * since) @ written
         last = self.left[:, -1].unsqueeze(-1)  # [batch or 1, 1 + time, 1]
-        return found, last[:, :1] * self.before + (self.key * last[:, 1:]).mT @ written
+        return found, last[:, :1] * self.before + (self.key * last[:, 1:]).transpose(-2, -1) @ written
 
     def held(self) -> Tensor:
         """Return all that is held after each step, [batch, time, values, keys].
@@ -64,7 +64,7 @@ class _Held(torch.autograd.Function):
         ctx.save_for_backward(before, key, left, written, met, opened)
         batch, time, keys = key.shape
         parts = key.new_empty(batch, 1 + time, written.shape[2], keys)  # what was held, and what each step adds to it
-        parts[:, 0] = before.mT
+        parts[:, 0] = before.transpose(-2, -1)
         torch.mul(written.unsqueeze(-1), key.unsqueeze(-2), out=parts[:, 1:])
         return torch.bmm(left.expand(batch, -1, -1), parts.flatten(2)).view(batch, time, -1, keys)
 
@@ -78,21 +78,25 @@ class _Held(torch.autograd.Function):
         """
         before, key, left, written, met, opened = ctx.saved_tensors
         batch, time, keys = key.shape
-        of_parts = torch.bmm(left.expand(batch, -1, -1).mT, of_held.reshape(batch, time, -1))
+        of_parts = torch.bmm(left.expand(batch, -1, -1).transpose(-2, -1), of_held.reshape(batch, time, -1))
         of_parts = of_parts.view(batch, 1 + time, -1, keys)
         of_added = of_parts[:, 1:]  # [batch, time, values, keys]
         of_key = (of_added * written.unsqueeze(-1)).sum(dim=2)
         of_written = (of_added * key.unsqueeze(-2)).sum(dim=3)
-        of_wanted = torch.linalg.solve_triangular(met.mT, of_written, upper=True, unitriangular=True)
+        of_wanted = torch.linalg.solve_triangular(met.transpose(-2, -1), of_written, upper=True, unitriangular=True)
         of_strength = None
         if opened is not None:
             of_strength = (of_wanted * written).sum(dim=-1, keepdim=True)
             of_strength = torch.addcmul(of_strength, of_strength, opened, value=-1.0)
             of_wanted = opened * of_wanted
-        of_pairs = torch.bmm(of_wanted, written.mT).mul_(left[..., 1:]).tril_(-1)  # [batch, time, time]
+        of_pairs = torch.bmm(of_wanted, written.transpose(-2, -1)).mul_(left[..., 1:]).tril_(-1)  # [batch, time, time]
         of_found = left[..., :1] * of_wanted
-        of_key.baddbmm_(of_pairs + of_pairs.mT, key, alpha=-1.0).baddbmm_(of_found, before.mT, alpha=-1.0)
-        of_before = of_parts[:, 0].mT - key.mT @ of_found if ctx.needs_input_grad[0] else None
+        of_key.baddbmm_(of_pairs + of_pairs.transpose(-2, -1), key, alpha=-1.0).baddbmm_(
+            of_found, before.transpose(-2, -1), alpha=-1.0
+        )
+        of_before = (
+            of_parts[:, 0].transpose(-2, -1) - key.transpose(-2, -1) @ of_found if ctx.needs_input_grad[0] else None
+        )
         return of_before, of_key, of_wanted, of_strength, None
 
 
@@ -106,12 +110,14 @@ class Step(NamedTuple):
 
     def found(self, query: Tensor) -> tuple[Tensor, Tensor]:
         """See `Window`."""
-        after = torch.addcmul(self.before, self.key.mT, self.written)
+        after = torch.addcmul(self.before, self.key.transpose(-2, -1), self.written)
         return query @ after, after
 
     def held(self) -> Tensor:
         """See `Window`."""
-        return torch.addcmul(self.before.mT.unsqueeze(1), self.written.unsqueeze(-1), self.key.unsqueeze(-2))
+        return torch.addcmul(
+            self.before.transpose(-2, -1).unsqueeze(1), self.written.unsqueeze(-1), self.key.unsqueeze(-2)
+        )
 
 
 class DeltaRule(Beside):

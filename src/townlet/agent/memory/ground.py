@@ -68,10 +68,10 @@ class Ground(DeltaRule):
         across, down = self.across[x], self.down[y]  # [batch, time, bands, columns] and [batch, time, bands, rows]
         held = window.held()  # [batch, time, values, rows * columns]
         rows = down.unsqueeze(2) @ held.unflatten(-1, (self.rows, self.columns))
-        found = rows @ across.unsqueeze(2).mT  # [batch, time, values, bands below, bands to the right]
+        found = rows @ across.unsqueeze(2).transpose(-2, -1)  # [batch, time, values, bands below, bands to the right]
         there = down.sum(dim=-1).unsqueeze(-1) * across.sum(dim=-1).unsqueeze(-2)  # what of each lies on the map
         missing = there.unsqueeze(2) - found[:, :, :1]
-        return torch.cat([missing, found[:, :, 1:]], dim=2).flatten(2), held[:, -1].mT
+        return torch.cat([missing, found[:, :, 1:]], dim=2).flatten(2), held[:, -1].transpose(-2, -1)
 
 
 def bands(side: int) -> Tensor:

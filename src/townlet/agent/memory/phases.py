@@ -61,10 +61,10 @@ class DeltaPhases(DeltaRule):
         See `DeltaRule`.
         """
         held = window.held()  # [batch, time, 2 * phases, keys]
-        today = window.value.repeat_interleave(self.keys, dim=-1)  # cosine and sine at each key
+        today = window.value.unsqueeze(-1).expand(-1, -1, -1, self.keys).flatten(2)  # cosine and sine at each key
         with_gradient = torch.is_grad_enabled() and held.requires_grad
         read: Tensor = _Turned.apply(held, today) if with_gradient else turned_back(held, today)[0]
-        return read, held[:, -1].mT
+        return read, held[:, -1].transpose(-2, -1)
 
 
 def turned_back(held: Tensor, today: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +77,7 @@ def turned_back(held: Tensor, today: Tensor) -> tuple[Tensor, Tensor]:
     across, along = torch.addcmul(cosine * right, sine, up), torch.addcmul(sine * right, cosine, up, value=-1.0)
     way = torch.tanh(STEEP * along)
     seen = torch.cat([across, along, way], dim=-1)
-    return seen.unflatten(-1, (-1, held.shape[-1])).mT.flatten(2), way
+    return seen.unflatten(-1, (-1, held.shape[-1])).transpose(-2, -1).flatten(2), way
 
 
 class _Turned(torch.autograd.Function):
@@ -94,7 +94,7 @@ class _Turned(torch.autograd.Function):
     def backward(ctx: Any, of_seen: Tensor) -> tuple[Tensor, Tensor | None]:
         held, today, way = ctx.saved_tensors
         (cosine, sine), (right, up) = held.flatten(2).chunk(2, dim=-1), today.chunk(2, dim=-1)
-        by_phase = of_seen.unflatten(-1, (held.shape[-1], -1)).mT.flatten(2)
+        by_phase = of_seen.unflatten(-1, (held.shape[-1], -1)).transpose(-2, -1).flatten(2)
         of_across, of_along, of_way = by_phase.chunk(3, dim=-1)
         of_along = torch.add(of_along, torch.ops.aten.tanh_backward(of_way, way), alpha=STEEP)
         of_held = held.new_empty(held.shape)
