@@ -26,12 +26,12 @@ def test_parts_of_a_step_are_no_more_operations_than_they_were(population: Vecto
     world, result = launches(lambda: population.env.step(actions))
     storing, _ = launches(lambda: population._record(actions, result))
     carrying, _ = launches(lambda: population._carry_on(actions, result, hidden))
-    assert acting <= 79 and world <= 527 and storing <= 47 and carrying <= 8
+    assert acting <= 54 and world <= 527 and storing <= 47 and carrying <= 8
 
 
 def test_a_whole_step_is_its_parts_and_no_operation_more(population: VectorizedPopulation) -> None:
     whole, _ = launches(population.step)
-    assert whole <= 79 + 527 + 47 + 8
+    assert whole <= 54 + 527 + 47 + 8
 
 
 def test_views_are_no_launches(population: VectorizedPopulation) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from townlet.agent.memory.delta import DeltaRule, Window
+from townlet.agent.memory.delta import DeltaRule, Step, Window
 from townlet.agent.memory.frontier import PLACE, WINDOW
 from townlet.environment.layout import ObservationLayout
 
@@ -62,16 +62,16 @@ class Ground(DeltaRule):
         """All of what is shown but the position, see `DeltaRule`."""
         return shown[..., : self.values]
 
-    def read(self, window: Window, shown: Tensor) -> Tensor:
+    def read(self, window: Window | Step, shown: Tensor) -> tuple[Tensor, Tensor]:
         """Read the rectangles row by row, all of the first value before those of the others, see `DeltaRule`."""
         x, y = self._cell(shown[..., self.values :])
         across, down = self.across[x], self.down[y]  # [batch, time, bands, columns] and [batch, time, bands, rows]
-        held = window.held().unflatten(2, (self.rows, self.columns)).flatten(3)  # [batch, time, rows, columns * values]
-        rows = (down @ held).unflatten(-1, (self.columns, self.values)).permute(0, 1, 4, 2, 3)
-        found = rows @ across.unsqueeze(2).transpose(-1, -2)  # [batch, time, values, bands below, bands to the right]
+        held = window.held()  # [batch, time, values, rows * columns]
+        rows = down.unsqueeze(2) @ held.unflatten(-1, (self.rows, self.columns))
+        found = rows @ across.unsqueeze(2).transpose(-2, -1)  # [batch, time, values, bands below, bands to the right]
         there = down.sum(dim=-1).unsqueeze(-1) * across.sum(dim=-1).unsqueeze(-2)  # what of each lies on the map
         missing = there.unsqueeze(2) - found[:, :, :1]
-        return torch.cat([missing, found[:, :, 1:]], dim=2).flatten(2)
+        return torch.cat([missing, found[:, :, 1:]], dim=2).flatten(2), held[:, -1].transpose(-2, -1)
 
 
 def bands(side: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 import torch
 
-from townlet.agent.memory.shares import shares_left
+from townlet.agent.memory.shares import equal_shares_left, shares_left
 
 F, T = False, True
 
@@ -27,3 +27,14 @@ def test_a_share_of_nothing_has_no_gradient_that_is_not_finite():
     log_keep = torch.full((1, 500), 0.001).log().requires_grad_()
     shares_left(log_keep, None).sum().backward()
     assert log_keep.grad.isfinite().all() and (log_keep.grad > 0.0).any()
+
+
+def test_shares_of_steps_that_leave_the_same_are_its_powers_by_hand():
+    like = torch.zeros(2, 3, 7, dtype=torch.float64)
+    halves = [[0.5, 1.0, 0.0, 0.0], [0.25, 0.5, 1.0, 0.0], [0.125, 0.25, 0.5, 1.0]]
+    wholes = [[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]]
+    assert equal_shares_left(0.5, like, None).tolist() == [halves]
+    assert equal_shares_left(1.0, like, None).tolist() == [wholes]
+    flags = torch.tensor([[F, T, F], [F, F, F]])
+    cut = [[0.5, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.5, 1.0]]
+    assert equal_shares_left(0.5, like, flags).tolist() == [cut, halves]
