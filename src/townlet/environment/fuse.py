@@ -10,6 +10,8 @@ import torch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+VECTOR_BITS = {"AVX512": 512, "AVX2": 256, "SVE256": 256}  # by what PyTorch calls the instructions that it uses
+
 
 def fuse(function: F, varying: tuple[str, ...], trial: Sequence[Any]) -> F:
     """Compile a pure function of tensors, of constants that are the same at each call, and of what may be None.
@@ -27,6 +29,9 @@ def fuse(function: F, varying: tuple[str, ...], trial: Sequence[Any]) -> F:
 
     filters = hasattr(torch.compiler, "keep_tensor_guards_unsafe")  # of later PyTorch; others ask for everything
     options: dict[str, Any] = {"guard_filter_fn": kept} if filters else {}
+    # What was compiled is kept by its options. By default the instruction set is none of them, and a loop over vectors
+    # of 16 numbers would be taken from there, and built, by a process whose vectors hold 8: half would not be computed.
+    options["cpp.simdlen"] = VECTOR_BITS.get(torch.backends.cpu.get_cpu_capability())  # None: as PyTorch finds
     with _no_garbage_collected(), _hurried() as quicker:
         compiled = torch.compile(own, dynamic=False, fullgraph=True, options=options | quicker)
         compiled(*trial)

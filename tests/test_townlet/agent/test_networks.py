@@ -444,11 +444,14 @@ def test_the_window_is_seen_row_by_row():
 
 @pytest.fixture
 def dynamo():
-    """PyTorch's compiler, allowed to trace LSTMs: without that it refuses any nn.LSTM, ours included."""
+    """PyTorch's compiler, allowed to trace LSTMs: without that it refuses any nn.LSTM, ours included.
+
+    And to find where episodes end, of which there may be any number: older versions refuse that by default.
+    """
     import torch._dynamo as compiler
 
     compiler.reset()
-    with compiler.config.patch(allow_rnn=True):
+    with compiler.config.patch(allow_rnn=True, capture_dynamic_output_shape_ops=True):
         yield compiler
     compiler.reset()
 

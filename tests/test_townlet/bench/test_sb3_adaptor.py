@@ -73,6 +73,7 @@ def test_each_learner_trains(name: str, many: bool) -> None:
         learner = contrib.RecurrentPPO("MlpLstmPolicy", env, **rollouts)
     else:
         learner = contrib.MaskablePPO("MlpPolicy", env, **rollouts)
+    learner.set_logger(sb3.common.logger.Logger(None, []))  # by default it leaves a temporary folder behind
     before = {key: value.clone() for key, value in learner.policy.state_dict().items()}
     learner.learn(64)
     assert learner.num_timesteps == 64

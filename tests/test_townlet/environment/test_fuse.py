@@ -115,6 +115,20 @@ def test_what_was_compiled_before_comes_from_the_cache() -> None:
     assert found == [(0, 1, 0), (1, 0, 0)]
 
 
+def test_what_was_compiled_for_one_instruction_set_is_not_taken_by_a_process_that_has_another(monkeypatch) -> None:
+    counters, found = part_of_pytorch("torch._dynamo.utils", "counters"), []
+    options = part_of_pytorch("torch", "_TorchCompileInductorWrapper")(None, {"cpp.simdlen": 256}, False).config
+    if "cpp.simdlen" not in options:
+        pytest.skip("this PyTorch passes over options that may be None")
+    with empty_cache():
+        for instructions in ("AVX512", "AVX2", "AVX512"):
+            monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda name=instructions: name)
+            counters.clear()
+            fuse(grow, varying=("extra",), trial=({"rate": 7.0}, torch.ones(8)))
+            found.append(counters["inductor"]["fxgraph_cache_hit"])
+    assert found == [0, 0, 1]
+
+
 def failing_compiler(monkeypatch, notes) -> None:
     """PyTorch's compiler fails, after a call of `notes`."""
 

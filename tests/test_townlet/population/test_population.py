@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from support.learning import copy_of, differences, everything, make_population, population_of
-from support.worlds import ODD_TOWNS, odd_town
+from support.worlds import ODD_TOWNS, odd_town, put
 from townlet.config import load_level
 from townlet.environment.vectorized_env import VectorizedEnv
 from townlet.population.evaluation import evaluate
@@ -155,12 +155,14 @@ def test_the_memory_on_the_tape_is_the_acting_memory_before_the_step(mode):
 @MODES
 def test_learning_unrolls_the_q_values_that_agents_acted_on(mode):
     """The newest windows, over the ends of episodes, before any update: stored state, flags and actions all fit."""
-    overrides = (
-        {"training__seq_len": 40, "training__seed": 1} if mode == "fresh" else {"training__mode__min_episodes": 200}
-    )
+    overrides = {"training__seq_len": 40} if mode == "fresh" else {"training__mode__min_episodes": 200}
     population = make_population(mode, network__previous_action=True, **overrides)
     seen, acted = watch_steps(population), []
-    for _ in range(30):
+    for step in range(30):
+        if step == 22:  # whatever they chose before, one is cut off and others die within the newest windows
+            put(population.env, 0, meters={"energy": 0.5}, tick=population.env.level.max_steps - 1)
+            for agent in (1, 2, 3):
+                put(population.env, agent, meters={"energy": 0.001})
         observation, (hidden, previous) = population.observation, population.memory
         with torch.no_grad():
             q, _ = population.network(observation.features.unsqueeze(1), hidden, previous.unsqueeze(1))

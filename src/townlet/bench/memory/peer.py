@@ -16,6 +16,7 @@ class PeerAgent:
 
     def __init__(self, task: GymTask, peer: Peer, seed: int) -> None:
         from sb3_contrib import RecurrentPPO  # some seconds, for this agent alone
+        from stable_baselines3.common.logger import Logger
         from stable_baselines3.common.vec_env import DummyVecEnv
 
         def make() -> gymnasium.Env:
@@ -33,6 +34,7 @@ class PeerAgent:
             seed=seed,
             device="cpu",
         )
+        self.model.set_logger(Logger(None, []))  # without one each call of `learn` leaves a temporary folder behind
         self.parameters = count_parameters(self.model.policy)
 
     @property

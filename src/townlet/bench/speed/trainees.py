@@ -81,7 +81,9 @@ class PeerTrainee:
     """
 
     def __init__(self, name: str, level: Level, reference: str, settings: Settings, device: torch.device) -> None:
-        from townlet.bench.sb3_adaptor import Sb3VecEnv  # some seconds, for these trainees alone
+        from stable_baselines3.common.logger import Logger  # some seconds, for these trainees alone
+
+        from townlet.bench.sb3_adaptor import Sb3VecEnv
 
         env = Sb3VecEnv(TownletVectorEnv(reference, PEER_ENVS, overrides=settings, autoreset_mode="SameStep"))
         shared: dict[str, Any] = {
@@ -102,6 +104,7 @@ class PeerTrainee:
             options: dict[str, Any] = {"n_steps": PEER_ROLLOUT, "batch_size": 512, "learning_rate": 3e-4, **shared}
             self.model = RecurrentPPO("MlpLstmPolicy", policy_kwargs={"lstm_hidden_size": width}, **options)
             self.stride = PEER_ROLLOUT * PEER_ENVS
+        self.model.set_logger(Logger(None, []))  # without one each call of `learn` leaves a temporary folder behind
 
     def advance(self) -> None:
         """Train for one rollout and what is learned from it."""

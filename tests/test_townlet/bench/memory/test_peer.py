@@ -19,6 +19,12 @@ def agent():
     return PeerAgent(trial.task, trial.peer, trial.seed)
 
 
+def test_training_leaves_no_folder_behind(agent, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    agent.train_to(128)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_trains_in_whole_rollouts(agent):
     agent.train_to(100)
     assert agent.steps == 128  # of two environments, 64 steps each
