@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,10 @@ class HostAdam(torch.optim.Adam):
     together.
     """
 
+    _known: "_Known | None" = None  # from the first step on; nothing again after loading, and in a copy
+
     def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float, epsilon: float) -> None:
         super().__init__(parameters, lr=learning_rate, eps=epsilon, fused=True)
-        self._known: _Known | None = None  # from the first step on, and from the first after loading
 
     def step_if_finite(self, loss: Tensor, grad_norm: Tensor) -> None:
         """Take a step. Raises TrainingDivergedError, before any weight is changed, if either is not finite."""
@@ -35,7 +36,7 @@ class HostAdam(torch.optim.Adam):
     def _step_again(self, known: "_Known") -> None:
         (group,) = self.param_groups
         first, second = group["betas"]
-        gradients = [weight.grad for weight in known.weights if weight.grad is not None]
+        gradients = [cast(Tensor, weight.grad) for weight in known.weights]  # whoever had one before has one
         known.all_taken.add_(1.0)
         torch._fused_adam_(
             known.weights, gradients, known.means, known.squares, [], known.taken,

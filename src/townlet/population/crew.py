@@ -43,7 +43,7 @@ class Crew:
         ]
 
     def begin(self, task: Task) -> None:
-        """Let each make its share, and all meet. Raises WorkerEndedError."""
+        """Let each make its share, and all meet. Raises WorkerEndedError, and OSError where memory is short."""
         size, alike = self.share.size, (self.threads, torch.get_float32_matmul_precision())
         with shared_memory(size) as memory:
             for rank, worker in enumerate(self._workers, start=1):

@@ -18,7 +18,8 @@ from townlet.shares.share import ALONE, Share, ShareLostError
 def populate(task: Task, device: torch.device, make_env: Callable[[Share], Environment]) -> VectorizedPopulation:
     """Make the population of a task, in as many processes as it says; on a device that is not the CPU in one.
 
-    `make_env` makes the environment of a share. Raises WorkerEndedError, and what making one raises.
+    `make_env` makes the environment of a share. Raises WorkerEndedError, OSError, and what making
+    one raises.
     """
     if task.training.workers == 1 or device.type != "cpu":
         env = make_env(ALONE)

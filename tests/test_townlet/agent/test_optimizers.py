@@ -1,5 +1,6 @@
 """Adam that decides on the device: it takes the same steps, none from what is not finite, and tells when asked."""
 
+import copy
 import math
 
 import pytest
@@ -134,3 +135,17 @@ def test_steps_that_look_nothing_up_are_those_of_adam_bit_for_bit_also_from_anot
         assert differences(ours, theirs) == []
     assert differences(optimizer.state_dict()["state"], plain.state_dict()["state"]) == []
     assert [int(one["step"]) for one in optimizer.state.values()] == [4, 4]  # one of the other's, three after it
+
+
+def test_a_copy_goes_on_by_itself_bit_for_bit():
+    optimizer, ours = made(HostAdam)
+    step(optimizer, ours, 0)
+    step(optimizer, ours, 1)
+    other, theirs = copy.deepcopy((optimizer, ours))
+    for seed in (2, 3):
+        step(optimizer, ours, seed)
+    assert [int(one["step"]) for one in other.state.values()] == [2, 2]
+    for seed in (2, 3):
+        step(other, theirs, seed)
+    assert differences(ours, theirs) == []
+    assert differences(optimizer.state_dict(), other.state_dict()) == []

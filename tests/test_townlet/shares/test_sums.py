@@ -77,12 +77,14 @@ def added(*values):
 
     with shared_memory(len(values)) as file:
         threads = [
-            threading.Thread(target=add, args=(rank, links, file)) for rank, links in enumerate(linked(len(values)))
+            threading.Thread(target=add, args=(rank, links, file), daemon=True)
+            for rank, links in enumerate(linked(len(values)))
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
+            assert not thread.is_alive()
     return values
 
 

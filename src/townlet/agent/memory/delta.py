@@ -202,7 +202,7 @@ class DeltaRule(Beside):
     def key_of(self, features: Tensor, learned: Tensor) -> Tensor:
         """Return where each step writes, [batch, time, keys], of length 1, by a learned function of x."""
         if self.shares:
-            return (0.5 * (2.0 * learned).log_softmax(dim=-1)).exp()  # the softmax, as long as 1
+            return (0.5 * (2.0 * learned).log_softmax(dim=-1)).exp()  # the softmax, scaled to the length 1
         return functional.normalize(learned, dim=-1)
 
     def shown_by(self, features: Tensor, learned: Tensor) -> Tensor:

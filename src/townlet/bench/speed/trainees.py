@@ -104,10 +104,12 @@ class PeerTrainee:
             options: dict[str, Any] = {"n_steps": PEER_ROLLOUT, "batch_size": 512, "learning_rate": 3e-4, **shared}
             self.model = RecurrentPPO("MlpLstmPolicy", policy_kwargs={"lstm_hidden_size": width}, **options)
             self.stride = PEER_ROLLOUT * PEER_ENVS
+        self.threads = torch.get_num_threads()
         self.model.set_logger(Logger(None, []))  # without one each call of `learn` leaves a temporary folder behind
 
     def advance(self) -> None:
         """Train for one rollout and what is learned from it."""
+        torch.set_num_threads(self.threads)  # those measured in turn may have others
         self.model.learn(self.stride, reset_num_timesteps=False)
         synchronise(self.model.device)
 
