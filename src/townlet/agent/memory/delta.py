@@ -65,7 +65,7 @@ class _Held(torch.autograd.Function):
         batch, time, keys = key.shape
         parts = key.new_empty(batch, 1 + time, written.shape[2], keys)  # what was held, and what each step adds to it
         parts[:, 0] = before.transpose(-2, -1)
-        torch.mul(written.unsqueeze(-1), key.unsqueeze(-2), out=parts[:, 1:])
+        parts[:, 1:] = written.unsqueeze(-1) * key.unsqueeze(-2)
         return torch.bmm(left.expand(batch, -1, -1), parts.flatten(2)).view(batch, time, -1, keys)
 
     @staticmethod

@@ -97,10 +97,9 @@ class _Turned(torch.autograd.Function):
         by_phase = of_seen.unflatten(-1, (held.shape[-1], -1)).transpose(-2, -1).flatten(2)
         of_across, of_along, of_way = by_phase.chunk(3, dim=-1)
         of_along = torch.add(of_along, torch.ops.aten.tanh_backward(of_way, way), alpha=STEEP)
-        of_held = held.new_empty(held.shape)
-        of_cosine, of_sine = of_held.flatten(2).chunk(2, dim=-1)
-        torch.mul(of_across, right, out=of_cosine).addcmul_(of_along, up, value=-1.0)
-        torch.mul(of_across, up, out=of_sine).addcmul_(of_along, right)
+        of_cosine = torch.addcmul(of_across * right, of_along, up, value=-1.0)
+        of_sine = torch.addcmul(of_across * up, of_along, right)
+        of_held = torch.cat([of_cosine, of_sine], dim=-1).view_as(held)
         if not ctx.needs_input_grad[1]:
             return of_held, None
         of_right = torch.addcmul(of_across * cosine, of_along, sine)
