@@ -81,8 +81,9 @@ class QLearner:
         windows = windows if cut is None else self._with_cut_steps(windows, cut)
         if self.training.n_step > 1:
             return windows
-        ends, rates = windows.terminated[:, windows.burn_in :], (self.training.gamma, self.training.trace_decay)
-        return windows._replace(discounts=losses.discounts(ends, continuing(windows), *rates, windows.rewards.dtype))
+        steps = windows.terminated[:, windows.burn_in :], continuing(windows)
+        rates = self.training.gamma, self.training.trace_decay
+        return windows._replace(discounts=losses.discounts(*steps, *rates, windows.rewards.dtype))
 
     @torch.no_grad()
     def _with_cut_steps(self, windows: SequenceBatch, cut: CutSteps) -> SequenceBatch:
