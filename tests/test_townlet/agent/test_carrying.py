@@ -27,8 +27,7 @@ def interface(level: Level) -> Interface:
 
 def pair(old: Level, new: Level) -> tuple[QNetwork, QNetwork]:
     """Fresh networks of two levels, the old one's weights carried to the new one."""
-    torch.manual_seed(0)
-    networks = network_of(old), network_of(new)
+    networks = network_of(old), network_of(new, seed=1)
     carry_weights(networks[0], interface(old), networks[1], interface(new))
     return networks
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from support.browser import NARROW, wait_until
+from support.browser import NARROW, drawn, wait_until
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import CPU, origin_of, play, recording, tampered
 from townlet.config import load_level
@@ -49,14 +49,16 @@ def opened(sheet, packed, tmp_path):
 
 
 def follows(page, label, after=": "):
-    """Wait until the life of a label is followed, told in the bar as `LABEL: how it went`."""
+    """Wait until the life of a label is followed and drawn, told in the bar as `LABEL: how it went`."""
     told = "document.querySelector('.lives select').selectedOptions[0]?.textContent"
     wait_until(page, f"start => {told}.startsWith(start)", label + after)
+    drawn(page)
 
 
 def ended(page):
     """Wait until the page has nothing left to live; returns the number of the last step."""
     wait_until(page, "() => !document.querySelector('.lives select').selectedOptions[0].textContent.endsWith('so far')")
+    drawn(page)
     return int(page.locator(".life").get_attribute("aria-valuemax"))
 
 
@@ -96,6 +98,7 @@ def test_it_forgets_now_and_lives_on_beside_the_life_that_was_recorded(opened, l
     numbers = page.locator(".lens-row:not(.forbidden) .number").all_inner_texts()
     assert numbers and all(real == blank for real, blank in map(str.split, numbers))
     page.get_by_role("tab", name="All lives").click()
+    drawn(page)
     assert page.locator(".population .name").all_inner_texts().count("fork at 4") == 1
     page.keyboard.press("Delete")
     follows(page, "agent 0")
@@ -130,6 +133,7 @@ def test_a_link_to_a_fork_leads_to_the_same_life_elsewhere(opened, sheet):
     elsewhere = sheet(page.url)
     follows(elsewhere, "fork of agent 0 at step 4 (memory forgotten)")
     elsewhere.locator(f".life[aria-valuenow='{last}']").wait_for()
+    assert ended(elsewhere) == last
     assert elsewhere.locator("canvas.map").get_attribute("aria-label") == page.locator("canvas.map").get_attribute(
         "aria-label"
     )
@@ -182,6 +186,7 @@ def test_keys_take_a_house_and_put_it_elsewhere_and_remove_it(opened, lived):
     page.get_by_role("button", name="Remove it").click()
     follows(page, f"{moved}, and 1 more)")
     page.get_by_role("tab", name="What if").click()
+    drawn(page)
     assert page.locator(".changes li").all_inner_texts()[1] == "Step 0: Bed removed"
 
 
@@ -345,13 +350,14 @@ def test_the_planner_lives_beside_it_as_long_as_it_lived_in_python(opened):
         page.get_by_label("Whose life").select_option(index=agent)
         steps = f"{life.length} steps"
         told = f"died of energy, {steps}" if life.ended == "death" else f"lived to the end, {steps}"
-        wait_until(page, "told => document.querySelectorAll('.tiled figcaption')[2].innerText.includes(told)", told)
+        wait_until(page, "told => document.querySelectorAll('.tiled figcaption')[2]?.innerText.includes(told)", told)
         assert beside.inner_text().splitlines()[0] == "a script that knows the whole map"
 
 
 def test_where_the_page_does_not_know_the_world_it_says_why_there_is_no_planner(opened):
     page = opened("#agent=0&tab=whatif", other=tampered(record_planned(), fame))
     page.get_by_role("button", name="Side by side").click()
+    drawn(page)
     assert page.locator(".absent").inner_text() == (
         "The planner is not here. This page does not know the reward's term fame. "
         "So lives are played from the recording alone."

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from node import run_node
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
@@ -25,7 +24,6 @@ LOW = {f"meters.{name}.initial": 0.28 for name in ("satiation", "hygiene", "mood
 def test_losses_told_cause_by_cause_sum_up_to_what_each_recorded_tick_took(name):
     level = load_level(name, {**SMALL_NETWORK, **FEW_MAPS, **LOW, "max_steps": 40})
     noted, _ = play(level, RandomPolicy(2, CPU), AGENTS)
-    torch.manual_seed(0)
     packed = record(level, network_of(level), noted, Wanted(range(AGENTS), weights=False), origin_of(level))
     done = run_node(str(TOLD_AGAIN), stdin=base64.b64encode(packed).decode())
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from support.browser import NARROW, wait_until
+from support.browser import NARROW, drawn, wait_until
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import CPU, origin_of, play, tampered
 from townlet.commands.lives.notebook import Shown
@@ -101,6 +101,7 @@ def test_numbers_that_are_shown_are_those_that_were_lived(opened, file, lived):
 def test_every_life_is_told_with_its_length_and_its_end(opened, lived):
     page = opened()
     page.get_by_role("tab", name="All lives").click()
+    drawn(page)
     rows = page.locator(".population button")
     lengths = [int(re.search(r"(\d+) steps", text)[1]) for text in rows.all_inner_texts()]
     assert lengths == sorted((life.length for life in lived.lives), reverse=True)
@@ -124,6 +125,7 @@ def test_a_cell_is_told_in_words_and_as_the_agent_knows_it(opened, lived):
     )
     page.get_by_role("button", name="As it is").click()
     town.click(position=at)
+    drawn(page)
     assert facts.inner_text() == "Bed. Gives energy +50%, health +2%. Takes money \u22125%. Lasts 5 steps."
     page.get_by_role("button", name="As the agent sees it").click()
     facts.filter(has_not_text="Bed").wait_for()  # it never stood there
@@ -146,6 +148,7 @@ def test_what_is_no_list_is_in_sight_as_a_whole_below_the_panels(opened):
     page = opened()
     for tab in ("memory", "reward", "visits"):
         page.locator(f"#tab-{tab}").click()
+        drawn(page)
         high, shown = page.evaluate(
             "id => ['scrollHeight', 'clientHeight'].map((of) => document.getElementById(id)[of])", tab
         )
@@ -282,6 +285,7 @@ def test_names_that_are_hostile_are_text(sheet, packed, tmp_path):
     for tab in page.get_by_role("tab").all():
         tab.click()
     page.keyboard.press("End")
+    drawn(page)
     assert page.locator("img").count() == 0 and "<img" in page.locator(".level").inner_text().lower()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.browser import NARROW, wait_until
+from support.browser import NARROW, drawn, wait_until
 from support.learning import FEW_MAPS, SMALL_NETWORK, network_of
 from support.replays import CPU, origin_of, play
 from townlet.config import load_level
@@ -67,6 +67,7 @@ def test_meters_and_rewards_are_the_recorded_ones(sheet, lived):
     for text, value in zip(shown, one["meters"][0, :, step], strict=True):
         assert text == "<1" if 5e-5 <= value < 0.01 else abs(float(text) - 100 * value) <= 0.51
     page.locator("#tab-reward").click()
+    drawn(page)
     paid = one["reward"][0, :, : step + 1]
     assert numbers(page, ".reward tbody td:nth-child(2)") == pytest.approx(paid[:, step].tolist(), abs=6e-4)
     assert numbers(page, ".reward tfoot td:last-child span") == pytest.approx([paid.sum()], abs=2e-3)
@@ -77,6 +78,7 @@ def test_a_death_is_told_and_each_of_its_sentences_leads_there(sheet, lived):
     page, life = sheet(address), one.lives[0]
     assert life.ended == "death"
     page.locator("#tab-ending").click()
+    drawn(page)
     sentences = page.locator(".ending button")
     name = one.header.world.meters[life.cause].name
     assert sentences.first.inner_text() == f"It died at step {life.length}: {name} was empty."
@@ -94,6 +96,7 @@ def test_a_meter_that_is_asked_for_is_told_of(sheet, lived):
     page = sheet(address, NARROW)
     row = page.locator(".meter").nth([meter.name for meter in one.header.world.meters].index("hygiene"))
     row.click()
+    drawn(page)
     assert row.get_attribute("aria-pressed") == "true"
     assert page.locator("#meters .says").inner_text().startswith("Hygiene loses 0.3% a tick")
 
@@ -105,8 +108,10 @@ def test_panels_can_be_looked_through_with_memory_and_without(sheet, tmp_path, n
     at_step(page, address, 3)
     for tab in TABS:
         page.locator(f"#tab-{tab}").click()
+        drawn(page)
         assert page.locator(f"#{tab}").inner_text().strip()
     remembers = bool(one.header.memory)
     page.locator("#tab-memory").click()
+    drawn(page)
     assert page.locator("canvas.heat").is_visible() == remembers
     assert page.locator(".lens-row").first.locator(".worth").count() == 1 + remembers

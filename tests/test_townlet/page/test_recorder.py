@@ -22,8 +22,7 @@ AGENTS = 6
 
 def moody(level):
     """A network of a level whose agents do not all do the same."""
-    torch.manual_seed(3)
-    network = network_of(level)
+    network = network_of(level, seed=3)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(3.0)

@@ -86,6 +86,11 @@ def wait_until(page: Any, holds: str, given: Any = None) -> None:
         page.wait_for_timeout(20)
 
 
+def drawn(page: Any) -> None:
+    """Wait for the screen's next frame, in which the page draws what the last key or click has changed."""
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
 def origin(address: str) -> str:
     """What all that a page may ask for begins with."""
     found = re.match(r"https?://[^/]+/", address)

@@ -120,14 +120,14 @@ def random_batch(batch: int = 4, seq_len: int = 5, burn_in: int = 0, seed: int =
     return made._replace(**changes)
 
 
-def network_of(level: Level) -> QNetwork:
-    """A level's network, fresh."""
+def network_of(level: Level, seed: int = 0) -> QNetwork:
+    """A level's network, fresh: the weights of a seed."""
+    torch.manual_seed(seed)
     return make_network(level.network, lay_out(level), len(level.actions))
 
 
 def without_zeros(level: Level) -> QNetwork:
     """A fresh network, whose layers that begin at zero do not."""
-    torch.manual_seed(0)
     network = network_of(level)
     with torch.no_grad():
         for parameter in network.parameters():

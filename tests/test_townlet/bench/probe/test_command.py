@@ -22,8 +22,9 @@ def run_probe(*words):
 def made_run(path, level):
     facts = {"level": level.id, "seed": level.training.seed}
     for step, score in ((8, 1.0), (16, 0.5)):
-        torch.manual_seed(step)  # how far agents walk, and what there is to ask, hangs on their weights
-        checkpoint.save(path / "checkpoints", step, network_of(level).state_dict(), {}, best_score=score, facts=facts)
+        # How far agents walk, and what there is to ask, hangs on their weights.
+        weights = network_of(level, seed=step).state_dict()
+        checkpoint.save(path / "checkpoints", step, weights, {}, best_score=score, facts=facts)
     (path / "config.yaml").write_text(resolved_config(level))
     return path
 
