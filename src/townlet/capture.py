@@ -153,7 +153,7 @@ def leaves(tree: Any) -> Iterator[Any]:
         yield tree
 
 
-def mapped(change: Callable[[Tensor], Tensor], tree: Any) -> Any:
+def mapped(change: Callable[[Tensor], Any], tree: Any) -> Any:
     """Return nested tuples and dicts with each tensor changed, and all else as it is."""
     if isinstance(tree, Tensor):
         return change(tree)

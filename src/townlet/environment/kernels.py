@@ -10,6 +10,7 @@ By PyTorch's internals: where a version lacks them, or a function is more than i
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -84,7 +85,7 @@ def note(function: Callable[..., Any], constants: Sequence[Tensor], inputs: Sequ
             raise UnknownKernelsError(f"expected inputs and new memory alone, got another tensor {list(part.shape)}")
         return known[part.data_ptr()]
 
-    outputs: Any = mapped(found, returned)  # type: ignore[arg-type]
+    outputs = mapped(found, returned)
     if not all(isinstance(part, Place) for part in leaves(outputs) if part is not None):
         raise UnknownKernelsError("expected outputs in new memory, got some of other kinds")
     calls = [Call(kernel, [found(part) for part in arguments]) for kernel, arguments in called]
@@ -161,7 +162,9 @@ def placed(memory: Memory, place: Place) -> Tensor:
     return tensor.set_(storage, start // place.dtype.itemsize + place.offset, place.size, place.stride)
 
 
-def holders(storage: torch.UntypedStorage) -> int:
-    """How many tensors lie in a piece of memory, whoever has them; views, and what arrays are made of, count too."""
-    count: int = torch._C._storage_Use_Count(storage._cdata)
-    return count
+def holders(storage: torch.UntypedStorage) -> Callable[[], int]:
+    """Return what tells how many tensors lie in a piece of memory, whoever has them, for as long as any does.
+
+    Views, and what arrays are made of, count too.
+    """
+    return partial(torch._C._storage_Use_Count, storage._cdata)

@@ -1,10 +1,12 @@
 """A compiled step of the world, made again kernel by kernel, over memory that is used again."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from sys import getrefcount
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from townlet.capture import leaves, mapped, write
@@ -39,7 +41,8 @@ class Repeated:
     in buffers that the step after the next overwrites: given back at the next call they need not be copied. Each large
     part of a result lies in a piece of memory of its own, and the small ones lie together in one. A piece is used again
     as soon as nobody has anything of it, no view and no array: whoever keeps a part keeps it as it is, and who lets go
-    of it has the next one in the same memory, which is still in the processor's cache.
+    of it has the next one in the same memory, which is still in the processor's cache. Who calls it with arrays in
+    place of tensors, and with no difficulty, gets arrays: for a few hundred agents it is the tensors that cost.
 
     `constants` are the tensors that the step reads besides. Raises UnknownKernelsError where it is more than kernels.
     """
@@ -52,21 +55,22 @@ class Repeated:
         self._note(inputs)
 
     def __call__(
-        self, key: Tensor, state: EnvState, counts: Any, actions: Tensor, difficulty: Any = None, skipped: Any = None
+        self, key: Tensor, state: EnvState, counts: Any, actions: Any, difficulty: Any = None, skipped: Any = None
     ) -> Any:
         """Return what the step returns for these inputs."""
         kind = difficulty is None, skipped is None
         if kind not in self._forms:
-            self._note_if_possible((key, state, counts, actions, difficulty, skipped))
-        form = self._forms[kind]
+            self._note_if_possible((key, state, counts, _tensor(actions), difficulty, _tensor(skipped)))
+        form, in_numpy = self._forms[kind], isinstance(actions, np.ndarray)
         if form is None:
-            return self.step(key, state, counts, actions, difficulty, skipped)
+            done = self.step(key, state, counts, _tensor(actions), difficulty, _tensor(skipped))
+            return done._replace(result=mapped(lambda part: part.numpy(), done.result)) if in_numpy else done
         turn = 1 if state is self.carried[1].state else 0
         mine = self.carried[turn]
         if state is not mine.state or counts is not mine.counts:
             write([*mine.state, *mine.counts], [*state, *counts])
-        form.take(key, actions, difficulty, skipped)
-        result = form.run(turn)
+        form.take(key, actions, difficulty, skipped, in_numpy)
+        result = form.run(turn, in_numpy)
         after = self.carried[1 - turn]
         return form.kind(after.state, result, after.counts, ())
 
@@ -90,12 +94,11 @@ class _Form:
         self.key: Tensor | None = None  # whose content lies in the first buffer
         key, _, _, *given = inputs
         self.given = [part for part in leaves((key, *given)) if part is not None]  # buffers
+        self.given_in_numpy = [part.numpy() for part in self.given]
         self.inputs = [list(leaves((key, *one, *given))) for one in carried]  # in each turn
         states = list(leaves((noted.outputs.state, noted.outputs.counts)))
-        parts = [place for place in leaves(noted.outputs.result) if place is not None]
-        self.parts = list(dict.fromkeys(parts))  # each once: what is observed may be the end of an episode
-        self.order = [self.parts.index(place) for place in parts]
-        handed = {place.allocation for place in parts}
+        self.parts = [place for place in leaves(noted.outputs.result) if place is not None]
+        handed = {place.allocation for place in self.parts}
         if handed & {place.allocation for place in states} or len({place.allocation for place in states}) < len(states):
             raise UnknownKernelsError("expected outputs in memory of their own, got some that share it")
         others = set(range(len(noted.allocations))) - handed - {place.allocation for place in states}
@@ -104,16 +107,20 @@ class _Form:
         self.shelves = [_Shelf(noted, allocations) for allocations in _apart(noted, sorted(handed))]
         self.prepared: dict[tuple[Any, ...], _Prepared] = {}  # by turn and pieces
 
-    def take(self, key: Tensor, actions: Tensor, difficulty: Any, skipped: Any) -> None:
+    def take(self, key: Tensor, actions: Any, difficulty: Any, skipped: Any, in_numpy: bool) -> None:
         """Copy what a call was given into the buffers that are read."""
         if key is not self.key:
             self.given[0].copy_(key)
             self.key = key
         values = (actions, *(() if difficulty is None else difficulty), *(() if skipped is None else (skipped,)))
+        if in_numpy:
+            for array, value in zip(self.given_in_numpy[1:], values, strict=True):
+                np.copyto(array, value)
+            return
         for buffer, value in zip(self.given[1:], values, strict=True):
             buffer.copy_(value)
 
-    def run(self, turn: int) -> StepResult:
+    def run(self, turn: int, in_numpy: bool) -> StepResult:
         """Call the kernels; return the result in pieces of memory that nobody has anything of."""
         free = [shelf.free() for shelf in self.shelves]
         if None in free:
@@ -124,9 +131,13 @@ class _Form:
             prepared = self.prepared[turn, *free] = self._prepare(turn, [piece for piece in free if piece])
         for kernel, arguments in prepared.calls:
             kernel(*arguments)
-        # New tensors of what lies there, for others to hold.
-        handed = [part.detach() for part in prepared.parts]
-        features, mask, *others = [handed[index] for index in self.order]
+        # New tensors or arrays of what lies there, for others to hold.
+        handed: list[Any]
+        if in_numpy:
+            handed = [arrays[index].view() for arrays, index in prepared.arrays]
+        else:
+            handed = [part.detach() for part in prepared.parts]
+        features, mask, *others = handed
         return StepResult(Observation(features, mask), *others)
 
     def _prepare(self, turn: int, pieces: Sequence["_Piece"]) -> "_Prepared":
@@ -138,7 +149,8 @@ class _Form:
             return self.inputs[turn][one.index] if isinstance(one, Input) else one
 
         calls = [(kernel, tuple(map(found, arguments))) for kernel, arguments in self.noted.calls]
-        return _Prepared(calls, [handed[place] for place in self.parts])
+        where = {place: (piece.arrays, index) for piece in pieces for index, place in enumerate(piece.tensors)}
+        return _Prepared(calls, [handed[place] for place in self.parts], [where[place] for place in self.parts])
 
 
 class _Prepared(NamedTuple):
@@ -146,6 +158,7 @@ class _Prepared(NamedTuple):
 
     calls: list[tuple[Callable[..., Any], tuple[Tensor, ...]]]
     parts: list[Tensor]
+    arrays: list[tuple[list[NDArray[Any]], int]]  # the same: which array of which piece, whose holders are counted
 
 
 class _Shelf:
@@ -173,13 +186,14 @@ class _Piece:
 
     def __init__(self, memory: Memory, places: Iterable[Place]) -> None:
         self.tensors = {place: placed(memory, place) for place in places}
+        self.arrays = [tensor.numpy() for tensor in self.tensors.values()]  # what is handed out is a view of one
         storage, _ = next(iter(memory.values()))
-        self.holders = partial(holders, storage)
-        self.own = self.holders()
+        self.count = holders(storage)
+        self.own, self.own_in_numpy = self.count(), list(map(getrefcount, self.arrays))
 
     def is_free(self) -> bool:
-        """Whether nobody else has a tensor in it."""
-        return self.holders() == self.own
+        """Whether nobody else has a tensor or an array in it."""
+        return self.count() == self.own and list(map(getrefcount, self.arrays)) == self.own_in_numpy
 
 
 def _apart(noted: Noted, allocations: Sequence[int]) -> list[list[int]]:
@@ -199,6 +213,10 @@ def _memory_of(places: Sequence[Place], carried: Carried) -> Memory:
             raise UnknownKernelsError(f"expected {list(buffer.shape)} {buffer.dtype}, got {form}")
         memory[place.allocation] = buffer.untyped_storage(), 0
     return memory
+
+
+def _tensor(part: Any) -> Any:
+    return torch.from_numpy(part) if isinstance(part, np.ndarray) else part
 
 
 def _copy(part: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from townlet.environment.vectorized_env import VectorizedEnv
 
 AGENTS = 32
 STILL = torch.zeros(AGENTS, dtype=torch.int64)
+ARRAY = STILL.numpy()
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,23 @@ def live_alike(fast: VectorizedEnv, steps: int, seed: int = 0, difficulty=None, 
 
 def test_steps_are_those_of_the_compiled_function_bit_for_bit(fast: VectorizedEnv) -> None:
     assert live_alike(fast, 50) > AGENTS // 2
+
+
+@pytest.mark.parametrize("kernels_known", [True, False])
+def test_a_step_of_arrays_is_one_of_tensors_bit_for_bit(fast: VectorizedEnv, monkeypatch, kernels_known) -> None:
+    stream, skips = torch.Generator().manual_seed(1), False
+    if not kernels_known:
+        monkeypatch.setattr(fast._step, "_forms", {(True, False): None, (True, True): None})
+    for _ in range(50):
+        before = fast._key, fast.state, copy_of(fast._counts)
+        actions = random_valid(fast.observe().action_mask, stream)
+        skipped = torch.rand(AGENTS, generator=stream) < 0.2 if skips else None
+        expected = plain(fast)(*before, actions, None, skipped)
+        result = fast.step_in_numpy(actions.numpy(), None if skipped is None else skipped.numpy())
+        parts = [torch.from_numpy(part) for part in flat(result)]
+        assert differences(flat(expected.result), parts) == []
+        assert differences([*expected.state, *expected.counts], [*fast._state, *fast._counts]) == []
+        skips = not skips
 
 
 def test_difficulty_and_the_lack_of_it_alternate(fast: VectorizedEnv, level: Level) -> None:
@@ -122,6 +140,30 @@ def test_whatever_is_held_of_a_part_keeps_all_of_it(fast: VectorizedEnv, part, k
     assert bytes(np.asarray(kept)) == before
     del kept
     assert address in {part(fast.step(STILL)).data_ptr() for _ in range(5)}
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda part: part,
+        lambda part: part[3:5],
+        lambda part: part.view(np.uint8),
+        torch.from_numpy,
+        torch.from_dlpack,
+        memoryview,
+    ],
+    ids=["array", "view", "other type", "tensor", "dlpack", "memory"],
+)
+def test_whatever_is_held_of_an_array_keeps_all_of_it(fast: VectorizedEnv, keep) -> None:
+    result = fast.step_in_numpy(ARRAY)
+    address, kept = result.reward.ctypes.data, keep(result.reward)
+    before = bytes(np.asarray(kept))
+    del result
+    assert address not in {fast.step_in_numpy(ARRAY).reward.ctypes.data for _ in range(5)}
+    assert address not in {fast.step(STILL).reward.data_ptr() for _ in range(5)}
+    assert bytes(np.asarray(kept)) == before
+    del kept
+    assert address in {fast.step_in_numpy(ARRAY).reward.ctypes.data for _ in range(5)}
 
 
 def test_who_holds_a_mask_alone_holds_no_features(fast: VectorizedEnv) -> None:

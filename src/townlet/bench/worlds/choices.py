@@ -13,6 +13,8 @@ from torch import Tensor
 
 from townlet.bench.worlds.plain_rules import Array
 
+BITS = np.arange(8, dtype=np.uint8)[:, np.newaxis]  # how far up in a byte each action's lies
+
 
 def num_draws(num_actions: int) -> int:
     """Return how many draws there are."""
@@ -39,7 +41,7 @@ def choose_in_numpy(mask: Array, draws: Array, table: Array) -> Array:
     By few and narrow operations, eight actions at most: for few agents it is their number that costs.
     """
     columns = mask.view(np.uint8).T  # [num_actions, num_agents]
-    allowed = np.bitwise_or.reduce(columns << np.arange(len(columns), dtype=np.uint8)[:, np.newaxis], axis=0)
+    allowed = np.bitwise_or.reduce(columns << BITS[: len(columns)], axis=0)
     return table.ravel().take(np.multiply(allowed, table.shape[1], dtype=np.int32) + draws)
 
 

@@ -21,7 +21,7 @@ from townlet.environment.layout import lay_out
 from townlet.environment.observation import PARTS
 from townlet.environment.rules import tick
 from townlet.environment.types import EnvState, Observation
-from townlet.environment.vectorized_env import VectorizedEnv
+from townlet.environment.vectorized_env import VectorizedEnv, to_numpy
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -42,7 +42,7 @@ class View(NamedTuple):
     @classmethod
     def of(cls, observation: Observation) -> "View":
         """Read an observation, where it lies if that is this machine."""
-        return cls(_array(observation.features), _array(observation.action_mask))
+        return cls(*to_numpy(observation))
 
     def rows(self, which: "Rows | Bools") -> "View":
         """Copy some rows."""
@@ -134,20 +134,19 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
             raise ResetNeeded(f"step: expected a reset before, of {whose}")
         drawn = None if self.render_mode is None else self.world.state
         # NextStep: who is shown a first observation by this step does not live it.
-        skipped = self._tensor(unseen) if self.autoreset_mode is AutoresetMode.NEXT_STEP else None
-        result = self.world.step(self._tensor(acts), skipped=skipped)
-        reward, terminated, truncated = _array(result.reward), _array(result.terminated), _array(result.truncated)
-        shown = View.of(Observation(result.final_features, result.final_action_mask))
-        ended, infos = terminated | truncated, Infos()
+        skipped = unseen if self.autoreset_mode is AutoresetMode.NEXT_STEP else None
+        result = self.world.step_in_numpy(acts, skipped)
+        shown, infos = View(result.final_features, result.final_action_mask), Infos()
+        ended: Bools = result.terminated | result.truncated
         if drawn is not None:
             self._picture_step(drawn, acts, ended)
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            infos, shown = self._final_infos(ended, shown), View.of(result.observation)
+            infos, shown = self._final_infos(ended, shown), View(*result.observation)
         else:
-            rows = np.flatnonzero(ended)
+            rows = ended.nonzero()[0]
             self._unseen, self._ends = ended, (rows, shown.rows(rows)) if len(rows) else None
         self._allowed = shown.mask
-        return shown.features, reward, terminated, truncated, infos | self._infos()
+        return shown.features, result.reward, result.terminated, result.truncated, infos | self._infos()
 
     def action_masks(self) -> Bools:
         """What may be done where the observations returned last are, [num_envs, num_actions] bool."""
@@ -203,7 +202,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         acts, count = np.asarray(actions), self.world.num_actions
         if acts.shape != (self.num_envs,) or acts.dtype.kind not in "iu":
             raise ValueError(f"actions: expected [{self.num_envs}] integers, got {list(acts.shape)} {acts.dtype}")
-        indices = acts.astype(np.int64)
+        indices = acts.astype(np.int64, copy=False)
         if indices.view(np.uint64).max() >= count:  # which one below 0 is, too
             raise ValueError(f"actions: expected 0 to {count - 1}, got {acts.min()} to {acts.max()}")
         return indices
@@ -275,11 +274,6 @@ class TownletEnv(gymnasium.Env[Floats, np.integer[Any]]):
 
     def _info(self) -> Infos:
         return {"action_mask": self.action_masks().astype(np.int8)}
-
-
-def _array(part: Tensor) -> NDArray[Any]:
-    """A tensor's content, where it lies if that is this machine's memory."""
-    return part.numpy() if part.is_cpu else part.cpu().numpy()
 
 
 def _spaces(level: Level) -> tuple[spaces.Box, spaces.Discrete]:
