@@ -44,9 +44,9 @@ class View(NamedTuple):
         """Read an observation, where it lies if that is this machine."""
         return cls(*to_numpy(observation))
 
-    def rows(self, which: "Rows | Bools") -> "View":
+    def rows(self, which: "Rows") -> "View":
         """Copy some rows."""
-        return View(self.features[which], self.mask[which])
+        return View(self.features.take(which, axis=0), self.mask[which])
 
     def put(self, rows: "Rows", other: "View") -> None:
         """Write another one over some rows."""
@@ -97,7 +97,8 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         # The world begins a new episode in the step that ends one, and here it may be shown only later.
-        self._unseen = np.ones(num_envs, dtype=np.bool_)  # whose episode has begun without having been shown
+        self._everyone = np.ones(num_envs, dtype=np.bool_)
+        self._unseen = self._everyone  # whose episode has begun without having been shown
         self._allowed = View.of(self.world.observe()).mask  # where the observations returned last are
         self._ends: tuple[Rows, View] | None = None  # whose episodes the last step ended, and their last observations
         self._was_reset = False
@@ -116,7 +117,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         self._unseen = self._unseen & ~who
         if self._ends is not None:
             rows, last = self._ends
-            still = self._unseen[rows]
+            still = self._unseen[rows].nonzero()[0]
             shown.put(rows[still], last.rows(still))
         self._was_reset, self._allowed = True, shown.mask
         self._picture(self.world.state)
@@ -134,8 +135,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
             raise ResetNeeded(f"step: expected a reset before, of {whose}")
         drawn = None if self.render_mode is None else self.world.state
         # NextStep: who is shown a first observation by this step does not live it.
-        skipped = unseen if self.autoreset_mode is AutoresetMode.NEXT_STEP else None
-        result = self.world.step_in_numpy(acts, skipped)
+        result = self.world.step_in_numpy(acts, unseen if self.world.skips else None)
         shown, infos = View(result.final_features, result.final_action_mask), Infos()
         ended: Bools = result.terminated | result.truncated
         if drawn is not None:
@@ -182,7 +182,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
 
     def _infos(self) -> Infos:
         mask = self._allowed.view(np.int8).copy("K")  # what `sample(mask)` of a space takes, 1 where allowed
-        return {"action_mask": mask, "_action_mask": np.ones(self.num_envs, dtype=np.bool_)}
+        return {"action_mask": mask, "_action_mask": self._everyone.copy()}
 
     def _final_infos(self, ended: Bools, final: View) -> Infos:
         """What Gymnasium's own vector environments put into infos where episodes end; rows of others are empty."""
@@ -211,7 +211,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         if unknown := sorted(set(options or {}) - {"reset_mask"}):
             raise ValueError(f"options: expected reset_mask alone, got {', '.join(unknown)}")
         if not options:
-            return np.ones(self.num_envs, dtype=np.bool_)
+            return self._everyone
         mask, expected = options["reset_mask"], f"options['reset_mask']: expected [{self.num_envs}] bool in numpy"
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
             raise TypeError(f"{expected}, got {mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__}")
