@@ -12,7 +12,7 @@ from townlet.environment.observation import in_bytes, observe_in_bytes
 from townlet.environment.rewards import reward
 from townlet.environment.rules import Tick, look_underfoot, tick
 from townlet.environment.tables import Tables
-from townlet.environment.types import Difficulty, EnvState, StepResult
+from townlet.environment.types import Difficulty, EnvState, StepResult, changed
 from townlet.seeding import draw_below, mix
 
 STILL = -1  # the action of no agent: nothing moves, nothing is begun or paid
@@ -94,11 +94,17 @@ def _undone(level: Level, before: EnvState, done: Tick, who: Tensor) -> Tick:
     """The same tick, as if those in `who` [num_agents] bool, who did nothing in it, had not lived it."""
     meters = [torch.where(who, found, left) for found, left in zip(done.found, done.left, strict=True)]
     time = torch.where(who, before.tick, done.state.tick)
-    return done._replace(
-        state=done.state._replace(meters=torch.stack(meters), tick=time),
+    return Tick(
+        state=changed(done.state, meters=torch.stack(meters), tick=time),
         terminated=done.terminated & ~who,
         truncated=done.truncated & ~who,
         cause=done.cause.masked_fill(who, len(level.present_meters)),
+        found=done.found,
+        before=done.before,
+        after=done.after,
+        left=done.left,
+        underfoot=done.underfoot,
+        completed=done.completed,
     )
 
 

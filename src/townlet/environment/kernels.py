@@ -162,8 +162,8 @@ def placed(memory: Memory, place: Place) -> Tensor:
     return tensor.set_(storage, start // place.dtype.itemsize + place.offset, place.size, place.stride)
 
 
-def holders(storage: torch.UntypedStorage) -> Callable[[], int]:
-    """Return what tells how many tensors lie in a piece of memory, whoever has them, for as long as any does.
+def counter_of_holders(storage: torch.UntypedStorage) -> Callable[[], int]:
+    """Return what tells how many tensors lie in a piece of memory, whoever has them, while `storage` itself is held.
 
     Views, and what arrays are made of, count too.
     """

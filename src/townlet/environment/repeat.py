@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from townlet.capture import leaves, mapped, write
@@ -16,7 +15,7 @@ from townlet.environment.kernels import (
     Noted,
     Place,
     UnknownKernelsError,
-    holders,
+    counter_of_holders,
     note,
     placed,
     shared_memory,
@@ -40,19 +39,24 @@ class Repeated:
     What it returns is what the step returns, bit for bit, but for parts that are not handed out. State and counts lie
     in buffers that the step after the next overwrites: given back at the next call they need not be copied. Each large
     part of a result lies in a piece of memory of its own, and the small ones lie together in one. A piece is used again
-    as soon as nobody has anything of it, no view and no array: whoever keeps a part keeps it as it is, and who lets go
-    of it has the next one in the same memory, which is still in the processor's cache. Who calls it with arrays in
-    place of tensors, and with no difficulty, gets arrays: for a few hundred agents it is the tensors that cost.
+    as soon as nobody in this process has anything of it, no view and no array: whoever keeps a part keeps it as it is,
+    and who lets go of it has the next one in the same memory, which is still in the processor's cache. Who calls it
+    with arrays in place of tensors gets arrays, unless that kind of step is more than kernels: for a few hundred agents
+    it is the tensors that cost.
 
     `constants` are the tensors that the step reads besides. Raises UnknownKernelsError where it is more than kernels.
     """
 
     def __init__(self, step: Callable[..., Any], constants: Sequence[Tensor], inputs: Sequence[Any]) -> None:
-        self.step, self.constants = step, constants
+        self.step, self.constants, self.example = step, constants, inputs
         _, state, counts, *_ = inputs
         self.carried = [Carried(*mapped(_copy, (state, counts))) for _ in range(2)]
         self._forms: dict[tuple[bool, bool], _Form | None] = {}
         self._note(inputs)
+
+    def __deepcopy__(self, memo: Any) -> "Repeated":
+        """Return one with memory of its own; a copy of memory would not be known by who lies in it."""
+        return Repeated(self.step, self.constants, self.example)
 
     def __call__(
         self, key: Tensor, state: EnvState, counts: Any, actions: Any, difficulty: Any = None, skipped: Any = None
@@ -63,8 +67,7 @@ class Repeated:
             self._note_if_possible((key, state, counts, _tensor(actions), difficulty, _tensor(skipped)))
         form, in_numpy = self._forms[kind], isinstance(actions, np.ndarray)
         if form is None:
-            done = self.step(key, state, counts, _tensor(actions), difficulty, _tensor(skipped))
-            return done._replace(result=mapped(lambda part: part.numpy(), done.result)) if in_numpy else done
+            return self.step(key, state, counts, _tensor(actions), difficulty, _tensor(skipped))
         turn = 1 if state is self.carried[1].state else 0
         mine = self.carried[turn]
         if state is not mine.state or counts is not mine.counts:
@@ -134,7 +137,7 @@ class _Form:
         # New tensors or arrays of what lies there, for others to hold.
         handed: list[Any]
         if in_numpy:
-            handed = [arrays[index].view() for arrays, index in prepared.arrays]
+            handed = [piece.arrays[index].view() for piece, index in prepared.arrays]
         else:
             handed = [part.detach() for part in prepared.parts]
         features, mask, *others = handed
@@ -149,7 +152,7 @@ class _Form:
             return self.inputs[turn][one.index] if isinstance(one, Input) else one
 
         calls = [(kernel, tuple(map(found, arguments))) for kernel, arguments in self.noted.calls]
-        where = {place: (piece.arrays, index) for piece in pieces for index, place in enumerate(piece.tensors)}
+        where = {place: (piece, index) for piece in pieces for index, place in enumerate(piece.tensors)}
         return _Prepared(calls, [handed[place] for place in self.parts], [where[place] for place in self.parts])
 
 
@@ -158,7 +161,7 @@ class _Prepared(NamedTuple):
 
     calls: list[tuple[Callable[..., Any], tuple[Tensor, ...]]]
     parts: list[Tensor]
-    arrays: list[tuple[list[NDArray[Any]], int]]  # the same: which array of which piece, whose holders are counted
+    arrays: list[tuple["_Piece", int]]  # the same: which array of which piece, and not itself, since holders count
 
 
 class _Shelf:
@@ -187,8 +190,8 @@ class _Piece:
     def __init__(self, memory: Memory, places: Iterable[Place]) -> None:
         self.tensors = {place: placed(memory, place) for place in places}
         self.arrays = [tensor.numpy() for tensor in self.tensors.values()]  # what is handed out is a view of one
-        storage, _ = next(iter(memory.values()))
-        self.count = holders(storage)
+        self.storage, _ = next(iter(memory.values()))
+        self.count = counter_of_holders(self.storage)
         self.own, self.own_in_numpy = self.count(), list(map(getrefcount, self.arrays))
 
     def is_free(self) -> bool:

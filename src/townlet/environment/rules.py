@@ -11,7 +11,7 @@ from torch import Tensor
 
 from townlet.config import Level
 from townlet.environment.tables import Row, Tables
-from townlet.environment.types import Difficulty, EnvState
+from townlet.environment.types import Difficulty, EnvState, changed
 
 Meters = Tensor | list[Tensor]  # a row a meter, each [num_agents] float32
 
@@ -57,7 +57,7 @@ def tick(level: Level, tables: Tables, state: EnvState, actions: Tensor, difficu
     meters = [meter.clamp(0.0, 1.0) for meter in meters]
     cause = cause_of_death(level, meters)
     terminated = cause < len(meters)
-    state = state._replace(meters=torch.stack(meters), tick=state.tick + 1)
+    state = changed(state, meters=torch.stack(meters), tick=state.tick + 1)
     truncated = ~terminated & (state.tick >= level.max_steps)
     return Tick(state, terminated, truncated, cause, found, before, after, meters, underfoot, completed)
 
@@ -126,7 +126,7 @@ def move(level: Level, state: EnvState, actions: Tensor) -> tuple[EnvState, Tens
             moved = moved | goes
             x, y = (x + dx * goes.int(), y) if dx else (x, y + dy * goes.int())
     progress = torch.where(moved, 0, state.progress)  # moving away forfeits what was begun
-    return state._replace(x=x, y=y, progress=progress), moved
+    return changed(state, x=x, y=y, progress=progress), moved
 
 
 def pay_for_moving(level: Level, meters: list[Tensor], moved: Tensor) -> list[Tensor]:
@@ -161,7 +161,7 @@ def interact(
         meters[meter] = meters[meter] + look_up(row, underfoot.at) * last.float()
     progress = torch.where(last, 0, done)
     completed = torch.where(last, underfoot.affordance, nothing)
-    return state._replace(progress=progress), meters, completed
+    return changed(state, progress=progress), meters, completed
 
 
 def change_passively(level: Level, meters: list[Tensor], shares: Tensor | None = None) -> list[Tensor]:

@@ -69,6 +69,19 @@ class EnvState(NamedTuple):
     episode: Tensor  # [num_agents] int32, episodes begun before this one
 
 
+def changed(state: EnvState, **parts: Tensor) -> EnvState:
+    """Return a state with some parts changed, as its `_replace` would, which PyTorch 2.6 does not compile."""
+    return EnvState(
+        meters=parts.get("meters", state.meters),
+        x=parts.get("x", state.x),
+        y=parts.get("y", state.y),
+        map_index=parts.get("map_index", state.map_index),
+        progress=parts.get("progress", state.progress),
+        tick=parts.get("tick", state.tick),
+        episode=parts.get("episode", state.episode),
+    )
+
+
 class Standing(NamedTuple):
     """Where agents are."""
 

@@ -200,12 +200,11 @@ class VectorizedEnv:
         nothing; with it, what is observed of an ended episode is its end, and its agent sees the next one's beginning
         in a tick for which it is skipped. Raises ValueError for actions of another shape or type.
 
-        A result stays what it is for whoever holds a part of it; a compiled step on a CPU writes into the memory of one
-        that nobody holds any more. A step that is captured overwrites the result of the one before, see `capture`.
+        A result stays what it is for whoever in this process holds a part of it; a compiled step on a CPU writes into
+        the memory of one that nobody holds any more. A step that is captured overwrites the result of the one before,
+        see `capture`.
         """
-        if actions.shape != (self.num_agents,) or actions.dtype != torch.int64:
-            got = f"{list(actions.shape)} {actions.dtype}"
-            raise ValueError(f"actions: expected [{self.num_agents}] torch.int64, got {got}")
+        self._check(actions, torch.int64)
         done = self._step(self._key, self._state, self._counts, actions, difficulty, skipped)
         self._state, self._counts = done.state, done.counts
         return done.result if skipped is None else done.result._replace(skipped=skipped)
@@ -215,13 +214,19 @@ class VectorizedEnv:
 
         On a CPU they lie where tensors would, and a compiled step makes no tensor: with few agents it takes less time.
         """
+        self._check(actions, np.dtype(np.int64))
         if isinstance(self._step, Repeated):
             done = self._step(self._key, self._state, self._counts, actions, None, skipped)
             self._state, self._counts = done.state, done.counts
-            return done.result
+            return done.result if isinstance(done.result.reward, np.ndarray) else to_numpy(done.result)
         acts = torch.from_numpy(actions).to(self.device)
         skips = None if skipped is None else torch.from_numpy(skipped).to(self.device)
         return to_numpy(self.step(acts, skipped=skips)._replace(skipped=None))
+
+    def _check(self, actions: Any, dtype: torch.dtype | np.dtype[Any]) -> None:
+        if actions.shape != (self.num_agents,) or actions.dtype != dtype:
+            got = f"{list(actions.shape)} {actions.dtype}"
+            raise ValueError(f"actions: expected [{self.num_agents}] {dtype}, got {got}")
 
     def step_in_place(self, actions: Tensor) -> StepResult:
         """Advance as `step` does, and write the state where it lies: for those who capture more than a step of it."""

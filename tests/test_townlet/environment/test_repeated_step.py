@@ -1,5 +1,7 @@
 """A compiled step made again kernel by kernel: the lives that the eager one lives, in memory that is used again."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -192,6 +194,26 @@ def test_a_state_that_was_taken_is_what_it_was_after_later_steps(fast: Vectorize
     fast.load_state_dict(taken[1])
     assert differences(then, [copy_of(fast.step(STILL)) for _ in range(5)]) == []
     assert differences(before, taken) == []
+
+
+def test_a_deep_copy_lives_on_in_memory_of_its_own(fast: VectorizedEnv) -> None:
+    fast.step_in_numpy(ARRAY)
+    copy = deepcopy(fast)
+    assert isinstance(copy._step, Repeated)
+    for actions in (ARRAY, ARRAY + 1):
+        kept, other = fast.step_in_numpy(actions), copy.step_in_numpy(actions)
+        before = copy_of([torch.from_numpy(part) for part in flat(kept)])
+        assert differences(before, [torch.from_numpy(part) for part in flat(other)]) == []
+        copy.step(STILL)
+        fast.step(STILL)
+        assert differences(before, [torch.from_numpy(part) for part in flat(kept)]) == []
+
+
+def test_actions_of_another_shape_or_type_are_refused_as_tensors_and_as_arrays(fast: VectorizedEnv) -> None:
+    for wrong, got in ((ARRAY[:1], r"\[1\] (torch\.)?int64"), (ARRAY.astype(np.int8), r"\[32\] (torch\.)?int8")):
+        for step, actions in ((fast.step_in_numpy, wrong), (fast.step, torch.from_numpy(wrong))):
+            with pytest.raises(ValueError, match=rf"^actions: expected \[32\] (torch\.)?int64, got {got}$"):
+                step(actions)
 
 
 def test_actions_may_lie_in_memory_with_gaps(fast: VectorizedEnv) -> None:

@@ -202,7 +202,7 @@ class TownletVectorEnv(gymnasium.vector.VectorEnv[Floats, Ints, NDArray[Any]]):
         acts, count = np.asarray(actions), self.world.num_actions
         if acts.shape != (self.num_envs,) or acts.dtype.kind not in "iu":
             raise ValueError(f"actions: expected [{self.num_envs}] integers, got {list(acts.shape)} {acts.dtype}")
-        indices = acts.astype(np.int64, copy=False)
+        indices = acts.astype(np.int64)  # a copy: the caller's may lie backwards, or be read-only
         if indices.view(np.uint64).max() >= count:  # which one below 0 is, too
             raise ValueError(f"actions: expected 0 to {count - 1}, got {acts.min()} to {acts.max()}")
         return indices

@@ -377,6 +377,21 @@ def test_wrong_actions_are_refused(actions: np.ndarray, said: str) -> None:
         vector().step(actions)
 
 
+@pytest.mark.parametrize("compile", [False, True])
+def test_actions_may_lie_backwards_be_read_only_or_of_other_integers(compile: bool) -> None:
+    env = TownletVectorEnv("0", 3, compile=compile, render_mode="ansi")
+    actions = np.array([1, 4, 2])
+    fixed = actions.copy()
+    fixed.flags.writeable = False
+    shown = []
+    for given in (actions, actions[::-1].copy()[::-1], fixed, actions.astype(">i4"), actions.astype(np.uint64)):
+        env.reset(seed=3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            shown.append(env.step(given)[0].copy())
+    assert all(np.array_equal(one, shown[0]) for one in shown)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_step_before_the_first_reset_is_refused(mode: str) -> None:
     env = TownletVectorEnv("0", 2, autoreset_mode=mode)
