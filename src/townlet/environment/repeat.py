@@ -191,12 +191,13 @@ class _Piece:
         self.tensors = {place: placed(memory, place) for place in places}
         self.arrays = [tensor.numpy() for tensor in self.tensors.values()]  # what is handed out is a view of one
         self.storage, _ = next(iter(memory.values()))
-        self.count = counter_of_holders(self.storage)
+        self.count, self.address = counter_of_holders(self.storage), self.storage.data_ptr()
         self.own, self.own_in_numpy = self.count(), list(map(getrefcount, self.arrays))
 
     def is_free(self) -> bool:
-        """Whether nobody else has a tensor or an array in it."""
-        return self.count() == self.own and list(map(getrefcount, self.arrays)) == self.own_in_numpy
+        """Whether nobody else has a tensor or an array in it, nor has moved it to where another process sees it."""
+        still = self.count() == self.own and self.storage.data_ptr() == self.address
+        return still and list(map(getrefcount, self.arrays)) == self.own_in_numpy
 
 
 def _apart(noted: Noted, allocations: Sequence[int]) -> list[list[int]]:

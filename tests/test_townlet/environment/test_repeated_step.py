@@ -196,6 +196,17 @@ def test_a_state_that_was_taken_is_what_it_was_after_later_steps(fast: Vectorize
     assert differences(before, taken) == []
 
 
+def test_what_is_moved_into_shared_memory_is_not_written_again(fast: VectorizedEnv) -> None:
+    result = fast.step(STILL)
+    moved = result.reward.share_memory_().data_ptr()
+    del result  # another process may have it still
+    for _ in range(2 * KEPT):
+        assert moved != fast.step(STILL).reward.data_ptr()
+        before = fast._key, fast.state, copy_of(fast._counts)
+        expected = plain(fast)(*before, STILL, None, None).result
+        assert np.array_equal(fast.step_in_numpy(ARRAY).reward, expected.reward.numpy())
+
+
 def test_a_deep_copy_lives_on_in_memory_of_its_own(fast: VectorizedEnv) -> None:
     fast.step_in_numpy(ARRAY)
     copy = deepcopy(fast)
