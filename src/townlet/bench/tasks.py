@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+NO_PICTURES: dict[str, Any] = {"render_modes": []}  # told of a class, where Gymnasium before 1.3 looks for it
 SEEN = [0, 2]  # of CartPole's position, velocity, angle and angular velocity
 
 Array = np.ndarray[Any, Any]
@@ -48,6 +49,8 @@ class CartPoleWithoutVelocities(gymnasium.ObservationWrapper[Array, int, Array])
     Both are multiplied by `scale`.
     """
 
+    metadata = NO_PICTURES
+
     def __init__(self, scale: tuple[float, float] = (1.0, 1.0)) -> None:
         super().__init__(gymnasium.make("CartPole-v1").unwrapped)
         self.scale = np.array(scale, dtype=np.float32)
@@ -66,6 +69,8 @@ class NoisyCartPole(gymnasium.ObservationWrapper[Array, int, Array]):
 
     Position and angle, noise included, are multiplied by `scale`: pole and noise stay what they are.
     """
+
+    metadata = NO_PICTURES
 
     def __init__(self, size: str, scale: tuple[float, float] = (1.0, 1.0)) -> None:
         import popgym  # noqa: F401  registers; some seconds, for this task alone
@@ -88,6 +93,8 @@ class MiniGridMemory(gymnasium.ObservationWrapper[Array, int, dict[str, Any]]):
     colours and 3 states it has, and the direction that the agent looks in. MiniGrid itself tells them by their numbers,
     a key as 5 and a ball as 6. Its mission, the same in each episode, is left out. `options` are MiniGrid's.
     """
+
+    metadata = NO_PICTURES
 
     def __init__(self, size: int, **options: Any) -> None:
         from minigrid.wrappers import OneHotPartialObsWrapper  # some seconds, for this task alone
