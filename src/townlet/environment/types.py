@@ -71,15 +71,16 @@ class EnvState(NamedTuple):
 
 def changed(state: EnvState, **parts: Tensor) -> EnvState:
     """Return a state with some parts changed, as its `_replace` would, which PyTorch 2.6 does not compile."""
-    return EnvState(
-        meters=parts.get("meters", state.meters),
-        x=parts.get("x", state.x),
-        y=parts.get("y", state.y),
-        map_index=parts.get("map_index", state.map_index),
-        progress=parts.get("progress", state.progress),
-        tick=parts.get("tick", state.tick),
-        episode=parts.get("episode", state.episode),
-    )
+    kept = {
+        "meters": state.meters,
+        "x": state.x,
+        "y": state.y,
+        "map_index": state.map_index,
+        "progress": state.progress,
+        "tick": state.tick,
+        "episode": state.episode,
+    }
+    return EnvState(**{**kept, **parts})
 
 
 class Standing(NamedTuple):
