@@ -165,9 +165,10 @@ STEP_PATH = {
     "environment.advance": (
         "begin_episodes", "advance", "_undone", "_where", "in_place", "_count", "_histogram",
     ),
-    "environment.repeat": (
-        "Repeated.__call__", "_Form.take", "_Form.run", "_Shelf.free", "_Piece.is_free",
+    "environment.pieces": (
+        "Piece.is_free", "ArrayPiece.is_free", "ArrayPiece.references", "Shelf.free",
     ),
+    "environment.repeat": ("Repeated.__call__", "_Form.take", "_Form.run"),
     "capture": ("Captured.__call__", "Captured._run_again", "CapturedStep.__call__", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "draw_uniform", "_logical_right_shift"),
     "agent.networks": (

@@ -11,7 +11,8 @@ from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
 from townlet.environment import kernels
 from townlet.environment.kernels import UnknownKernelsError, note
-from townlet.environment.repeat import KEPT, Repeated
+from townlet.environment.pieces import KEPT, ArrayPiece
+from townlet.environment.repeat import Repeated
 from townlet.environment.types import Difficulty, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 
@@ -69,7 +70,7 @@ def test_steps_are_those_of_the_compiled_function_bit_for_bit(fast: VectorizedEn
 def test_a_step_of_arrays_is_one_of_tensors_bit_for_bit(fast: VectorizedEnv, monkeypatch, kernels_known) -> None:
     stream, skips = torch.Generator().manual_seed(1), False
     if not kernels_known:
-        monkeypatch.setattr(fast._step, "_forms", {(True, False): None, (True, True): None})
+        monkeypatch.setattr(fast._step, "_forms", {(True, skips, ArrayPiece): None for skips in (False, True)})
     for _ in range(50):
         before = fast._key, fast.state, copy_of(fast._counts)
         actions = random_valid(fast.observe().action_mask, stream)

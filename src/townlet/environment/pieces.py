@@ -1,0 +1,106 @@
+"""Memory that results lie in, and that is used again once nobody in this process holds any of it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from townlet.capture import leaves
+from townlet.environment.kernels import Memory, Noted, Place, counter_of_holders, placed, shared_memory
+
+KEPT = 4  # pieces of memory for one part of results that are kept to be used again
+LARGE = 0.25  # the share of a result's bytes from which on a part lies alone: who holds a mask holds no features
+
+
+class Piece:
+    """Memory for a part of a result, of which tensors are handed out, and the tensors in it that kernels write."""
+
+    def __init__(self, memory: Memory, places: Iterable[Place]) -> None:
+        self.tensors = {place: placed(memory, place) for place in places}
+        self.storage, _ = next(iter(memory.values()))
+        self.count, self.address = counter_of_holders(self.storage), self.storage.data_ptr()
+        self.own = self.count()
+
+    def is_free(self) -> bool:
+        """Whether nobody else has a tensor or an array in it, nor has moved it to where another process sees it."""
+        return self.count() == self.own and self.storage.data_ptr() == self.address
+
+    def hand(self, place: Place) -> Callable[[], Any]:
+        """Return what makes a new tensor of what lies in a place, for others to hold."""
+        return self.tensors[place].detach
+
+    @staticmethod
+    def filler(buffer: Tensor) -> Callable[[Any], Any]:
+        """Return what copies into a buffer that kernels read."""
+        return buffer.copy_
+
+
+class ArrayPiece(Piece):
+    """Memory for a part of a result, of which arrays are handed out: for a few hundred agents it is tensors that cost.
+
+    Every view of an array, of whatever kind, holds the array that owns the memory, or that stands for its owner; here
+    that is `bytes`, so that its references tell all who hold anything.
+    """
+
+    def __init__(self, memory: Memory, places: Iterable[Place]) -> None:
+        super().__init__(memory, places)
+        self.bytes = torch.empty(0, dtype=torch.uint8).set_(self.storage).numpy()
+        self.arrays = {place: self._array(tensor) for place, tensor in self.tensors.items()}
+        self.own = self.references()
+
+    def references(self) -> int:
+        """How many have the memory."""
+        return getrefcount(self.bytes)
+
+    def is_free(self) -> bool:
+        """Whether nobody else has an array in it, or a tensor made of one."""
+        return self.references() == self.own
+
+    def hand(self, place: Place) -> Callable[[], Any]:
+        """Return what makes a new array of what lies in a place, for others to hold."""
+        return self.arrays[place].view
+
+    @staticmethod
+    def filler(buffer: Tensor) -> Callable[[Any], Any]:
+        """Return what copies into a buffer that kernels read."""
+        return partial(np.copyto, buffer.numpy())
+
+    def _array(self, tensor: Tensor) -> Any:
+        like = tensor.numpy()
+        start = tensor.data_ptr() - self.address
+        return np.ndarray(like.shape, like.dtype, self.bytes, start, like.strides)
+
+
+class Shelf:
+    """Pieces of memory for the same part of results."""
+
+    def __init__(self, noted: Noted, allocations: Sequence[int], kind: type[Piece]) -> None:
+        self.noted, self.allocations, self.kind = noted, allocations, kind
+        used = [*leaves(noted.outputs.result), *(one for call in noted.calls for one in call.arguments)]
+        self.places = {one for one in used if isinstance(one, Place) and one.allocation in allocations}
+        self.pieces: list[Piece] = []
+
+    def free(self) -> Piece | None:
+        """Return one that nobody has anything of."""
+        for piece in self.pieces:
+            if piece.is_free():
+                return piece
+        return None
+
+    def add(self) -> Piece:
+        """Make a new one; of too many the oldest goes to those who hold it."""
+        piece = self.kind(shared_memory(self.noted, self.allocations), self.places)
+        self.pieces = [*self.pieces[1 - KEPT :], piece]
+        return piece
+
+
+def apart(noted: Noted, allocations: Sequence[int]) -> list[list[int]]:
+    """Which allocations of a result lie together."""
+    least = LARGE * sum(noted.allocations[index] for index in allocations)
+    large = [[index] for index in allocations if noted.allocations[index] >= least]
+    small = [index for index in allocations if noted.allocations[index] < least]
+    return [*large, small] if small else large
