@@ -166,7 +166,7 @@ STEP_PATH = {
         "begin_episodes", "advance", "_undone", "_where", "in_place", "_count", "_histogram",
     ),
     "environment.pieces": (
-        "Piece.is_free", "ArrayPiece.is_free", "ArrayPiece.references", "Shelf.free",
+        "Piece.is_free", "Piece.holders", "ArrayPiece.is_free", "Shelf.free",
     ),
     "environment.repeat": ("Repeated.__call__", "_Form.take", "_Form.run"),
     "capture": ("Captured.__call__", "Captured._run_again", "CapturedStep.__call__", "leaves", "mapped", "write"),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from townlet.capture import leaves
-from townlet.environment.kernels import Memory, Noted, Place, counter_of_holders, placed, shared_memory
+from townlet.environment.kernels import Noted, Place, counter_of_holders, placed, shared_memory
 
 KEPT = 4  # pieces of memory for one part of results that are kept to be used again
 LARGE = 0.25  # the share of a result's bytes from which on a part lies alone: who holds a mask holds no features
@@ -19,15 +19,21 @@ LARGE = 0.25  # the share of a result's bytes from which on a part lies alone: w
 class Piece:
     """Memory for a part of a result, of which tensors are handed out, and the tensors in it that kernels write."""
 
-    def __init__(self, memory: Memory, places: Iterable[Place]) -> None:
+    def __init__(self, noted: Noted, allocations: Sequence[int], places: Iterable[Place]) -> None:
+        memory = shared_memory(noted, allocations)
         self.tensors = {place: placed(memory, place) for place in places}
         self.storage, _ = next(iter(memory.values()))
+        del memory  # which has the storage, too
         self.count, self.address = counter_of_holders(self.storage), self.storage.data_ptr()
-        self.own = self.count()
+        self.own = self.holders()
+
+    def holders(self) -> tuple[int, ...]:
+        """How many tensors lie in the memory, and how many have it as a storage."""
+        return self.count(), getrefcount(self.storage)
 
     def is_free(self) -> bool:
-        """Whether nobody else has a tensor or an array in it, nor has moved it to where another process sees it."""
-        return self.count() == self.own and self.storage.data_ptr() == self.address
+        """Whether nobody else has anything in it, nor has moved it to where another process sees it."""
+        return self.holders() == self.own and self.storage.data_ptr() == self.address
 
     def hand(self, place: Place) -> Callable[[], Any]:
         """Return what makes a new tensor of what lies in a place, for others to hold."""
@@ -46,19 +52,15 @@ class ArrayPiece(Piece):
     that is `bytes`, so that its references tell all who hold anything.
     """
 
-    def __init__(self, memory: Memory, places: Iterable[Place]) -> None:
-        super().__init__(memory, places)
+    def __init__(self, noted: Noted, allocations: Sequence[int], places: Iterable[Place]) -> None:
+        super().__init__(noted, allocations, places)
         self.bytes = torch.empty(0, dtype=torch.uint8).set_(self.storage).numpy()
         self.arrays = {place: self._array(tensor) for place, tensor in self.tensors.items()}
-        self.own = self.references()
-
-    def references(self) -> int:
-        """How many have the memory."""
-        return getrefcount(self.bytes)
+        self.references = getrefcount(self.bytes)
 
     def is_free(self) -> bool:
         """Whether nobody else has an array in it, or a tensor made of one."""
-        return self.references() == self.own
+        return getrefcount(self.bytes) == self.references
 
     def hand(self, place: Place) -> Callable[[], Any]:
         """Return what makes a new array of what lies in a place, for others to hold."""
@@ -93,7 +95,7 @@ class Shelf:
 
     def add(self) -> Piece:
         """Make a new one; of too many the oldest goes to those who hold it."""
-        piece = self.kind(shared_memory(self.noted, self.allocations), self.places)
+        piece = self.kind(self.noted, self.allocations, self.places)
         self.pieces = [*self.pieces[1 - KEPT :], piece]
         return piece
 

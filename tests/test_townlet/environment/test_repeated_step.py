@@ -179,6 +179,15 @@ def test_who_holds_a_mask_alone_holds_no_features(fast: VectorizedEnv) -> None:
     assert mask is not None and len(places) == 1
 
 
+def test_who_holds_the_storage_alone_holds_what_lies_in_it(fast: VectorizedEnv) -> None:
+    result = fast.step(STILL)
+    address, kept = result.reward.data_ptr(), result.reward.untyped_storage()
+    del result
+    assert address not in {fast.step(STILL).reward.data_ptr() for _ in range(5)}
+    del kept
+    assert address in {fast.step(STILL).reward.data_ptr() for _ in range(5)}
+
+
 def test_who_writes_into_a_result_changes_nobodys_life(fast: VectorizedEnv) -> None:
     for _ in range(3):
         for part in flat(fast.step(STILL)):
