@@ -17,8 +17,9 @@ def with_earlier(windows: SequenceBatch, tape: StepRings, back: int, stream: tor
     reach = torch.minimum(tape.episode_step[last], torch.full_like(tape.episode_step[last], back - 1))
     drawn = torch.rand(len(last), generator=stream, device=tape.device)
     age = (drawn * (reach + 1)).long().clamp(max=reach)  # steps before the last one
-    ring = last // tape.slots * tape.slots
-    row = ring + (last - ring - age) % tape.slots
+    agent, slot = last // tape.slots, last % tape.slots
+    row = tape.base[agent] + (slot - age) % tape.slots
     goes_on = windows.valid[:, -1] & ~(tape.terminated[last] | tape.truncated[last])
-    stored = tape.valid[row] & (tape.episode_step[row] == tape.episode_step[last] - age)  # was not written over
+    still = (slot - tape.cursor[agent]) % tape.slots  # steps before the last one that were not written over
+    stored = tape.valid[row] & (age <= still)
     return windows._replace(earlier=tape.features[row].float(), has_earlier=goes_on & stored)

@@ -56,6 +56,14 @@ def test_what_was_written_over_is_not_told():
     assert not all(bool(one.has_earlier) for one in told)
 
 
+def test_an_episode_that_lies_in_the_place_of_an_equal_one_is_not_told_as_that():
+    tape = lived(" ".join(["9d"] * 5), steps=41, capacity=39)  # 40 slots, ten an episode: the fifth over the first
+    window = tape.windows(torch.tensor([6]), 2, 2)  # of what is left of the first: its steps 6, 7 and 8
+    told = [with_earlier(window, tape, 100, torch.Generator().manual_seed(seed)) for seed in range(200)]
+    assert {int(one.earlier) for one in told if one.has_earlier} == {6, 7}
+    assert not all(bool(one.has_earlier) for one in told)
+
+
 def test_a_window_that_ends_before_its_length_has_none():
     tape = lived("50d", steps=9)
     whole, short = (tape.windows(torch.tensor([2]), length, 4) for length in (4, 3))

@@ -29,7 +29,7 @@ class LinearRecurrentUnit(Beside):
         self.size = self.width = 2 * units
         self.drive = nn.Linear(inputs, 2 * units)
         steps = torch.empty(units).uniform_(1.0, span)
-        self.nu = nn.Parameter((-(steps / (steps + 1.0)).log()).log())  # [units]
+        self.nu = nn.Parameter(torch.log1p(1.0 / steps).log())  # [units]
         self.theta = nn.Parameter(torch.empty(units).uniform_(0.0, math.pi))  # [units], radians
 
     def input_layers(self) -> dict[str, slice]:
@@ -47,8 +47,8 @@ class LinearRecurrentUnit(Beside):
 
         Both are complex, [batch, time, units].
         """
-        kept = torch.exp(-torch.exp(self.nu))
-        driven = as_complex(self.drive(features)) * (1.0 - kept**2).sqrt()
+        kept, taken = self._rates()
+        driven = as_complex(self.drive(features)) * taken
         factor = torch.polar(kept, self.theta).expand_as(driven)
         if reset is not None:
             factor = factor * (~reset).to(kept.dtype).unsqueeze(-1)
@@ -63,9 +63,14 @@ class LinearRecurrentUnit(Beside):
 
     def _parts(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What one step adds, [batch, units, 2], and what it multiplies h by, [units, 2], real and imaginary parts."""
-        kept = torch.exp(-torch.exp(self.nu))
-        driven = self.drive(features[:, 0]).unflatten(-1, (-1, 2)) * (1.0 - kept**2).sqrt().unsqueeze(-1)
+        kept, taken = self._rates()
+        driven = self.drive(features[:, 0]).unflatten(-1, (-1, 2)) * taken.unsqueeze(-1)
         return driven, kept.unsqueeze(-1) * torch.stack([self.theta.cos(), self.theta.sin()], dim=-1)
+
+    def _rates(self) -> tuple[Tensor, Tensor]:
+        """|a| and sqrt(1 - |a|^2), each [units], with gradients even where |a| rounds to 1."""
+        fades = torch.exp(self.nu)
+        return torch.exp(-fades), (-torch.expm1(-2.0 * fades)).sqrt()
 
 
 def scan(factor: Tensor, added: Tensor) -> Tensor:

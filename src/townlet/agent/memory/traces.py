@@ -50,10 +50,10 @@ class TracedUnits(LinearRecurrentUnit):
 
     def _owed(self, traces: Tensor) -> Tensor:
         """Zeros [batch, units], whose gradient is that of the h which the traces [batch, units, inputs + 2] are of."""
-        kept = torch.exp(-torch.exp(self.nu))
+        kept, taken = self._rates()
         rate = torch.polar(kept, self.theta)
         drive = torch.cat([self.drive.weight, self.drive.bias.unsqueeze(1)], dim=1)  # [2 * units, inputs + 1]
-        drive = as_complex(drive.t()).t() * (1.0 - kept**2).sqrt().unsqueeze(1)
+        drive = as_complex(drive.t()).t() * taken.unsqueeze(1)
         learned = torch.cat([rate.unsqueeze(1), drive], dim=1)  # [units, inputs + 2]
         return (traces.transpose(0, 1) @ (learned - learned.detach()).unsqueeze(2)).squeeze(2).t()
 

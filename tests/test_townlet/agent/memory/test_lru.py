@@ -7,6 +7,7 @@ import torch
 
 from support.learning import network_of
 from townlet.agent.memory.lru import LinearRecurrentUnit, scan
+from townlet.agent.memory.traces import TracedUnits
 from townlet.config import load_level
 
 F, T = False, True
@@ -71,3 +72,19 @@ def test_a_network_carries_the_units_and_sends_them_gradients():
     q.sum().backward()
     assert all(part.grad.abs().sum() > 0.0 for part in network.learned.parameters())
     assert network.input_layers()["learned.0.drive.weight"] == slice(None)
+
+
+@pytest.mark.parametrize("traces", [False, True])
+def test_units_that_keep_all_but_nothing_of_what_they_hold_learn(traces):
+    """Of 10^9 steps |a| rounds to 1 in float32; sqrt(1 - |a|^2) is 4.5e-5, and its slope by nu half of that."""
+    torch.manual_seed(0)
+    unit = (TracedUnits if traces else LinearRecurrentUnit)(3, 4, 1_000_000_000)
+    read, _ = unit(torch.randn(2, 8, 3), (torch.zeros(1, 2, unit.size),), None)
+    read.square().sum().backward()
+    assert all(weight.grad.isfinite().all() for weight in unit.parameters())
+    with torch.no_grad():
+        unit.nu.fill_(math.log(1e-9))
+    _, taken = unit._rates()
+    (slope,) = torch.autograd.grad(taken.sum(), unit.nu)
+    assert taken.tolist() == pytest.approx([math.sqrt(2e-9)] * 4)
+    assert slope.tolist() == pytest.approx([math.sqrt(2e-9) / 2.0] * 4)
