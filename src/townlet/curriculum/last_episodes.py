@@ -31,6 +31,10 @@ class LastEpisodes:
         """Begin the window of chosen agents [num_agents] bool anew; their running episodes go on."""
         self.count.masked_fill_(who, 0)
 
+    def cut(self) -> None:
+        """Forget the episodes that run: all agents begin others."""
+        self.running.zero_()
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return all of it."""
         return {"running": self.running, "sums": self.sums, "count": self.count}

@@ -37,6 +37,10 @@ class NoveltyWeight:
         torch.where(due, self.weight * self.config.factor, self.weight, out=self.weight)
         self.episodes.forget(due.expand(len(ended)))
 
+    def cut(self) -> None:
+        """Forget the episodes that run: all agents begin others."""
+        self.episodes.cut()
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next step depends on."""
         return {"weight": self.weight, "episodes": self.episodes.state_dict()}

@@ -27,6 +27,9 @@ class NoCuriosity:
         """Return nothing."""
         return {}
 
+    def cut(self) -> None:
+        """No episode counts."""
+
     def state_dict(self) -> None:
         """Return None."""
 

@@ -90,6 +90,10 @@ class RandomNetworkDistillation:
         mean = {"curiosity/intrinsic_mean": total / count} if count else {}
         return {"curiosity/weight": float(self.weight)} | mean
 
+    def cut(self) -> None:
+        """Forget the episodes that run: all agents begin others."""
+        self.annealing.cut()
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next step depends on."""
         return {

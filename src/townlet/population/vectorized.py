@@ -264,5 +264,6 @@ class VectorizedPopulation:
             self.buffer.cut()
             self.episodes.cut()
             self.scale.cut()
+            self.curiosity.cut()
         seed = stream_seed(self.task.training.seed, f"replay/{self.steps}")
         go_on(self._learning.stream, state["random"]["replay"], seed)

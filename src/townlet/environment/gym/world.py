@@ -132,9 +132,8 @@ class GymEnvironment:
         observed, reward, terminated, truncated, info = gate.take("step", self.env.step, told)
         resets_next = self.mode == AutoresetMode.NEXT_STEP
         skipped = self._ended if resets_next else np.zeros_like(self._ended)
-        terminated, truncated = (
-            gate.flags(name, flags) & ~skipped for name, flags in (("terminated", terminated), ("truncated", truncated))
-        )
+        terminated = gate.flags("terminated", terminated) & ~skipped
+        truncated = gate.flags("truncated", truncated) & ~(skipped | terminated)  # who dies is not cut off, too
         rewards = self._rewards(reward, skipped)
         self._ended = terminated | truncated
         features, mask = encode(gate, self.space, observed), self._masks.read(observed, info)

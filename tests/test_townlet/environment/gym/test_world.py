@@ -291,6 +291,23 @@ def test_the_last_slot_of_an_episode_is_as_it_was_before_the_reset():
     assert window.previous_actions[0, 1:3].tolist() == window.actions[0, :2].tolist()
 
 
+@pytest.mark.parametrize("mode", [SAME, NEXT, DISABLED])
+def test_an_episode_that_ends_by_both_at_once_is_a_death(mode):
+    env = Walk(mode)
+    plain = env.step
+
+    def step(actions):
+        seen, reward, dies, is_cut, info = plain(actions)
+        return seen, reward, dies | is_cut, dies | is_cut, info
+
+    env.step = step
+    world = GymEnvironment(env)
+    world.reset()
+    results = [world.step(go(0, 0)) for _ in range(3)]
+    assert [result.terminated.tolist() for result in results] == [[False, False], [True, False], [False, True]]
+    assert not any(result.truncated.any() for result in results)
+
+
 def test_a_resumed_population_begins_new_episodes_and_keeps_the_rest():
     first, second = (population_in(walk(SAME, num_envs=4), **{"training.seq_len": 7}) for _ in range(2))
     for _ in range(7):
@@ -308,6 +325,19 @@ def test_a_resumed_population_begins_new_episodes_and_keeps_the_rest():
     cut = [one for one in stored(second) if one[5] and one[0][0] == 0]
     assert len(cut) == 4 and all(one[3] == [1.0, one[0][1]] for one in cut)  # a truncated first step each
     assert second.read_metrics()["rollout/ep_len_mean"] == pytest.approx((10 * 2 + 6 * 3) / 16)  # none of 1 step
+
+
+def test_curiosity_counts_no_episode_that_a_resume_cut():
+    anneal = {"episodes": 8, "survival": 0.0, "spread": 1.0, "factor": 0.5}
+    curious = {"weight": 1.0, "hidden": [4], "embedding": 2, "learning_rate": 0.01, "anneal": anneal}
+    settings = {"training.curiosity": curious, "max_steps": 4}
+    first, second = (population_in(walk(SAME), 2, **settings) for _ in range(2))
+    first.step()
+    second.load_state_dict(first.state_dict())
+    for _ in range(3):
+        second.step()
+    sums = second.curiosity.annealing.episodes.sums  # the newest last
+    assert sums[0, -1].tolist() == [2.0, 3.0]  # and not 3 and 4
 
 
 # --- masks -------------------------------------------------------------------------------------------------------
