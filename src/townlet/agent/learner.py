@@ -113,6 +113,8 @@ class QLearner:
         told = {"train/loss": loss.detach()}
         if self.recall is not None and batch.earlier is not None and batch.has_earlier is not None:
             recall = self.recall.loss(self.network.shaped(hidden), batch.earlier, batch.has_earlier)
+            if self.share.size > 1:
+                recall = recall * self._weight_of_mine(batch.has_earlier.sum(), valid.sum())
             loss, told["train/recall_loss"] = loss + self.recall.weight * recall, recall.detach()
         gradient, error = self._gradient(loss), error.detach()
         told["train/td_error"], told["train/q_mean"] = losses.plain_means([error.abs(), q.detach()], valid)
@@ -139,6 +141,12 @@ class QLearner:
         *summed, steps = sums.split([*sizes, 1])
         of_all, *others = (one / steps.clamp(min=1.0) for one in summed)
         return [of_all, *(one.squeeze(0) for one in others)]
+
+    def _weight_of_mine(self, windows: Tensor, count: Tensor) -> Tensor:
+        """What a mean over `windows` of this share counts, where `_over_shares` weighs it by its `count` of steps."""
+        mine = torch.stack([windows, count]).float()
+        windows_of_all, count_of_all = self.share.sum(mine.clone()).clamp(min=1.0)
+        return mine[0] / windows_of_all * count_of_all / mine[1].clamp(min=1.0)
 
     def _take(self, gradient: Tensor) -> Tensor:
         """Give the weights their gradients, clipped to `max_grad_norm` together; returns their norm before that."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from io import BufferedReader
-from pathlib import Path
 from typing import IO, Any
 
 import torch
@@ -35,8 +34,7 @@ class Crew:
 
     def __init__(self, size: int) -> None:
         self.share = Share(0, size)
-        self._folder = tempfile.TemporaryDirectory(prefix="townlet-")
-        self._said = open(Path(self._folder.name) / "said", "w+")  # noqa: SIM115  # by workers, until they end
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  # by workers, until they end; it has no name
         self.threads = max(1, torch.get_num_threads() // size)  # of each process
         self._workers = [
             child.begin("townlet.population", said=self._said, threads=self.threads) for _ in range(size - 1)
@@ -117,7 +115,6 @@ class Crew:
         for worker in self._workers:
             _pipe(worker.stdout).close()
         self._said.close()
-        self._folder.cleanup()
 
 
 def _heard(worker: Child) -> BufferedReader:

@@ -93,13 +93,15 @@ class SharedPopulation(VectorizedPopulation):
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next step of any share depends on, but for the weights."""
-        return {**super().state_dict(), "shares": self._crew.ask("state_dict")}
+        with self._together():
+            return {**super().state_dict(), "shares": self._crew.ask("state_dict")}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises ValueError where it does not fit."""
         super().load_state_dict(state)
         of_all = {name: state[name] for name in OF_ALL}
-        self._crew.tell_each("load_state_dict", [own | of_all for own in state["shares"]])
+        with self._together():
+            self._crew.tell_each("load_state_dict", [own | of_all for own in state["shares"]])
         self._agreed = False
 
     def close(self) -> None:

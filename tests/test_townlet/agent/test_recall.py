@@ -1,5 +1,7 @@
 """Recall: what memory is asked beside what actions are worth, by hand, and what learns from it."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -13,10 +15,12 @@ from support.learning import (
     random_batch,
     recurrent,
 )
+from support.shares import together
 from townlet.agent.learner import QLearner
 from townlet.agent.recall import RecallHead, make_recall
 from townlet.config import ConfigError, Recall, load_level
 from townlet.environment.layout import ObservationLayout
+from townlet.shares.share import ALONE
 
 LAYOUT = ObservationLayout({"place": slice(0, 1), "seen": slice(1, OBS_DIM)})
 QUESTION = Recall(weight=0.5, ask="place", tell="seen", back=9)
@@ -91,6 +95,25 @@ def test_the_loss_counts_as_the_level_says_in_what_is_learned_and_not_in_the_los
     assert not torch.equal(gradients[0], without)
     assert torch.equal(plain.metrics["train/loss"], told.metrics["train/loss"])
     assert "train/recall_loss" not in plain.metrics
+
+
+def test_over_shares_every_window_with_a_past_counts_alike_however_many_steps_are_learned_from():
+    """Of the first share one window has a past, of the second all three; of the first two steps count, of that 15."""
+    batch = random_batch(batch=6)
+    valid = torch.zeros_like(batch.valid)
+    valid[0, -1], valid[1, 0], valid[3:] = True, True, True
+    batch = batch._replace(valid=valid, earlier=torch.randn(6, OBS_DIM), has_earlier=valid[:, -1])
+
+    def learned(rows, share):
+        learner = QLearner(network := recurrent(), make_training(), recall=head_of(network), share=share)
+        mine = batch.rows(rows)._replace(earlier=batch.earlier[rows], has_earlier=batch.has_earlier[rows])
+        return lambda: learner.update(mine).metrics
+
+    parts = [partial(learned, rows) for rows in torch.arange(6).chunk(2)]
+    (told, same), expected = together(*parts), learned(torch.arange(6), ALONE)()
+    assert told == same
+    for name in ("train/recall_loss", "train/loss", "train/grad_norm"):
+        torch.testing.assert_close(told[name], expected[name])
 
 
 def test_what_a_step_of_the_window_wrote_learns_to_be_found_again():

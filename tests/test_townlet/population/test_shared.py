@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-import threading
 from functools import partial
 
 import pytest
 import torch
 
 from support.learning import MODES, copy_of, differences, make_training, random_batch, recurrent
-from support.shares import linked
+from support.shares import together
 from townlet.agent.learner import QLearner
 from townlet.config import ConfigError, load_level
 from townlet.environment.vectorized_env import VectorizedEnv
@@ -19,40 +18,12 @@ from townlet.population.crew import Crew, WorkerEndedError
 from townlet.population.shared import SharedPopulation, populate
 from townlet.population.vectorized import VectorizedPopulation
 from townlet.shares.share import Share, ShareLostError
-from townlet.shares.sums import shared_memory
 
 SMALL = {**MODES["fresh"][1], "training.workers": 2, "training.total_steps": 4096}
 
 
 def level_of(**overrides):
     return load_level("2", {**SMALL, **{key.replace("__", "."): value for key, value in overrides.items()}})
-
-
-def together(*parts):
-    """Prepare each part with a share of its own, then do all in threads that meet; returns what each returned."""
-    shares = [Share(rank, len(parts)) for rank in range(len(parts))]
-    prepared = [part(share) for share, part in zip(shares, parts, strict=True)]  # not at once: there is one random seed
-    found, raised = {}, []
-    with shared_memory(len(parts)) as memory:
-        for share, links in zip(shares, linked(len(parts)), strict=True):
-            share.meet(links, memory)
-
-    def run(share, do):
-        try:
-            found[share.rank] = do()
-        except BaseException as error:
-            raised.append(error)
-        finally:
-            share.part()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in zip(shares, prepared, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    if raised:
-        raise raised[0]
-    return [found[rank] for rank in range(len(parts))]
 
 
 def test_a_sum_is_that_of_all_shares_in_each_of_them():
@@ -255,6 +226,16 @@ def test_a_run_in_processes_goes_on_bit_for_bit_and_says_which_worker_was_killed
         stepped(again, 16)
     assert not again.whole
     again.close()
+
+
+@pytest.mark.slow
+def test_a_population_that_misses_a_worker_as_it_is_saved_is_not_whole(level):
+    population = begun(level)
+    population._crew._workers[0].kill()
+    with pytest.raises(WorkerEndedError, match="worker 2 of 2: ended by signal 9"):
+        population.state_dict()
+    assert not population.whole  # so that nobody tries to save it once more
+    population.close()
 
 
 @pytest.mark.slow

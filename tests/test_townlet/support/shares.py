@@ -1,8 +1,37 @@
-"""Pipes between the shares of a population, as a crew has them to its workers."""
+"""Shares of a population in threads of one process, with pipes between them as a crew has them to its workers."""
 
 import os
+import threading
 
-from townlet.shares.sums import Link
+from townlet.shares.share import Share
+from townlet.shares.sums import Link, shared_memory
+
+
+def together(*parts):
+    """Prepare each part with a share of its own, then do all in threads that meet; returns what each returned."""
+    shares = [Share(rank, len(parts)) for rank in range(len(parts))]
+    prepared = [part(share) for share, part in zip(shares, parts, strict=True)]  # not at once: there is one random seed
+    found, raised = {}, []
+    with shared_memory(len(parts)) as memory:
+        for share, links in zip(shares, linked(len(parts)), strict=True):
+            share.meet(links, memory)
+
+    def run(share, do):
+        try:
+            found[share.rank] = do()
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            share.part()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in zip(shares, prepared, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    if raised:
+        raise raised[0]
+    return [found[rank] for rank in range(len(parts))]
 
 
 def linked(size):
