@@ -49,14 +49,15 @@ class Policy:
 
         `info` is what the environment returned beside the observation: `info["action_mask"]` says what is allowed.
         Returns the action of one agent, or [num_agents]. Raises WorldError for what is no observation of the
-        environment, and where a mask is missing.
+        environment, and where a mask is missing or forbids all that an agent could do.
         """
         seen, single = self._senses.read(observation, info)
         memory = self._memory_of(len(seen.features))
         nobody = torch.zeros_like(memory.previous_actions, dtype=torch.bool)
+        last = self._last if memory is self._memory else nobody
+        self._senses.check_can_act(seen.action_mask, ~last)
         q, hidden = q_values(self.network, seen, memory)
         chosen = masked_argmax(q, seen.action_mask)
-        last = self._last if memory is self._memory else nobody
         self._memory, self._last = carry_on(hidden, chosen, last, self.network.num_actions), nobody
         return self._senses.tell(chosen, single)
 
@@ -109,20 +110,26 @@ class Policy:
 
         `state` is what the call before returned, None for no past; `episode_start` [num_agents] bool says whose
         observation is the first of an episode. Without `action_masks`, in the form of sb3-contrib, all is allowed. Not
-        `deterministic`, an action is random with probability `epsilon`. Raises ValueError for a state that does not
-        fit, and WorldError for what is no observation of the environment.
+        `deterministic`, an action is random with probability `epsilon`. Raises ValueError for a state or an
+        `episode_start` that does not fit, and WorldError for what is no observation of the environment, and where a
+        mask forbids all that an agent could do.
         """
         told = {} if action_masks is None else {TOLD: action_masks}
         seen, single = self._senses.read(observation, told, masked=False)
         count = len(seen.features)
         memory = self._of_state(state, count)
+        everyone = torch.ones_like(memory.previous_actions, dtype=torch.bool)
+        self._senses.check_can_act(seen.action_mask, everyone)
         if episode_start is not None:
-            memory = self._begun(memory, np.broadcast_to(np.asarray(episode_start, dtype=np.bool_), (count,)))
+            who = np.atleast_1d(np.asarray(episode_start))
+            if who.shape != (count,) or not np.isin(who, (0, 1)).all():
+                raise ValueError(f"episode_start: expected [{count}] bool, got {list(who.shape)} {who.dtype}")
+            memory = self._begun(memory, who.astype(np.bool_))
         q, hidden = q_values(self.network, seen, memory)
         chosen = masked_argmax(q, seen.action_mask)
         if not deterministic:
             chosen = self._explored(chosen, seen.action_mask)
-        after = carry_on(hidden, chosen, torch.zeros_like(chosen, dtype=torch.bool), self.network.num_actions)
+        after = carry_on(hidden, chosen, ~everyone, self.network.num_actions)
         parts = (*after.hidden, after.previous_actions.unsqueeze(0))
         return self._senses.tell(chosen, single), tuple(part.cpu().numpy() for part in parts)
 
@@ -142,10 +149,19 @@ class Policy:
         none = initial_memory(self.network, count, self.device)
         if state is None:
             return none
-        *hidden, previous = (torch.as_tensor(np.asarray(part), device=self.device) for part in state)
+        *hidden, previous = (np.asarray(part) for part in state)
         if previous.shape != (1, count):
             raise ValueError(f"state: expected one of {count} agents, got {list(previous.shape)} as previous actions")
-        return none.with_hidden(tuple(hidden))._replace(previous_actions=previous[0])
+        if previous.dtype.kind not in "iu" or not ((previous >= 0) & (previous <= self.network.num_actions)).all():
+            expected = f"integers from 0 to {self.network.num_actions} as previous actions"
+            raise ValueError(f"state: expected {expected}, got {previous.dtype} up to {previous.max()}")
+        sizes, got = ([list(part.shape) for part in parts] for parts in (none.hidden, hidden))
+        if sizes != got:
+            raise ValueError(f"state: expected memories of {sizes}, got {got}")
+        kept = zip(hidden, none.hidden, strict=True)
+        parts = (torch.as_tensor(part, dtype=like.dtype, device=self.device) for part, like in kept)
+        actions = torch.as_tensor(previous[0], dtype=torch.int64, device=self.device)
+        return none.with_hidden(tuple(parts))._replace(previous_actions=actions)
 
     def _explored(self, chosen: Tensor, allowed: Tensor) -> Tensor:
         """Actions [num_agents], some of them drawn among those that are allowed, [num_agents, num_actions] bool."""

@@ -58,18 +58,26 @@ class Senses:
         single = not shape
         if single:
             observed, info = Each([observed]), {key: Each([info[key]]) for key in (MASK, TOLD) if key in info}
-        gate = Gate(self.name, shape[0] if shape else 1)
-        gate.moment = "as the policy was asked"
+        gate = self._gate(shape[0] if shape else 1)
         if TOLD in info:
             info = {**info, f"_{TOLD}": np.ones(gate.num_agents, dtype=bool)}
         features = encode(gate, self._seen, observed)
         mask = Masks(gate, self.actions.choices, self._mask_in_sight, None).read(observed, info)
         return Observation(self._tensor(features), self._tensor(mask)), single
 
+    def check_can_act(self, mask: Tensor, acts: Tensor) -> None:
+        """Raise WorldError where one of those who act, [num_agents] bool, may do nothing by its row of the mask."""
+        self._gate(len(mask)).check_can_act(mask.cpu().numpy(), acts.cpu().numpy())
+
     def tell(self, chosen: Tensor, single: bool) -> Told:
         """Return actions [num_agents] int64 as the environment takes them; that of one agent alone without an axis."""
         told = self.actions.tell(chosen.cpu().numpy())
         return told[0] if single else told
+
+    def _gate(self, num_agents: int) -> Gate:
+        gate = Gate(self.name, num_agents)
+        gate.moment = "as the policy was asked"
+        return gate
 
     def _shape(self, observed: Any) -> tuple[int, ...]:
         """The axes before those of one agent, by the first leaf of a nest: of agents, or none."""

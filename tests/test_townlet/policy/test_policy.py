@@ -228,20 +228,70 @@ def test_an_observation_without_a_mask_is_refused_where_there_are_masks(level, n
 # --- the form of Stable-Baselines3 -------------------------------------------------------------------------------
 
 
-def test_predict_carries_its_state_from_call_to_call_as_act_does_and_leaves_the_policy_alone(run, level, network):
-    mode, state, start = AutoresetMode.SAME_STEP, None, np.ones(AGENTS, bool)
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+def test_predict_carries_its_state_from_call_to_call_as_act_does_and_leaves_the_policy_alone(run, level, network, mode):
+    state, start = None, np.ones(AGENTS, bool)
+    over = ~start  # in the step before
     policy, told = policy_of(level, network, mode), policy_of(level, network, mode)
     with closing(many(run, mode)) as envs:
         seen, info = envs.reset(seed=SEED)
         for _ in range(STEPS):
             actions, state = policy.predict(seen, state, start, action_masks=info["action_mask"])
-            assert (actions == told.act(seen, info)).all()
+            acts = ~over | (mode is AutoresetMode.SAME_STEP)
+            assert (actions == told.act(seen, info))[acts].all()
             seen, _, terminated, truncated, info = envs.step(actions)
-            start = terminated | truncated
+            start = over if mode is AutoresetMode.NEXT_STEP else terminated | truncated
+            over = terminated | truncated
             told.observe(terminated, truncated)
     assert policy._memory is None
     with pytest.raises(ValueError, match=r"^state: expected one of 2 agents, got "):
         policy.predict(seen[:2], state)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            lambda state: (*state[:-1], state[-1] + 0.5),
+            r"state: expected integers from 0 to 4 as previous .*got float64",
+        ),
+        (lambda state: (*state[:-1], state[-1] + 99), r"state: expected integers from 0 to 4 as previous .* up to 1"),
+        (lambda state: (state[0][..., 1:], *state[1:]), r"state: expected memories of \[\[1, 2, "),
+        (lambda state: state[1:], r"state: expected memories of "),
+    ],
+    ids=["no action", "no such action", "width", "parts"],
+)
+def test_predict_refuses_a_state_that_is_no_memory_of_the_network(level, network, change, expected):
+    policy, (seen, _) = policy_of(level, network), observed(level, 2)
+    _, state = policy.predict(seen)
+    with pytest.raises(ValueError, match=f"^{expected}"):
+        policy.predict(seen, change(state))
+    as_doubles = (*(part.astype(np.float64) for part in state[:-1]), state[-1].astype(np.int32))
+    for mine, theirs in zip(policy.predict(seen, state)[1], policy.predict(seen, as_doubles)[1], strict=True):
+        assert np.array_equal(mine, theirs) and mine.dtype == theirs.dtype
+
+
+def test_predict_refuses_starts_of_other_agents(level, network):
+    policy, (seen, _) = policy_of(level, network), observed(level, 4)
+    for wrong in (True, [True], np.ones((4, 1), bool), [0.5] * 4):
+        with pytest.raises(ValueError, match=r"^episode_start: expected \[4\] bool, got "):
+            policy.predict(seen, None, wrong)
+    assert policy.predict(seen[0], None, True)[0].shape == ()
+
+
+def test_whoever_may_do_nothing_is_refused_but_where_the_episode_is_over(level, network):
+    seen, info = observed(level, 2)
+    stuck = r"^level room: action_mask: expected an allowed action, got none \(agent 1, "
+    none = {"action_mask": info["action_mask"] * np.array([[1], [0]], np.int8)}
+    policy = policy_of(level, network, AutoresetMode.NEXT_STEP)
+    for refused in (lambda: policy.act(seen, none), lambda: policy.predict(seen, action_masks=none["action_mask"])):
+        with pytest.raises(WorldError, match=stuck):
+            refused()
+    policy.act(seen, info)
+    policy.observe(np.array([False, True]), np.zeros(2, bool))
+    assert policy.act(seen, none).shape == (2,)  # agent 1 sees the end of its episode
+    with pytest.raises(WorldError, match=stuck):
+        policy.act(seen, none)
 
 
 def test_predict_takes_random_actions_among_those_that_are_allowed_where_it_is_not_deterministic(level, network):

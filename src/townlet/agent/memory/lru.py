@@ -70,7 +70,8 @@ class LinearRecurrentUnit(Beside):
     def _rates(self) -> tuple[Tensor, Tensor]:
         """|a| and sqrt(1 - |a|^2), each [units], with gradients even where |a| rounds to 1."""
         fades = torch.exp(self.nu)
-        return torch.exp(-fades), (-torch.expm1(-2.0 * fades)).sqrt()
+        half = torch.tanh(fades)  # 1 - e^(-2 x) is 2 tanh(x) / (1 + tanh(x)), and nothing is lost for small x
+        return torch.exp(-fades), (2.0 * half / (1.0 + half)).sqrt()
 
 
 def scan(factor: Tensor, added: Tensor) -> Tensor:

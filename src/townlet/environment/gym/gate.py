@@ -45,6 +45,12 @@ class Gate:
         where = self.moment if agent is None else f"agent {self.first + agent}, {self.moment}"
         return WorldError(f"{self.environment}: {what} ({where})")
 
+    def check_can_act(self, mask: Array, acts: Array) -> None:
+        """Raise WorldError where one of those who act, [num_agents] bool, may do nothing by its row of the mask."""
+        stuck = np.flatnonzero(acts & ~mask.any(axis=1))
+        if stuck.size:
+            raise self.refusal(MASK, "an allowed action", "none", int(stuck[0]))
+
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def call(self, what: str, function: Callable[..., Any], *given: Any, agent: int | None = None, **named: Any) -> Any:

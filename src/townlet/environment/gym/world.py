@@ -115,7 +115,7 @@ class GymEnvironment:
         self.resets, self.ticks = self.resets + 1, 0
         self._ended = np.zeros(self.num_agents, dtype=bool)
         features, mask = encode(self.gate, self.space, observed), self._masks.read(observed, info)
-        self._check_someone_can_act(mask, ~self._ended)
+        self.gate.check_can_act(mask, ~self._ended)
         return self._observation(features, mask)
 
     def step(self, actions: Tensor, difficulty: Difficulty | None = None) -> StepResult:
@@ -142,7 +142,7 @@ class GymEnvironment:
             final, final_mask = self._final(features, mask, info)
         elif self._ended.any() and self.mode == AutoresetMode.DISABLED:
             features, mask = self._begin_anew(features, mask)
-        self._check_someone_can_act(mask, ~self._ended if resets_next else np.ones_like(skipped))
+        gate.check_can_act(mask, ~self._ended if resets_next else np.ones_like(skipped))
         return StepResult(
             self._observation(features, mask),
             self._tensor(rewards),
@@ -183,11 +183,6 @@ class GymEnvironment:
         features[rows] = encode(self.gate, self.space, observed, agents=rows)
         mask[rows] = self._masks.read(observed, info, rows)[rows]
         return features, mask
-
-    def _check_someone_can_act(self, mask: Array, acts: Array) -> None:
-        stuck = np.flatnonzero(acts & ~mask.any(axis=1))
-        if stuck.size:
-            raise self.gate.refusal(MASK, "an allowed action", "none", int(stuck[0]))
 
     def _observation(self, features: Array, mask: Array) -> Observation:
         return Observation(self._tensor(features), self._tensor(mask))
