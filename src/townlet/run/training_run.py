@@ -81,8 +81,12 @@ class TrainingRun:
     @property
     def goes_on(self) -> bool:
         """Whether there are steps to come."""
-        asked = self.training and self.population.env_steps < self.plan.total_steps
-        return asked and not self.stop.wanted and self.ending is None
+        return self.training and not self.stop.wanted and not self.done
+
+    @property
+    def done(self) -> bool:
+        """Whether no step is left: all were lived, or there is another reason to end."""
+        return self.population.env_steps >= self.plan.total_steps or self.ending is not None
 
     @property
     def ended_by(self) -> str:

@@ -83,6 +83,9 @@ def test_a_level_whose_id_yaml_reads_as_something_else_is_resumed_and_evaluated(
         ("training.seq_len=8", "training.seq_len: expected 4"),
         ("training.curiosity={weight: 1.0, hidden: [2], embedding: 2, learning_rate: 0.1}",
          "training.curiosity: expected null"),
+        ("training.recall={weight: 1.0, ask: position, tell: meters, back: 3}", "training.recall: expected null"),
+        ("training.target_every=3", "training.target_every: expected null, with which the run began, got 3"),
+        ("training.target_rate=0.1", "training.target_rate: expected null"),
     ],
 )  # fmt: skip
 def test_what_would_make_another_run_of_it_is_refused_by_name(run, capsys, setting, named):
@@ -112,6 +115,14 @@ def test_what_changes_is_written_into_config(tmp_path):
     assert resume(run, "--total-steps", "48", "--set", "training.gamma=0.5") == 0
     task = load_task(run / "config.yaml")
     assert (task.training.total_steps, task.training.gamma) == (48, 0.5)
+
+
+def test_what_is_trained_no_further_stays_what_it_was(tmp_path, capsys):
+    run = train_briefly(tmp_path, room())
+    before = (run / "config.yaml").read_bytes()
+    assert resume(run, "--set", "training.gamma=0.5") == 0
+    assert "nothing is left to train" in capsys.readouterr().out
+    assert (run / "config.yaml").read_bytes() == before
 
 
 def test_a_flag_wins_over_the_same_key_wherever_it_stands(tmp_path):

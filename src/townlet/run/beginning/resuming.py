@@ -20,7 +20,8 @@ def resume(training: TrainingRun) -> bool:
     else:
         training.resumed_at = -1  # what was recorded before is recorded again
         training.tell(f"no checkpoint was saved yet: begins anew from {run.config_path}")
-    run.write_config(resolved_config(training.task))  # flags may have changed it, the total steps above all
+    if not training.done:  # what a run was trained by, it stays
+        run.write_config(resolved_config(training.task))  # flags may have changed it, the total steps above all
     run.note()
     return begun
 

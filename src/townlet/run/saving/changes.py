@@ -13,8 +13,10 @@ KEPT = (
     "training.seed", "training.num_agents", "training.workers", "training.seq_len", "training.mode.kind",
     "training.mode.capacity", "training.mode.stored_every", "training.mode.priority", "training.curriculum.kind",
     "training.curriculum.stages", "training.curriculum.episodes", "training.curiosity.hidden",
-    "training.curiosity.embedding", "training.curiosity.anneal.episodes",
+    "training.curiosity.embedding", "training.curiosity.anneal.episodes", "training.recall.ask", "training.recall.tell",
 )  # fmt: skip
+# These may change, and not from null or to it: what is saved has a part of theirs, or has none.
+THERE_OR_NOT = ("training.target_every", "training.target_rate")
 
 
 def refuse_changes(before: Task, now: Task, run: object) -> None:
@@ -22,7 +24,7 @@ def refuse_changes(before: Task, now: Task, run: object) -> None:
     wrong = [
         f"--resume {run}: {key}: expected {_short(old)}, with which the run began, got {_short(new)}"
         for key, old, new in _differences(before.model_dump(), now.model_dump())
-        if not _may_change(key)
+        if not _may_change(key) or (key in THERE_OR_NOT and None in (old, new))
     ]
     if wrong:
         raise ConfigError(wrong)
