@@ -261,9 +261,7 @@ class VectorizedPopulation:
         else:
             self._put(self._observation, self.env.reset())
             self._put(self._memory, initial_memory(self.network, self.env.num_agents, self.device))
-            self.buffer.cut()
-            self.episodes.cut()
-            self.scale.cut()
-            self.curiosity.cut()
+            for counts in (self.buffer, self.episodes, self.scale, self.curiosity):
+                counts.cut()
         seed = stream_seed(self.task.training.seed, f"replay/{self.steps}")
         go_on(self._learning.stream, state["random"]["replay"], seed)
