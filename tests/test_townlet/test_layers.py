@@ -231,7 +231,7 @@ STEP_PATH = {
         "AdversarialCurriculum._move", "policy_entropy",
     ),
     "curriculum.static": ("StaticCurriculum.step", "StaticCurriculum.record"),
-    "exploration.tastes": ("Tastes.__call__",),
+    "exploration.tastes": ("Tastes.__call__", "Tastes.record"),
     "curriculum.last_episodes": ("LastEpisodes.add", "LastEpisodes.forget", "LastEpisodes.full"),
     "replay.step_rings": ("StepRings._store_hidden", "StepRings.hidden_before"),
     "replay.replay_tape": (

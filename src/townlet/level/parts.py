@@ -226,7 +226,7 @@ class Replay(Part):
     kind: Literal["replay"]
     batch_size: Positive
     train_every: Positive
-    min_episodes: Count
+    min_episodes: Count  # that ended before the first update, unless long ones fill half of the tape first
     capacity: Positive  # transitions, all agents together
     burn_in: Count = 0
     stored_every: Positive = 1  # steps between stored memories, where windows begin
@@ -236,8 +236,8 @@ class Replay(Part):
 class Exploration(Part):
     """Epsilon of agent i is `base ** (1 + alpha * i / (N - 1))` (Horgan et al., 2018); weights of random actions.
 
-    With `warm_up`, epsilon falls linearly from 1 to that over so many environment steps. `taste`: how strongly each
-    agent prefers some actions for good, by what it observes, see `exploration.tastes`.
+    With `warm_up`, epsilon falls linearly from 1 to that over so many environment steps. `taste`: how strongly
+    each agent prefers some actions for an episode, by what it observes, see `exploration.tastes`.
     """
 
     base: Annotated[float, Field(gt=0.0, lt=1.0)]

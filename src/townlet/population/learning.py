@@ -17,6 +17,7 @@ from townlet.replay.earlier import with_earlier
 from townlet.replay.sequential_replay_buffer import SequentialReplayBuffer
 from townlet.seeding import generator
 
+LONG = 0.5  # of a tape: so much is learned from though too few episodes have ended, since some never do
 DRIFT_AGENTS, DRIFT_STEPS = 16, 1000  # whose past is kept, and how much, to measure the drift of the acting memory
 
 
@@ -97,7 +98,7 @@ class FreshLearning:
 
 
 class ReplayLearning:
-    """Every `train_every` steps, once there are enough episodes, learn from a batch of sampled windows."""
+    """Every `train_every` steps, once enough is stored, learn from a batch of sampled windows."""
 
     def __init__(
         self, training: Training, mode: Replay, env: Environment, learner: QLearner, curiosity: AnyCuriosity
@@ -125,12 +126,16 @@ class ReplayLearning:
         """There is nothing to go on from."""
 
     def due(self, steps: int) -> bool:
-        """Whether `train_every` steps of the population have passed, and enough episodes have been completed."""
-        return steps % self.mode.train_every == 0 and self._enough_episodes()
+        """Whether `train_every` steps of the population have passed, and enough is stored to learn from."""
+        return steps % self.mode.train_every == 0 and self._enough()
 
-    def _enough_episodes(self) -> bool:
-        """Reads from the device until the first update only."""
-        return self.learner.updates > 0 or int(self.buffer.ended) >= self.mode.min_episodes
+    def _enough(self) -> bool:
+        """Whether enough episodes have ended, or so few end that they fill `LONG` of the tape.
+
+        Reads from the device until the first update only.
+        """
+        long = self.buffer.appended * self.buffer.num_agents >= LONG * self.buffer.capacity
+        return self.learner.updates > 0 or long or int(self.buffer.ended) >= self.mode.min_episodes
 
     def learn(self, env_steps: int) -> dict[str, Tensor]:
         """Update once."""

@@ -60,8 +60,8 @@ class VectorizedPopulation:
         weights = task.action_weights(env.num_actions)
         explores, taste, device = task.training.exploration, task.training.exploration.taste, self.device
         self.exploration = EpsilonGreedy(explores, weights, self.num_agents, seed, device, share)
-        sizes = (rows, env.num_actions, env.obs_dim)
-        self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device)
+        sizes = (self.num_agents, env.num_actions, env.obs_dim)
+        self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device, share)
         self.curriculum = make_curriculum(task, env)
         self.curiosity = make_curiosity(task, env)
         self.scale = make_reward_scale(self.learner.reward_scale, task.training.gamma, rows)
@@ -183,6 +183,7 @@ class VectorizedPopulation:
     def _carry_on(self, actions: Tensor, result: StepResult, hidden: Hidden) -> None:
         carry_on(hidden, actions, result.forgets, self.env.num_actions, into=self._memory)
         write(self._observation, result.observation)
+        self.tastes.record(result)
         self._clock += 1
 
     def _put(self, held: Observation | Memory, new: Observation | Memory) -> None:
@@ -234,6 +235,7 @@ class VectorizedPopulation:
             "curriculum": mapped(Tensor.clone, self.curriculum.state_dict()),
             "curiosity": self.curiosity.state_dict(),
             "reward_scale": mapped(Tensor.clone, self.scale.state_dict()),
+            "tastes": mapped(Tensor.clone, self.tastes.state_dict()),
             "learning": self._learning.state_dict(),
             "random": {"replay": self._learning.stream.get_state()},
         }
@@ -254,6 +256,7 @@ class VectorizedPopulation:
         self.curriculum.load_state_dict(state["curriculum"])
         self.curiosity.load_state_dict(state["curiosity"])
         self.scale.load_state_dict(state.get("reward_scale"))  # which older states do not have
+        self.tastes.load_state_dict(state.get("tastes"))  # nor this
         if self.env.resumes:
             self._put(self._observation, Observation(**state["observation"]))
             self._put(self._memory, Memory.of_state(state))

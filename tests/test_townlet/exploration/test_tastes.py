@@ -1,24 +1,67 @@
-"""Tastes: what an agent likes is added to what it has learned, by hand, and stays the same."""
+"""Tastes: what an agent likes is added to what it has learned, by hand, and stays the same for an episode."""
+
+from types import SimpleNamespace
 
 import torch
 
 from support.learning import make_population
-from townlet.exploration.tastes import Tastes
+from townlet.exploration.tastes import TASTES, Tastes
+from townlet.shares.share import Share
 
 CPU = torch.device("cpu")
 
 
 def test_a_taste_is_a_linear_function_of_the_observation_an_agent_by_hand():
     tastes = Tastes(1.0, 2, 2, 2, 0, CPU)
-    tastes.weights = torch.tensor([[[1.0, 0.0], [0.0, 2.0]], [[-1.0, 1.0], [0.5, 0.5]]])
-    liked = tastes(torch.tensor([[10.0, 20.0], [30.0, 40.0]]), torch.tensor([[3.0, 4.0], [2.0, -2.0]]))
-    assert liked.tolist() == [[10.0 + 3.0, 20.0 + 8.0], [30.0 - 4.0, 40.0 + 0.0]]
+    tastes.turn = torch.tensor([3, 255])
+    tastes.weights[3], tastes.weights[255] = (
+        torch.eye(2) * torch.tensor([1.0, 2.0]),
+        torch.tensor([[-1.0, 1], [0.5, 0.5]]),
+    )
+    q, features = torch.tensor([[10.0, 20.0], [30.0, 40.0]]), torch.tensor([[3.0, 4.0], [2.0, -2.0]])
+    assert tastes(q, features).tolist() == [[10.0 + 3.0, 20.0 + 8.0], [30.0 - 4.0, 40.0 + 0.0]]
+
+
+def test_another_episode_has_another_taste_until_all_were_had():
+    tastes = Tastes(1.0, 3, 2, 2, 0, CPU)
+    tastes.turn = torch.tensor([3, 255, 7])
+    tastes.record(SimpleNamespace(ended=torch.tensor([True, True, False])))
+    assert tastes.turn.tolist() == [4, 0, 7]
+
+
+def test_shares_have_the_tastes_of_their_agents_among_all():
+    whole, parts = Tastes(1.0, 6, 2, 2, 5, CPU), [Tastes(1.0, 6, 2, 2, 5, CPU, Share(rank, 2)) for rank in range(2)]
+    assert torch.cat([one.turn for one in parts]).tolist() == whole.turn.tolist()
+    assert all(torch.equal(one.weights, whole.weights) for one in parts)
+
+
+def test_a_population_changes_tastes_where_an_episode_ends_and_goes_on_with_them():
+    settings = {"training__exploration__taste": 1.0, "training__num_agents": 4}
+    population, again = (make_population("fresh", **settings) for _ in range(2))
+    before, ends = population.tastes.turn.clone(), torch.zeros(4, dtype=torch.int64)
+    step = population.env.step
+
+    def counting(*given, **named):
+        result = step(*given, **named)
+        ends.add_(result.ended)
+        return result
+
+    population.env.step = counting
+    while ends.sum() < 6:
+        population.step()
+    assert population.tastes.turn.tolist() == ((before + ends) % TASTES).tolist()
+    again.load_state_dict(population.state_dict())
+    assert again.tastes.turn.tolist() == population.tastes.turn.tolist()
+    older = {name: part for name, part in population.state_dict().items() if name != "tastes"}
+    again.load_state_dict(older)
 
 
 def test_tastes_follow_from_the_seed_differ_between_agents_and_are_as_strong_as_is_said():
-    one, again, other = (Tastes(0.5, 200, 3, 4, seed, CPU).weights for seed in (1, 1, 2))
+    first, second, third = (Tastes(0.5, 200, 3, 4, seed, CPU) for seed in (1, 1, 2))
+    one, again, other = first.weights, second.weights, third.weights
     assert torch.equal(one, again) and not torch.equal(one, other) and not torch.equal(one[0], one[1])
-    assert 0.45 < float(one.std()) < 0.55  # of 2,400: a standard error of 0.007
+    assert 0.45 < float(one.std()) < 0.55  # of 3,072: a standard error of 0.006
+    assert torch.equal(first.turn, second.turn) and len(first.turn.unique()) > 100
 
 
 def test_agents_act_by_taste_and_their_values_are_told_without_it():
@@ -28,5 +71,6 @@ def test_agents_act_by_taste_and_their_values_are_told_without_it():
     assert torch.equal(q, plain._choose()[2])
     actions, _ = strong.act()
     features, mask = strong.observation
-    liked = (strong.tastes.weights @ features.unsqueeze(2)).squeeze(2).masked_fill(~mask, -torch.inf)
+    weights = strong.tastes.weights[strong.tastes.turn]
+    liked = (weights @ features.unsqueeze(2)).squeeze(2).masked_fill(~mask, -torch.inf)
     assert actions.tolist() == liked.argmax(dim=1).tolist()

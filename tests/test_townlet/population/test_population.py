@@ -251,6 +251,17 @@ def test_replay_waits_for_its_first_episodes_and_then_learns_every_so_many_steps
     assert all(batch.actions.shape == (6, 8) for _, batch in updates)
 
 
+def test_replay_does_not_wait_for_episodes_that_fill_half_of_the_tape():
+    """Half of 96 transitions of four agents are twelve steps; nobody's episode is over by then."""
+    settings = {"training__num_agents": 4, "training__mode__capacity": 96, "training__mode__min_episodes": 50}
+    population = make_population("replay", **settings, training__mode__train_every=1)
+    updates = watch_updates(population)
+    for _ in range(16):
+        population.step()
+    assert int(population.buffer.ended) < 50
+    assert [steps for steps, _ in updates] == [12, 13, 14, 15, 16]
+
+
 def test_replay_with_burn_in_learns_from_windows_with_their_past():
     population = make_population("replay", training__mode__burn_in=3)
     updates = watch_updates(population)

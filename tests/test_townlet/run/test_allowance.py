@@ -1,20 +1,31 @@
 """A run that may take so many minutes: what is measured, how many steps follow, and that the run is as any other."""
 
 import json
+from contextlib import closing
+from functools import partial
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
+import gymnasium
 import pytest
 import torch
+from gymnasium.envs.registration import EnvSpec
 from safetensors.torch import load_file
 
 from support.rooms import after_step, room, saved, stop, write_level
+from support.strangers import Stranger
 from townlet import train
-from townlet.config import ConfigError, load_level
+from townlet.config import ConfigError, load_gym_task, load_level
+from townlet.environment.make import make_training_env
+from townlet.level.file import configs_directory
+from townlet.population.shared import populate
 from townlet.run.beginning import allowance
 from townlet.run.beginning.allowance import Measured, measure
 from townlet.run.plan import Plan, Wishes, make_plan
 from townlet.screen.signals import StopRequest
 
+CPU = torch.device("cpu")
 PLAN = Plan(total_steps=100_000, checkpoint_every=5_000, evaluate_every=30_000)  # evaluated four times
 # 57 of the 60 seconds are planned: 1.2 begin and evaluate, and half a step a second makes 27.9 steps of the rest.
 SLOW = Measured(begin=0.2, steps_per_second=0.5, evaluation=1.0)
@@ -149,6 +160,24 @@ def test_a_measurement_lives_learns_and_evaluates_and_leaves_nothing(tmp_path, s
     assert all(value > 0.0 for value in found) and closed == [1]
     assert populations[0].learner.updates > 2 and populations[0].steps % 4 == 1  # whole windows after the first step
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(("length", "seconds"), [(4, 52.0), (9_999, 6_000.0)])
+def test_an_evaluation_without_a_limit_costs_what_a_whole_one_takes_if_that_ends_in_time(length, seconds, monkeypatch):
+    """A second passes between any two looks at the clock, a step apart.
+
+    With memory and without, an evaluation takes 26 steps each where all has ended by then, since it asks no sooner, and
+    is reckoned to take 3,000 each where it has not.
+    """
+    monkeypatch.setattr(allowance, "SECONDS_OF_EVALUATION", 60.0)
+    looks = count()
+    monkeypatch.setattr(allowance, "time", SimpleNamespace(monotonic=lambda: float(next(looks))))
+    monkeypatch.setitem(
+        gymnasium.registry, "Short-v0", EnvSpec("Short-v0", partial(Stranger, dies=lambda env: env.t == length))
+    )
+    task = load_gym_task("Short-v0", configs_directory() / "gym.yaml", {"training.num_agents": 2})
+    with closing(populate(task, CPU, partial(make_training_env, task, CPU, lambda *line: None))) as population:
+        assert allowance._evaluation(task, population, CPU, StopRequest()) == seconds
 
 
 def test_who_asks_to_stop_is_not_kept_waiting(tmp_path, monkeypatch):

@@ -56,11 +56,13 @@ def registered(env_id: str) -> EnvSpec:
     After module: or file.py: there may also stand the name of a class or function in it that makes the environment. A
     module is looked for in the current folder too, as `python -m` does. Raises ConfigError where there is none.
     """
-    where, _, name = env_id.rpartition(":")
+    where, _, name = (env_id, "", "") if env_id.endswith(FILE) else env_id.rpartition(":")
     register_worlds()
     module: ModuleType | None = None
     try:
         module = load(where) if where else None
+        if module and not name:
+            raise LookupError(f"expected {where}:NAME of an environment in it")
         made = vars(module).get(name) if module else None
         return _spec_of(name, made) if callable(made) else gymnasium.spec(name)
     except KeyboardInterrupt:

@@ -62,8 +62,9 @@ class GymEnvironment:
         self.masks_by_method = env.masks_by_method if isinstance(env, Turns | Processes) else method is not None
         self._masks = Masks(self.gate, self.actions.choices, mask_in_sight, method)
         self.obs_dim = features_of(self.space)
-        if texts and not self.obs_dim:
-            raise ConfigError([f"gym: expected something to see besides text, got {tell(seen)}"])
+        if not self.obs_dim:
+            expected = "something to see besides text" if texts else "at least one number to see"
+            raise ConfigError([f"gym: expected {expected}, got {tell(seen)}"])
         self.observation_layout = ObservationLayout(
             {"features": slice(0, self.obs_dim)},
             choices=self.actions.choices,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 
 from townlet.config import ConfigError, Task, Tell
-from townlet.environment.make import make_training_env
+from townlet.environment.make import limit_of, make_training_env
 from townlet.population.evaluation import EvaluationStoppedError
 from townlet.population.shared import populate
 from townlet.population.vectorized import VectorizedPopulation
@@ -29,6 +29,7 @@ from townlet.screen.signals import StopRequest
 SECONDS_OF_STEPS = 5.0  # that are measured
 SECONDS_UNTIL_UPDATES = 10.0  # at most, until the first episodes have ended that replay waits for
 EVALUATION_STEPS = 30  # that are measured
+SECONDS_OF_EVALUATION = 5.0  # at most, of one whose episodes have no limit that is known
 SPARE = 0.05  # of the time: for checkpoints, curves and the report, and because no machine is as fast all the time
 
 
@@ -37,7 +38,7 @@ class Measured(NamedTuple):
 
     begin: float  # until the first step: compiling, above all
     steps_per_second: float  # environment steps, summed over agents, learning included
-    evaluation: float  # of one, where every episode lasts as long as it can
+    evaluation: float  # of one, where every episode lasts as long as it can; without a limit, as long as they do now
 
     def seconds(self, plan: Plan) -> float:
         """Return how long a whole run takes."""
@@ -121,17 +122,23 @@ def _steps(population: VectorizedPopulation, stop: StopRequest, seconds: float, 
 
 
 def _evaluation(task: Task, population: VectorizedPopulation, device: torch.device, stop: StopRequest) -> float:
-    """Seconds of an evaluation whose episodes all last, by the first steps of one."""
+    """Seconds of an evaluation whose episodes all last, by the first steps of one.
+
+    Where no limit is known, they are those of a whole one, if it ends in time: few episodes last as long as they may.
+    """
     times: list[float] = []
-    steps = count()
+    steps, has_limit = count(), limit_of(task) is not None
 
     def stopped() -> bool:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         times.append(time.monotonic())
-        return stop.wanted or next(steps) >= EVALUATION_STEPS
+        enough = next(steps) >= EVALUATION_STEPS if has_limit else times[-1] - times[0] > SECONDS_OF_EVALUATION
+        return stop.wanted or enough
 
     with closing(make_evaluator(task, population, device, 1)) as evaluator:
         with suppress(EvaluationStoppedError):
             evaluator.compare(population.network, stopped)
+            if not has_limit:
+                return time.monotonic() - times[0]
         return (times[-1] - times[0]) / max(len(times) - 1, 1) * evaluator.limit * evaluator.plays

@@ -129,6 +129,14 @@ def refused(make, kind=ConfigError):
         ("some_coridor.py:Corridor", "no file {folder}/some_coridor.py; did you mean 'some_corridor.py'?"),
         ("some_corridor.py:Coridor", "; some_corridor has Corridor-v0, Corridor, Double; did you mean 'Corridor'?"),
         ("some_corridor:Corridor-v1", "; some_corridor has Corridor-v0, Corridor, Double; did you mean 'Corridor-v0'?"),
+        (
+            "some_corridor.py",
+            "expected some_corridor.py:NAME of an environment in it; some_corridor has Corridor-v0, Corridor, Double",
+        ),
+        (
+            "some_corridor:",
+            "expected some_corridor:NAME of an environment in it; some_corridor has Corridor-v0, Corridor, Double",
+        ),
         ("some_corridor:Elsewhere", "; some_corridor has Corridor-v0, Corridor, Double"),
         ("CartPole", "; did you mean 'CartPole-v1'?"),
         ("cartpole-v1", "Did you mean: `CartPole`?"),

@@ -148,6 +148,7 @@ def test_a_text_beside_what_is_seen_is_left_out_and_said_so(spoilt, tmp_path, ca
             ["--gym", "Telling-v0"],
             "gym: Telling-v0: expected something to see besides text, got Dict('mission': Text(1, 3, ",
         ),
+        (["--gym", "Blind-v0"], "gym: Blind-v0: expected at least one number to see, got Box("),
         (["--gym", "CartPole-v1", "--set", "gym_options.colour=red"], "colour"),
         (["--gym", "CartPole-v1", "--level", "2"], "gym"),
         (["--gym", "CartPole-v1", "--resume", "latest"], "--gym"),
@@ -164,6 +165,7 @@ def test_a_text_beside_what_is_seen_is_left_out_and_said_so(spoilt, tmp_path, ca
 def test_wrong_use_is_one_line_and_exit_code_2_and_leaves_nothing(arguments, said, dry, spoilt, tmp_path, capsys):
     spoilt("Speaking-v0", seen=gymnasium.spaces.Text(3))
     spoilt("Telling-v0", seen=gymnasium.spaces.Dict({"mission": gymnasium.spaces.Text(3)}))
+    spoilt("Blind-v0", seen=gymnasium.spaces.Box(0.0, 1.0, (0,)))
     try:
         code = train.main([*arguments, *dry, "--runs-dir", str(tmp_path)])
     except SystemExit as stopped:
