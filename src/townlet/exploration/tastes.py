@@ -50,9 +50,15 @@ class Tastes:
         return {"turn": self.turn}
 
     def load_state_dict(self, state: Mapping[str, Tensor] | None) -> None:
-        """Go on from what `state_dict` returned; without a state, as where tastes were for good, from the first."""
-        if state is not None:
-            self.turn.copy_(state["turn"])
+        """Go on from what `state_dict` returned; without a state, as where there were no tastes before, from the first.
+
+        Raises ValueError for those of another number of agents.
+        """
+        if state is None:
+            return
+        if state["turn"].shape != self.turn.shape:
+            raise ValueError(f"tastes: expected those of {len(self.turn)} agents, got {list(state['turn'].shape)}")
+        self.turn.copy_(state["turn"])
 
 
 class NoTastes:

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from support.learning import make_population
@@ -54,6 +55,8 @@ def test_a_population_changes_tastes_where_an_episode_ends_and_goes_on_with_them
     assert again.tastes.turn.tolist() == population.tastes.turn.tolist()
     older = {name: part for name, part in population.state_dict().items() if name != "tastes"}
     again.load_state_dict(older)
+    with pytest.raises(ValueError, match=r"^tastes: expected those of 4 agents, got \[3\]$"):
+        again.tastes.load_state_dict({"turn": torch.zeros(3, dtype=torch.int64)})
 
 
 def test_tastes_follow_from_the_seed_differ_between_agents_and_are_as_strong_as_is_said():
