@@ -7,7 +7,6 @@ from torch import Tensor
 
 from townlet.environment.types import StepResult
 from townlet.seeding import generator
-from townlet.shares.share import ALONE, Share
 
 TASTES = 256  # different ones; each agent has all of them in turn, an episode each
 
@@ -18,24 +17,17 @@ class Tastes:
     The function stays the same for an episode, and in the next one it is another (as in randomised value functions,
     Osband et al., 2016). So an agent follows its taste however rare the occasion, until a value that was learned
     outweighs it, and no step on the way there is disturbed that the observation does not tell from others. Coefficients
-    are normal with deviation `strength`, in units of what is learned. `num_agents` are those of all shares.
+    are normal with deviation `strength`, in units of what is learned.
     """
 
     def __init__(
-        self,
-        strength: float,
-        num_agents: int,
-        num_actions: int,
-        obs_dim: int,
-        seed: int,
-        device: torch.device,
-        share: Share = ALONE,
+        self, strength: float, num_agents: int, num_actions: int, obs_dim: int, seed: int, device: torch.device
     ) -> None:
         stream = generator(seed, "tastes", torch.device("cpu"))
         drawn = torch.randn(TASTES, num_actions, obs_dim, generator=stream)
         self.weights = (strength * drawn).to(device)
         first = torch.randint(TASTES, (num_agents,), generator=stream)
-        self.turn = share.rows(first).to(device)  # [num_agents]: which taste each has
+        self.turn = first.to(device)  # [num_agents]: which taste each has
 
     def __call__(self, q: Tensor, features: Tensor) -> Tensor:
         """Return q [num_agents, num_actions] as agents like it, who observe features [num_agents, obs_dim]."""

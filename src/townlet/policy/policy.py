@@ -92,7 +92,7 @@ class Policy:
     def q_values(self, observation: Any, info: Mapping[str, Any] | None = None) -> Array:
         """Return what `act` would choose by, [num_actions] or [num_agents, num_actions] float32; no step is taken.
 
-        What is forbidden has a value too. Raises what `act` does.
+        What is forbidden has a value too. Raises what `act` does, but for a mask that forbids all.
         """
         seen, single = self._senses.read(observation, info)
         q, _ = q_values(self.network, seen, self._memory_of(len(seen.features)))
@@ -111,15 +111,16 @@ class Policy:
         `state` is what the call before returned, None for no past; `episode_start` [num_agents] bool says whose
         observation is the first of an episode. Without `action_masks`, in the form of sb3-contrib, all is allowed. Not
         `deterministic`, an action is random with probability `epsilon`. Raises ValueError for a state or an
-        `episode_start` that does not fit, and WorldError for what is no observation of the environment, and where a
-        mask forbids all that an agent could do.
+        `episode_start` that does not fit, and WorldError for what is no observation of the environment, and, where what
+        is shown is never the end of an episode, for a mask that forbids all that an agent could do.
         """
         told = {} if action_masks is None else {TOLD: action_masks}
         seen, single = self._senses.read(observation, told, masked=False)
         count = len(seen.features)
         memory = self._of_state(state, count)
         everyone = torch.ones_like(memory.previous_actions, dtype=torch.bool)
-        self._senses.check_can_act(seen.action_mask, everyone)
+        if single or self.autoreset_mode not in (None, AutoresetMode.NEXT_STEP):  # else it may be over for some
+            self._senses.check_can_act(seen.action_mask, everyone)
         if episode_start is not None:
             who = np.atleast_1d(np.asarray(episode_start))
             if who.shape != (count,) or not np.isin(who, (0, 1)).all():

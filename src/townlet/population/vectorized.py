@@ -60,8 +60,8 @@ class VectorizedPopulation:
         weights = task.action_weights(env.num_actions)
         explores, taste, device = task.training.exploration, task.training.exploration.taste, self.device
         self.exploration = EpsilonGreedy(explores, weights, self.num_agents, seed, device, share)
-        sizes = (self.num_agents, env.num_actions, env.obs_dim)
-        self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device, share)
+        sizes = (rows, env.num_actions, env.obs_dim)
+        self.tastes = NoTastes() if taste is None else Tastes(taste, *sizes, seed, device)
         self.curriculum = make_curriculum(task, env)
         self.curiosity = make_curiosity(task, env)
         self.scale = make_reward_scale(self.learner.reward_scale, task.training.gamma, rows)

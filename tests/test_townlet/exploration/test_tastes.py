@@ -7,7 +7,6 @@ import torch
 
 from support.learning import make_population
 from townlet.exploration.tastes import TASTES, Tastes
-from townlet.shares.share import Share
 
 CPU = torch.device("cpu")
 
@@ -28,12 +27,6 @@ def test_another_episode_has_another_taste_until_all_were_had():
     tastes.turn = torch.tensor([3, 255, 7])
     tastes.record(SimpleNamespace(ended=torch.tensor([True, True, False])))
     assert tastes.turn.tolist() == [4, 0, 7]
-
-
-def test_shares_have_the_tastes_of_their_agents_among_all():
-    whole, parts = Tastes(1.0, 6, 2, 2, 5, CPU), [Tastes(1.0, 6, 2, 2, 5, CPU, Share(rank, 2)) for rank in range(2)]
-    assert torch.cat([one.turn for one in parts]).tolist() == whole.turn.tolist()
-    assert all(torch.equal(one.weights, whole.weights) for one in parts)
 
 
 def test_a_population_changes_tastes_where_an_episode_ends_and_goes_on_with_them():

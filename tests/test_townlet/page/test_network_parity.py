@@ -76,6 +76,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "ground": ("2", beside(GROUND)),
     "ground, whole, in a wide town": ("2", beside(GROUND | {"whole": True}, grid={"width": 9, "height": 4})),
     "LRU": ("2", beside(LRU)),
+    "LRU, kept for long": ("2", beside(LRU | {"span": 1_000_000_000})),
     "LRU, traces": ("2", beside(LRU | {"traces": True})),
     "counter": ("2", beside(COUNTER)),
     "counter of outcomes": ("2", beside(COUNTER | {"of": "outcomes"})),

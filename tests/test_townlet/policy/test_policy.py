@@ -283,10 +283,13 @@ def test_whoever_may_do_nothing_is_refused_but_where_the_episode_is_over(level, 
     seen, info = observed(level, 2)
     stuck = r"^level room: action_mask: expected an allowed action, got none \(agent 1, "
     none = {"action_mask": info["action_mask"] * np.array([[1], [0]], np.int8)}
-    policy = policy_of(level, network, AutoresetMode.NEXT_STEP)
-    for refused in (lambda: policy.act(seen, none), lambda: policy.predict(seen, action_masks=none["action_mask"])):
+    policy, within = policy_of(level, network, AutoresetMode.NEXT_STEP), policy_of(level, network, "SameStep")
+    for refused in (lambda: policy.act(seen, none), lambda: within.predict(seen, action_masks=none["action_mask"])):
         with pytest.raises(WorldError, match=stuck):
             refused()
+    with pytest.raises(WorldError, match="agent 0"):
+        policy_of(level, network).predict(seen[1], action_masks=none["action_mask"][1])
+    assert policy.predict(seen, action_masks=none["action_mask"])[0].shape == (2,)  # whose end it is, it is not told
     policy.act(seen, info)
     policy.observe(np.array([False, True]), np.zeros(2, bool))
     assert policy.act(seen, none).shape == (2,)  # agent 1 sees the end of its episode

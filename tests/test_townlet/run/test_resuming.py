@@ -117,6 +117,14 @@ def test_what_changes_is_written_into_config(tmp_path):
     assert (task.training.total_steps, task.training.gamma) == (48, 0.5)
 
 
+def test_one_way_to_renew_a_target_network_may_take_the_place_of_the_other(tmp_path, capsys):
+    run = train_briefly(tmp_path, room(training__target_every=3))
+    other = ["--set", "training.target_every=null", "--set", "training.target_rate=0.1"]
+    assert resume(run, "--total-steps", "48", *other) == 0
+    assert resume(run, "--total-steps", "64", *other[:1], "training.target_rate=null") == 2
+    assert "training.target_rate: expected 0.1, with which the run began, got null" in capsys.readouterr().err
+
+
 def test_what_is_trained_no_further_stays_what_it_was(tmp_path, capsys):
     run = train_briefly(tmp_path, room())
     before = (run / "config.yaml").read_bytes()

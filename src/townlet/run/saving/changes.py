@@ -14,17 +14,19 @@ KEPT = (
     "training.mode.capacity", "training.mode.stored_every", "training.mode.priority", "training.curriculum.kind",
     "training.curriculum.stages", "training.curriculum.episodes", "training.curiosity.hidden",
     "training.curiosity.embedding", "training.curiosity.anneal.episodes", "training.recall.ask", "training.recall.tell",
+    "training.recall.back",
 )  # fmt: skip
-# These may change, and not from null or to it: what is saved has a part of theirs, or has none.
-THERE_OR_NOT = ("training.target_every", "training.target_rate")
+# These may change, but not so that a target network comes or goes, which is saved.
+OF_TARGET = ("training.target_every", "training.target_rate")
 
 
 def refuse_changes(before: Task, now: Task, run: object) -> None:
     """Raise ConfigError, with a line for each key, where a resumed run would not be the run that it was."""
+    comes_or_goes = _has_target(before) != _has_target(now)
     wrong = [
         f"--resume {run}: {key}: expected {_short(old)}, with which the run began, got {_short(new)}"
         for key, old, new in _differences(before.model_dump(), now.model_dump())
-        if not _may_change(key) or (key in THERE_OR_NOT and None in (old, new))
+        if not _may_change(key) or (comes_or_goes and key in OF_TARGET)
     ]
     if wrong:
         raise ConfigError(wrong)
@@ -42,6 +44,10 @@ def _differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, An
 def _may_change(key: str) -> bool:
     """Whether neither the key is one that is kept, nor any that is lies below it."""
     return key.partition(".")[0] in MAY_CHANGE and not any(_is_below(key, one) or _is_below(one, key) for one in KEPT)
+
+
+def _has_target(task: Task) -> bool:
+    return task.training.target_every is not None or task.training.target_rate is not None
 
 
 def _is_below(key: str, other: str) -> bool:

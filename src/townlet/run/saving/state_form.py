@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 # Ends of what may be of another form: random streams are of a kind of device, moments of an optimiser made by its first
-# step and its groups by a version of PyTorch, the past is long or short, the scale of rewards was fixed before, and there
-# were no tastes. Who loads it looks at it.
+# step and its groups by a version of PyTorch, the past is long or short, the scale of rewards was fixed before, and
+# nobody had tastes. Who loads it looks at it.
 FREE = (".random", ".learning", ".reward_scale", ".tastes", ".optimizer.state", ".optimizer.param_groups")
 
 

@@ -14,10 +14,11 @@ export class LinearRecurrentUnits {
     this.traces = Boolean(config.traces);
     this.drive = Linear.of(weights, `${name}.drive`, inputs.width, 2 * units);
     const theta = weights.take(`${name}.theta`, units);
-    const kept = weights.take(`${name}.nu`, units).map((nu) => Math.exp(-Math.fround(Math.exp(nu))));
+    const fades = weights.take(`${name}.nu`, units).map(Math.exp);
+    const kept = fades.map((rate) => Math.exp(-rate));
     this.real = kept.map((share, unit) => share * Math.cos(theta[unit]));
     this.imaginary = kept.map((share, unit) => share * Math.sin(theta[unit]));
-    this.gain = kept.map((share) => Math.sqrt(Math.fround(1 - Math.fround(share * share))));
+    this.gain = fades.map((rate) => Math.sqrt((2 * Math.tanh(rate)) / (1 + Math.tanh(rate)))); // sqrt(1 - share ** 2)
     this.driven = new Float32Array(2 * units);
     this.width = 2 * units;
     this.stride = this.traces ? 2 * (inputs.width + 3) : 2; // numbers kept of a unit: h, and of dh/da, dh/dW
