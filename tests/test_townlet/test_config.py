@@ -307,11 +307,6 @@ WRONG: dict[str, tuple[str, str, list[str]]] = {
         "network: {memory: [{kind: counter, most: 2, reach: 1}]}",
         ["2: network.memory[0].reach: expected 0 of all, got 1"],
     ),
-    "random sums for a memory that is steered": (
-        "2",
-        "network: {memory: [{kind: spectral, lags: 8, keep: 1.0, turn: learned, widest: 9}]}",
-        ["2: network.memory[0].widest: expected null where turn is learned, got 9"],
-    ),
     "memories stored where windows do not begin": (
         "2-reference",
         "training:\n  mode: {stored_every: 3, burn_in: 4}",

@@ -44,9 +44,11 @@ def make_memory(config: Memory, layout: ObservationLayout, inputs: int, num_acti
         units = TracedUnits if config.traces else LinearRecurrentUnit
         return units(inputs, config.units, config.span)
     if config.kind == "counter":
-        return _make_counter(config, layout.obs_dim, num_actions)
+        return _make_counter(config, layout, num_actions)
     if config.turn == "learned":
-        return SteeredSpectral(layout.obs_dim, inputs, config.lags, config.keep, config.banks, config.squash)
+        return SteeredSpectral(
+            layout.obs_dim, inputs, config.lags, config.keep, config.banks, config.squash, config.widest
+        )
     return Spectral(layout.obs_dim, config.lags, config.keep, config.squash, config.widest)
 
 
@@ -67,10 +69,13 @@ def _cells(columns: int, rows: int) -> Tensor:
     return torch.stack([x.repeat(rows), y.repeat_interleave(columns)], dim=1)
 
 
-def _make_counter(config: CounterMemory, obs_dim: int, num_actions: int) -> Beside:
+def _make_counter(config: CounterMemory, layout: ObservationLayout, num_actions: int) -> Beside:
+    obs_dim, of = layout.obs_dim, config.of
     taken = slice(obs_dim, obs_dim + num_actions)
-    if config.of == "outcomes":
+    if of == "actions":
+        of = "parts" if layout.equal_parts == num_actions else "outcomes"
+    if of == "outcomes":
         return OutcomeCounter(obs_dim, taken, config.most, config.reach)
-    if config.of == "parts":
+    if of == "parts":
         return PartCounter(obs_dim, taken, config.most, config.reach)
     return Counter(obs_dim, config.most)

@@ -28,7 +28,8 @@ class ObservationLayout:
 
     `window_size` is the window's side, None without a window; `grid` the map's columns and rows, None without a map.
     `choices` are how many there are of each, where an action is several choices at once, in row-major order. `images`
-    lie within the parts. `in_bytes`: all that is observed are whole numbers from 0 to 255.
+    lie within the parts. `in_bytes`: all that is observed are whole numbers from 0 to 255. `equal_parts`: of so many
+    alike, one after the other, an observation is made.
     """
 
     slices: dict[str, slice]
@@ -37,6 +38,7 @@ class ObservationLayout:
     choices: tuple[int, ...] = ()
     images: tuple[Image, ...] = ()
     in_bytes: bool = False
+    equal_parts: int = 1
 
     @property
     def obs_dim(self) -> int:

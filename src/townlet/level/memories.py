@@ -16,7 +16,7 @@ class SpectralMemory(Part):
 
     `turn`: at a fixed speed, or as learned from what comes in, in so many `banks`: see `agent.memory.steered`.
     `squash`: read logarithms of what is held, since what adds up for long is large. `widest`: wider observations come
-    in as so many random sums of their numbers, at a fixed speed alone.
+    in as so many random sums of their numbers.
     """
 
     kind: Literal["spectral"]
@@ -59,14 +59,14 @@ class GroundMemory(Part):
 class CounterMemory(Part):
     """How often everything was seen, told apart up to `most`: see `agent.memory.counter`.
 
-    `of`: all that is observed; its outcomes, by the action that they came after; or parts, where an observation has an
-    equal one for each action. What is then known of an action, and of those up to `reach` choices away, is read alike
-    for all: see `agent.memory.records`.
+    `of`: all that is observed; its outcomes, by the action that they came after; parts, where an observation has an
+    equal one for each action; or actions: of parts where it is made of as many values, and else of outcomes. What is
+    then known of an action, and of those up to `reach` choices away, is read alike for all: see `agent.memory.records`.
     """
 
     kind: Literal["counter"]
     most: Width
-    of: Literal["all", "outcomes", "parts"] = "all"
+    of: Literal["all", "outcomes", "parts", "actions"] = "all"
     reach: Annotated[int, Field(ge=0, le=8), WHOLE] = 0
 
 

@@ -67,6 +67,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "spectral, random sums": ("2", beside(SPECTRAL | {"widest": 4})),
     "spectral, wider than what is seen": ("2", beside(SPECTRAL | {"widest": 1000})),
     "steered": ("2", beside(SPECTRAL | {"turn": "learned", "banks": 3, "keep": 0.95})),
+    "steered, random sums": ("2", beside(SPECTRAL | {"turn": "learned", "banks": 2, "widest": 4})),
     "steered, squashed": ("2", beside(SPECTRAL | {"turn": "learned", "squash": True})),
     "delta": ("2", beside(DELTA)),
     "delta, shares": ("2", beside(DELTA | {"at": "meters", "keys": 9})),
@@ -81,6 +82,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "counter": ("2", beside(COUNTER)),
     "counter of outcomes": ("2", beside(COUNTER | {"of": "outcomes"})),
     "counter of outcomes, reach": ("2", beside(COUNTER | {"of": "outcomes", "reach": 2})),
+    "counter of actions": ("2", beside(COUNTER | {"of": "actions", "reach": 1})),
     "counter of parts": ("2", beside(COUNTER | {"of": "parts", "reach": 1})),
     "all at once": ("2", beside(LRU, SPECTRAL, COUNTER | {"of": "outcomes"}, DELTA, COUNTER, **{
         "network.frontier": True, "network.sightings": True, "network.cell": "gru",

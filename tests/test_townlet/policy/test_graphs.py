@@ -16,6 +16,7 @@ LRU, COUNTER = {"kind": "lru", "units": 4, "span": 20}, {"kind": "counter", "mos
 MEMORIES = {
     "spectral": SPECTRAL, "squashed": SPECTRAL | {"squash": True}, "mixed": SPECTRAL | {"widest": 6},
     "steered": SPECTRAL | {"turn": "learned", "banks": 3, "squash": True},
+    "steered, mixed": SPECTRAL | {"turn": "learned", "banks": 2, "widest": 6},
     "delta": DELTA, "delta at": DELTA | {"at": "underfoot", "keys": 20}, "phases": DELTA | {"phases": True},
     "lru": LRU, "traces": LRU | {"traces": True},
     "counter": COUNTER, "outcomes": COUNTER | {"of": "outcomes", "reach": 1}, "parts": COUNTER | {"of": "parts"},

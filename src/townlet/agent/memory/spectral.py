@@ -28,25 +28,23 @@ class Spectral(Written):
     """
 
     turn: Tensor  # [lags / 2 + 1, 2]: what an accumulator is multiplied by at each step, real and imaginary part
-    mix: Tensor  # [width of an observation, widest], where `mixes`
+    mix: Tensor | None  # [width of an observation, widest], where it is wider
 
     def __init__(self, obs_dim: int, lags: int, keep: float, squash: bool = False, widest: int | None = None) -> None:
         super().__init__()
         assert lags % 2 == 0
-        self.observed, self.mixes = obs_dim, widest is not None and obs_dim > widest
-        if widest is not None and self.mixes:
-            self.register_buffer("mix", torch.randn(obs_dim, widest) / math.sqrt(widest))
-            obs_dim = widest
-        self.obs_dim, self.scale, self.squash = obs_dim, 1.0 / math.sqrt(lags), squash
+        self.observed, self.obs_dim = obs_dim, min(obs_dim, widest or obs_dim)
+        self.scale, self.squash = 1.0 / math.sqrt(lags), squash
+        self.register_buffer("mix", random_sums(obs_dim, widest))
         speeds = torch.arange(lags // 2 + 1, dtype=torch.float64) * (2.0 * math.pi / lags)
         turn = torch.polar(torch.full_like(speeds, keep), speeds).to(torch.complex64)
         self.register_buffer("turn", torch.view_as_real(turn), persistent=False)
-        self.size = self.width = 2 * obs_dim * len(speeds)
+        self.size = self.width = 2 * self.obs_dim * len(speeds)
 
     def shown(self, features: Tensor) -> tuple[Tensor]:
         """Return what each step adds to every accumulator, [batch, time, obs_dim, 1]."""
         observed = features[..., : self.observed]
-        return ((observed @ self.mix if self.mixes else observed).unsqueeze(-1),)
+        return ((observed if self.mix is None else observed @ self.mix).unsqueeze(-1),)
 
     def write(self, held: Tensor, *sight: Tensor) -> Tensor:
         """Turn what is held and add what is seen, see `Written`."""
@@ -63,6 +61,11 @@ class Spectral(Written):
     def read(self, held: Tensor, features: Tensor) -> Tensor:
         """Read all of it, see `Written`."""
         return (squashed(held) if self.squash else held) * self.scale
+
+
+def random_sums(numbers: int, widest: int | None) -> Tensor | None:
+    """Draw the weights of `widest` sums of so many numbers, [numbers, widest]; None where there are no more."""
+    return None if widest is None or numbers <= widest else torch.randn(numbers, widest) / math.sqrt(widest)
 
 
 def turn_by(numbers: Tensor, factor: Tensor) -> Tensor:

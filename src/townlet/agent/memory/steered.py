@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from townlet.agent.memory.beside import Beside
 from townlet.agent.memory.shares import shares_left
-from townlet.agent.memory.spectral import squashed, turn_by
+from townlet.agent.memory.spectral import random_sums, squashed, turn_by
 from townlet.sequences import Hidden
 
 WHOLE = 3.0  # what begins as a whole step, or an open gate: tanh is 0.995, the sigmoid 0.953, and both can still learn
@@ -23,29 +23,41 @@ class SteeredSpectral(Beside):
 
     A bank that goes forwards holds sights by their lag, one that stands still adds them up, and one that goes back over
     what it has written reads it in reverse order, as a stack does. The first bank begins as forwards whatever comes in.
-    Each other one has an input drawn for it, and begins as forwards where that is 1, backwards where it is 0.
+    Each other one has an input drawn for it, of what is observed before what was done, and begins as forwards where
+    that is 1, backwards where it is 0.
 
     In a window all angles are known beforehand: seen from a frame that turns with its bank nothing turns, and what is
     held is a sum of what was written, each times what `keep` has left of it. `lags` is n, even.
     """
 
+    mix: Tensor | None  # [width of an observation, widest], where it is wider
     speeds: Tensor  # [lags / 2 + 1]: how far each accumulator turns in a whole step, in radians
 
-    def __init__(self, obs_dim: int, inputs: int, lags: int, keep: float, banks: int, squash: bool = False) -> None:
+    def __init__(
+        self,
+        obs_dim: int,
+        inputs: int,
+        lags: int,
+        keep: float,
+        banks: int,
+        squash: bool = False,
+        widest: int | None = None,
+    ) -> None:
         super().__init__()
         assert lags % 2 == 0
-        self.obs_dim, self.banks, self.squash = obs_dim, banks, squash
+        self.observed, self.obs_dim = obs_dim, min(obs_dim, widest or obs_dim)
+        self.banks, self.squash = banks, squash
+        self.register_buffer("mix", random_sums(obs_dim, widest))
         self.log_keep, self.scale = math.log(keep), 1.0 / math.sqrt(lags)
         speeds = torch.arange(lags // 2 + 1) * (2.0 * math.pi / lags)
         self.register_buffer("speeds", speeds, persistent=False)
-        self.size = self.width = 2 * banks * obs_dim * len(speeds)
+        self.size = self.width = 2 * banks * self.obs_dim * len(speeds)
         self.steer = nn.Linear(inputs, 2 * banks)  # speeds, then gates
         with torch.no_grad():
             self.steer.weight.zero_()
             self.steer.bias.fill_(WHOLE)
             self.steer.bias[1:banks] = -WHOLE
-            drawn = torch.cat([torch.randperm(inputs) for _ in range(0, banks, inputs)])  # all, before any again
-            self.steer.weight[torch.arange(1, banks), drawn[: banks - 1]] = 2.0 * WHOLE
+            self.steer.weight[torch.arange(1, banks), _draw(obs_dim, inputs, banks - 1)] = 2.0 * WHOLE
 
     def input_layers(self) -> dict[str, slice]:
         """What steers reads all."""
@@ -60,12 +72,17 @@ class SteeredSpectral(Beside):
         left = shares_left(zeros + self.log_keep, reset)  # [batch, time, 1 + time]
         angle = (within @ torch.tanh(speed)).unsqueeze(-1) * self.speeds  # [batch, time, banks, lags / 2 + 1]
         turned = torch.polar(torch.ones_like(angle), angle).unsqueeze(3)
-        written = torch.sigmoid(gate)[..., None, None] * features[:, :, None, : self.obs_dim, None] * turned.conj()
+        written = torch.sigmoid(gate)[..., None, None] * self.shown(features)[:, :, None, :, None] * turned.conj()
         before = hidden[0][0].view(batch, 1, -1)
         frame = torch.cat([before, torch.view_as_real(written).flatten(2)], dim=1)  # [batch, 1 + time, size]
         held = torch.view_as_complex((left @ frame).view(batch, time, self.banks, self.obs_dim, -1, 2)) * turned
         held = torch.view_as_real(held).flatten(2)  # [batch, time, size]
         return (squashed(held) if self.squash else held) * self.scale, (held[:, -1].unsqueeze(0),)
+
+    def shown(self, features: Tensor) -> Tensor:
+        """Return what is written at each step, [batch, time, obs_dim]: the observation, or sums of it."""
+        observed = features[..., : self.observed]
+        return observed if self.mix is None else observed @ self.mix
 
     def take_step(self, features: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """Turn, add and read, see `Beside`."""
@@ -73,6 +90,16 @@ class SteeredSpectral(Beside):
         angle = (torch.tanh(speed).unsqueeze(-1) * self.speeds).unsqueeze(2)  # [batch, banks, 1, lags / 2 + 1]
         before = hidden[0][0].unflatten(-1, (self.banks, self.obs_dim, -1, 2)) * math.exp(self.log_keep)
         turned = turn_by(before, torch.stack([angle.cos(), angle.sin()], dim=-1))
-        added = torch.sigmoid(gate).unsqueeze(-1) * features[:, :, : self.obs_dim]  # [batch, banks, obs_dim]
+        added = torch.sigmoid(gate).unsqueeze(-1) * self.shown(features)  # [batch, banks, obs_dim]
         held = (turned + functional.pad(added[..., None, None], (0, 1))).flatten(1)
         return (squashed(held) if self.squash else held).unsqueeze(1) * self.scale, (held.unsqueeze(0),)
+
+
+def _draw(obs_dim: int, inputs: int, count: int) -> Tensor:
+    """Draw so many of the inputs: all that are observed, then all others, before any again."""
+    rounds = [
+        part
+        for _ in range(0, count + 1, inputs)
+        for part in (torch.randperm(obs_dim), torch.randperm(inputs - obs_dim) + obs_dim)
+    ]
+    return torch.cat(rounds)[:count]

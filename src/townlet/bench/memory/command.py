@@ -23,7 +23,8 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--plan",
         default="memory",
-        help="memory, kit (what each part of the learner brings), t_maze (long ones), or a YAML file",
+        help="memory, kit (what each part of the learner brings), popgym (twelve tasks by one recipe), t_maze (long "
+        "ones), or a YAML file",
     )
     parser.add_argument("--tasks", type=lambda text: text.split(","), metavar="A,B", help="rows (default: all)")
     parser.add_argument("--seeds", type=positive, default=5, help="of each row and agent (default: 5)")

@@ -56,6 +56,17 @@ def images_of(space: spaces.Space, start: int = 0) -> tuple[Image, ...]:
     return (Image(slice(start, start + features_of(space)), height, width, channels, first, low, high),)
 
 
+def equal_parts(space: spaces.Space) -> int:
+    """Return of how many discrete values of one kind an observation is made; 1 where it is made of others too."""
+    if isinstance(space, spaces.MultiDiscrete):
+        kinds = space.nvec.ravel().tolist()
+    elif isinstance(space, spaces.Tuple):
+        kinds = [part.n if isinstance(part, spaces.Discrete) else None for part in space.spaces]
+    else:
+        return 1
+    return len(kinds) if None not in kinds and len(set(kinds)) == 1 else 1
+
+
 def in_bytes(space: spaces.Space) -> bool:
     """Return whether all numbers of an encoded observation are whole ones from 0 to 255."""
     if isinstance(space, spaces.Tuple | spaces.Dict):

@@ -13,6 +13,7 @@ from townlet.config import ConfigError
 from townlet.environment.gym.actions import Actions
 from townlet.environment.gym.features import (
     encode,
+    equal_parts,
     features_of,
     images_of,
     in_bytes,
@@ -70,6 +71,7 @@ class GymEnvironment:
             choices=self.actions.choices,
             images=images_of(self.space),
             in_bytes=in_bytes(self.space),
+            equal_parts=equal_parts(self.space),
         )
         self.mode = env.metadata.get("autoreset_mode")
         if self.mode not in tuple(AutoresetMode):

@@ -223,8 +223,6 @@ def _memory_problems(network: FeedForward | Recurrent) -> Iterator[Problem]:
             yield Problem((*key, "reach"), "0 of all", str(one.reach))
         elif one.kind == "counter" and one.of != "all" and not network.previous_action:
             yield Problem((*key, "of"), "all without previous_action", one.of)
-        elif one.kind == "spectral" and one.turn == "learned" and one.widest is not None:
-            yield Problem((*key, "widest"), "null where turn is learned", str(one.widest))
 
 
 def _network_problems(level: Task) -> list[Problem]:

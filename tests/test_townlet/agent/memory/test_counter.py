@@ -5,8 +5,10 @@ import torch
 
 from support.learning import network_of
 from support.windows import a_window, check_single_steps
+from townlet.agent.memories import make_memory
 from townlet.agent.memory.counter import Counter, OutcomeCounter, PartCounter
-from townlet.config import ConfigError, load_level
+from townlet.config import ConfigError, CounterMemory, load_level
+from townlet.environment.layout import ObservationLayout
 
 F, T = False, True
 
@@ -84,6 +86,18 @@ def test_a_network_tells_what_was_seen_once_apart_however_long_ago(of, numbers):
     only_counts = (*blank[:2], after[2])  # nothing of the cell's
     q, _ = network(features[:, -1:], only_counts, previous[:, -1:])
     assert not torch.allclose(q[0], q[1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("equal_parts", "kind"), [(3, PartCounter), (1, OutcomeCounter), (2, OutcomeCounter)], ids=["equal", "none", "two"]
+)
+def test_of_actions_a_counter_is_of_parts_where_the_observation_has_one_for_each_and_else_of_outcomes(
+    equal_parts, kind
+):
+    config = CounterMemory(kind="counter", most=2, of="actions", reach=1)
+    layout = ObservationLayout({"features": slice(0, 6)}, equal_parts=equal_parts)
+    made = make_memory(config, layout, inputs=9, num_actions=3, where="memory")
+    assert type(made) is kind and made.actions == slice(6, 9) and made.reach == 1
 
 
 def test_what_was_done_before_is_in_what_is_read_once_for_all():

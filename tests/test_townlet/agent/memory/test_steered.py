@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from support.learning import network_of
+from support.windows import a_window, check_single_steps
 from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
 from townlet.config import load_level
@@ -63,6 +64,40 @@ def test_the_first_bank_begins_as_forwards_and_each_other_as_steered_by_an_input
     assert (speed[1:].abs() == 3.0).all() and ((speed[1:] > 0.0).sum(dim=1) == 1).all()
     assert sorted(speed[1:5].argmax(dim=1).tolist()) == [0, 1, 2, 3]  # none is drawn again before all were
     assert len(set(speed[5:].argmax(dim=1).tolist())) == 3
+
+
+def test_inputs_are_drawn_of_what_is_observed_before_what_was_done():
+    for seed in range(20):
+        torch.manual_seed(seed)
+        memory = SteeredSpectral(3, 5, 6, 0.9, 12)
+        drawn = memory.steer.weight[1:12].argmax(dim=1).tolist()
+        assert sorted(drawn[:3]) == [0, 1, 2] and sorted(drawn[3:5]) == [3, 4]
+        assert sorted(drawn[5:8]) == [0, 1, 2] and sorted(drawn[8:10]) == [3, 4] and drawn[10] < 3
+
+
+def test_wide_observations_come_in_as_random_sums_and_steer_as_they_are():
+    torch.manual_seed(0)
+    wide, narrow = SteeredSpectral(3, 4, 6, 0.9, 2, widest=2), SteeredSpectral(2, 3, 6, 0.9, 2, widest=2)
+    assert "mix" not in narrow.state_dict() and wide.width == narrow.width == 2 * 2 * 2 * 4
+    wide.mix.copy_(torch.tensor([[1.0, 0.0], [10.0, 0.0], [0.0, -1.0]]))
+    with torch.no_grad():
+        for one in (wide, narrow):
+            one.steer.weight.zero_()
+        wide.steer.weight[1, 2] = SURE  # the third number turns the second bank, though sums alone are written
+        narrow.steer.weight[1, 2] = SURE
+    seen = torch.tensor([[[1.0, 2.0, 3.0, 0.0], [1.0, 0.0, 0.0, 0.0]]])
+    sums = torch.tensor([[[21.0, -3.0, 3.0], [1.0, 0.0, 0.0]]])
+    found, after = wide(seen, wide.initial_hidden(1, seen), None)
+    by_hand, kept = narrow(sums, narrow.initial_hidden(1, sums), None)
+    torch.testing.assert_close(found, by_hand)
+    torch.testing.assert_close(after, kept)
+
+
+@pytest.mark.parametrize("widest", [None, 2], ids=["all", "sums"])
+def test_a_window_equals_single_steps_and_rows_stay_apart(widest):
+    torch.manual_seed(0)
+    memory = SteeredSpectral(3, 5, 6, 0.9, 4, widest=widest).double()
+    check_single_steps(memory, *a_window(memory, 5))
 
 
 def test_a_network_sends_gradients_into_a_learned_memory_and_carries_it_behind_those_of_rules():

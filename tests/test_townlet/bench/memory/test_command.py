@@ -179,6 +179,15 @@ def test_t_mazes_longer_than_the_benchs_own_have_a_plan_of_their_own():
     assert "t-maze-20" in plan.load_plan().rows
 
 
+def test_the_twelve_tasks_of_popgym_differ_in_nothing_but_the_environment():
+    trials = plan.trials_of(plan.load_plan("popgym"), None, seeds=range(1), peers=False)
+    tasks = [trial.task for trial in trials if trial.agent == "recurrent"]
+    assert len({task.gym for task in tasks}) == len(tasks) == 12
+    assert len({task.model_copy(update={"gym": "", "id": "", "name": ""}).model_dump_json() for task in tasks}) == 1
+
+
 def test_an_unknown_plan_is_told_with_those_that_there_are():
-    with pytest.raises(ConfigError, match=r"--plan: expected one of kit, memory, t_maze or a path .* got memroy"):
+    with pytest.raises(
+        ConfigError, match=r"--plan: expected one of kit, memory, popgym, t_maze or a path .* got memroy"
+    ):
         plan.load_plan("memroy")

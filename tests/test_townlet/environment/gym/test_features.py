@@ -7,7 +7,7 @@ from gymnasium import spaces
 
 from support.strangers import Stranger, by_turns
 from townlet.config import ConfigError, load_gym_task
-from townlet.environment.gym.features import encode, features_of, images_of, in_bytes, without_mask
+from townlet.environment.gym.features import encode, equal_parts, features_of, images_of, in_bytes, without_mask
 from townlet.environment.gym.gate import Gate
 from townlet.environment.layout import Image
 from townlet.environment.make import check_env
@@ -32,6 +32,23 @@ def test_parts_of_nests_follow_one_another_in_the_order_of_their_space_by_hand()
     together = [[*(0, 1, 0), *(0, 1, 0, 0, 1), *(1, 0, 0, 1), *(0.5, -7), *(1, 2, 3, 255)]]
     batch = {"b": [0], "a": ([[1, 2]], {"y": [[[1, 0], [0, 1]]], "x": [[0.5, -7]]}), "c": [seen["c"]]}
     assert encode(Gate("some", 1), NESTED, batch).tolist() == together
+
+
+@pytest.mark.parametrize(
+    ("space", "parts"),
+    [
+        (spaces.MultiDiscrete([3, 3, 3, 3]), 4),
+        (spaces.MultiDiscrete([[3, 3], [3, 3]]), 4),
+        (spaces.MultiDiscrete([3, 2, 3]), 1),
+        (spaces.Discrete(4), 1),
+        (spaces.Box(0, 1, (6,)), 1),  # as of a pole and two actions: numbers that are many are no parts yet
+        (spaces.Tuple([spaces.Discrete(3), spaces.Discrete(3)]), 2),
+        (spaces.Tuple([spaces.Discrete(3), spaces.Discrete(2)]), 1),
+    ],
+    ids=str,
+)
+def test_equal_parts_are_discrete_values_of_one_kind(space, parts):
+    assert equal_parts(space) == parts
 
 
 def test_the_order_is_that_of_gymnasiums_own_flatten():

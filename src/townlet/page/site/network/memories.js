@@ -53,7 +53,7 @@ function makeMemory(weights, name, config, layout, inputs) {
 function makeCounter(config, layout, inputs) {
   const of = config.of ?? "all", { actions } = inputs;
   if (of === "all") return new Counter(layout, config);
-  if (of === "outcomes" && actions > 0) return new OutcomeCounter(layout, inputs, config);
+  if (["outcomes", "actions"].includes(of) && actions > 0) return new OutcomeCounter(layout, inputs, config);
   if (of === "parts" && actions > 0 && layout.width % actions === 0) return new PartCounter(layout, inputs, config);
   throw new NetworkError(`a counter of ${of} over ${layout.width} numbers and ${actions} actions`);
 }
