@@ -7,7 +7,7 @@ from typing import Any
 
 from townlet.level import file as level_file
 from townlet.level.checks.whole import gym_problems, level_problems, name_problems
-from townlet.level.course import Stage
+from townlet.level.course import Evaluation, Replays, Stage
 from townlet.level.file import OF_LEARNING, ConfigError
 from townlet.level.images import Images, SeeingFeedForward, SeeingRecurrent
 from townlet.level.memories import CounterMemory, DeltaMemory, GroundMemory, Memory
@@ -18,7 +18,6 @@ from townlet.level.parts import (
     Cascades,
     Curiosity,
     Drain,
-    Evaluation,
     Exploration,
     FeedForward,
     Fresh,
@@ -37,7 +36,6 @@ from townlet.level.parts import (
     Recall,
     Recurrent,
     Replay,
-    Replays,
     Reward,
     SpatialEncoder,
     Static,

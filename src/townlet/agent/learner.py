@@ -45,9 +45,8 @@ class QLearner:
     ) -> None:
         self.network, self.training, self.loss, self.share = network, training, losses.make_loss(training), share
         device = next(network.parameters()).device
-        has_target = training.target_every or training.target_rate
         # `to` lays the copied weights of a cell side by side again, as CUDA's kernels want them.
-        self.target = copy.deepcopy(network).to(device).requires_grad_(False) if has_target else None
+        self.target = copy.deepcopy(network).to(device).requires_grad_(False) if training.has_target else None
         self.updates = 0
         scale = training.reward_scale
         self.reward_scale = torch.ones((), device=device) if scale == "auto" else scale

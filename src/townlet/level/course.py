@@ -1,4 +1,4 @@
-"""The parts of a level that say how its difficulty grows, the worth of what is new, when it is learned, and by what."""
+"""How the difficulty of a level grows, the worth of what is new, when it is learned and looked at, and by what."""
 
 from typing import Annotated, Literal, Self
 
@@ -88,6 +88,28 @@ class Stop(Part):
         if self.goal is None and self.patience is None:
             raise ValueError("expected a goal, a patience or both, got neither")
         return self
+
+
+class Evaluation(Part):
+    """Greedy episodes on maps that training never saw: how many, and every how many environment steps."""
+
+    episodes: Positive
+    every: Positive
+
+
+class Replays(Part):
+    """Lives recorded at evaluations, every so many environment steps; of their files the newest `keep` stay.
+
+    The first `agents` of the evaluation, and the one that lived longest (`best`) and shortest (`worst`). With
+    `first_of_stage` also where an agent was for the first time in a stage of the curriculum that none was in before.
+    """
+
+    every: Positive
+    keep: Positive = 20
+    agents: Positive = 2
+    best: bool = True
+    worst: bool = True
+    first_of_stage: bool = True
 
 
 class OnCuda(Part):

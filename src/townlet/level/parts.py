@@ -277,24 +277,7 @@ class Training(Part):
     recall: Recall | None = None
     stop: Stop | None = None  # null: when the steps are used up
 
-
-class Evaluation(Part):
-    """Greedy episodes on maps that training never saw: how many, and every how many environment steps."""
-
-    episodes: Positive
-    every: Positive
-
-
-class Replays(Part):
-    """Lives recorded at evaluations, every so many environment steps; of their files the newest `keep` stay.
-
-    The first `agents` of the evaluation, and the one that lived longest (`best`) and shortest (`worst`). With
-    `first_of_stage` also where an agent was for the first time in a stage of the curriculum that none was in before.
-    """
-
-    every: Positive
-    keep: Positive = 20
-    agents: Positive = 2
-    best: bool = True
-    worst: bool = True
-    first_of_stage: bool = True
+    @property
+    def has_target(self) -> bool:
+        """Whether targets come from a network of their own."""
+        return self.target_every is not None or self.target_rate is not None

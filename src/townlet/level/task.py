@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field
 
-from townlet.level.course import OnCuda
+from townlet.level.course import Evaluation, OnCuda, Replays
 from townlet.level.images import SeeingFeedForward, SeeingRecurrent
 from townlet.level.part import WHOLE
 from townlet.level.parts import (
@@ -15,7 +15,6 @@ from townlet.level.parts import (
     Affordance,
     Cascades,
     Drain,
-    Evaluation,
     FeedForward,
     Grid,
     Layout,
@@ -25,7 +24,6 @@ from townlet.level.parts import (
     Observation,
     Part,
     Recurrent,
-    Replays,
     Reward,
     Ticks,
     Training,

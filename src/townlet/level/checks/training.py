@@ -21,7 +21,7 @@ def _returns_problems(level: Task) -> list[Problem]:
         problems.append(Problem(trace, "0 with windows of one step (seq_len is 1)", str(decay)))
     if training.n_step > training.seq_len:
         problems.append(Problem(("training", "n_step"), f"at most seq_len, {training.seq_len}", str(training.n_step)))
-    if training.double_q and training.target_every is None and training.target_rate is None:
+    if training.double_q and not training.has_target:
         key = ("training", "double_q")
         expected = "false without a target network (target_every, target_rate)"
         problems.append(Problem(key, expected, "true"))

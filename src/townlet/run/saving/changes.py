@@ -22,7 +22,7 @@ OF_TARGET = ("training.target_every", "training.target_rate")
 
 def refuse_changes(before: Task, now: Task, run: object) -> None:
     """Raise ConfigError, with a line for each key, where a resumed run would not be the run that it was."""
-    comes_or_goes = _has_target(before) != _has_target(now)
+    comes_or_goes = before.training.has_target != now.training.has_target
     wrong = [
         f"--resume {run}: {key}: expected {_short(old)}, with which the run began, got {_short(new)}"
         for key, old, new in _differences(before.model_dump(), now.model_dump())
@@ -44,10 +44,6 @@ def _differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, An
 def _may_change(key: str) -> bool:
     """Whether neither the key is one that is kept, nor any that is lies below it."""
     return key.partition(".")[0] in MAY_CHANGE and not any(_is_below(key, one) or _is_below(one, key) for one in KEPT)
-
-
-def _has_target(task: Task) -> bool:
-    return task.training.target_every is not None or task.training.target_rate is not None
 
 
 def _is_below(key: str, other: str) -> bool:
