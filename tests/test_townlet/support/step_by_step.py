@@ -1,6 +1,5 @@
 """Memories that have an equation: that equation step by step, and windows to compare it with."""
 
-import math
 
 import torch
 from torch.nn import functional
@@ -113,7 +112,7 @@ def steered_step_by_step(memory, features, hidden, reset):
         speed, gate = memory.steer(seen).chunk(2, dim=-1)
         angle = (torch.tanh(speed).unsqueeze(-1) * memory.speeds).unsqueeze(2)  # [batch, banks, 1, lags / 2 + 1]
         re, im = held.unbind(-1)
-        cos, sin = angle.cos() * math.exp(memory.log_keep), angle.sin() * math.exp(memory.log_keep)
+        cos, sin = angle.cos() * memory.keep, angle.sin() * memory.keep
         written = (torch.sigmoid(gate).unsqueeze(-1) * seen[:, None, : memory.obs_dim]).unsqueeze(-1)
         held = torch.stack([re * cos - im * sin + written, re * sin + im * cos], dim=-1)
         steps.append(held.flatten(1) * memory.scale)

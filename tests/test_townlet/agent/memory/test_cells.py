@@ -144,6 +144,7 @@ def test_the_loop_with_flags_equals_fresh_starts_of_each_row_values_and_gradient
 @pytest.mark.parametrize("time", [1, 8, 40, 128])
 @CELLS
 def test_a_window_of_any_length_equals_single_steps_and_reaches_back_to_its_first(kind, theirs, time, flagged):
+    torch.manual_seed(0)  # with some others too little is left of 128 steps for a float32
     cell, features = make_cell(kind, 5, SIZE), random_inputs(batch=2, time=time)
     with torch.no_grad():
         cell.bias_ih_l0[SIZE : 2 * SIZE] = 5.0  # gates that keep what is there, so that 128 steps are not too far
