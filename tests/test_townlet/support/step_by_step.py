@@ -1,6 +1,5 @@
 """Memories that have an equation: that equation step by step, and windows to compare it with."""
 
-
 import torch
 from torch.nn import functional
 

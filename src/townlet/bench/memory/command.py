@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from townlet.bench.memory.plan import Trial, load_plan, trials_of
 from townlet.bench.memory.report import comparisons, draw, markdown, table
-from townlet.bench.memory.results import Results, ResultsError, summarise
+from townlet.bench.memory.results import Grouped, Results, ResultsError, Together, put_together, summarise
 from townlet.bench.memory.trials import Record, Standing, run_side_by_side
 from townlet.config import ConfigError
 from townlet.environment.make import check_env
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(words)
     options.json = options.json or Path("runs/bench") / f"{Path(options.plan).stem}.json"
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    trials = trials_of(load_plan(options.plan), options.tasks, seeds, peers=not options.no_peers)
+    plan = load_plan(options.plan)
+    trials = trials_of(plan, options.tasks, seeds, peers=not options.no_peers)
     results = Results(options.json)
     check_packages(trials)
     console, failed = Console(), 0
@@ -69,7 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print(f"stopped; what is done is in {options.json}, and the same command goes on")
         failed = 1
-    _tell(trials, results, console, options.plot or options.json.parent, options.markdown)
+    if grouped := results.of(trials):
+        together = put_together(trials, grouped) if plan.one_scale else []
+        folder = options.plot or options.json.parent
+        _tell(grouped, together, console, folder, options.markdown)
+        console.print(f"results in {results.path}, pictures in {folder}", highlight=False)
     return FAILED if failed else DONE
 
 
@@ -120,18 +125,14 @@ def _line(trial: Trial, outcome: Record | str) -> str:
     return f"{trial.key}: reached {trial.bar:g} after {solved['steps']:,} steps, {solved['seconds']:.1f} s"
 
 
-def _tell(trials: Sequence[Trial], results: Results, console: Console, folder: Path, page: Path | None) -> None:
+def _tell(grouped: Grouped, together: Sequence[Together], console: Console, folder: Path, page: Path | None) -> None:
     """Show the table, draw a picture of each row, and write the page, where one is wanted."""
-    grouped = results.of(trials)
     summaries = [summarise(row, agent, records) for (row, agent), records in grouped.items()]
-    if not summaries:
-        return
-    console.print(table(summaries))
+    console.print(table(summaries, together))
     for line in comparisons(summaries):
         console.print(line, highlight=False)
     folder.mkdir(parents=True, exist_ok=True)
     for row in dict.fromkeys(row for row, _ in grouped):
         draw(row, {agent: records for (of, agent), records in grouped.items() if of == row}, folder / f"{row}.png")
     if page is not None:
-        page.write_text(markdown(summaries))
-    console.print(f"results in {results.path}, pictures in {folder}", highlight=False)
+        page.write_text(markdown(summaries, together))

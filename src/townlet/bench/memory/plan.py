@@ -45,6 +45,7 @@ class Plan(Part):
 
     peer: Peer
     peer_seeds: Positive  # at most so many seeds of it
+    one_scale: bool = False  # whether returns of all rows mean the same, so that their mean says something
     rows: Annotated[dict[str, Row], Field(min_length=1)]
 
 

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from townlet.bench.memory.results import Summary
+from townlet.bench.memory.results import Summary, Together
 from townlet.bench.memory.trials import Record
 from townlet.bench.statistics import Interval, bootstrap_interval
 from townlet.run.curves import BLUE, GREY, ORANGE, log_ticks, save
@@ -47,25 +47,37 @@ def _interval(interval: Interval | None) -> str:
     return mean if low == high else f"{mean} [{low}, {high}]"
 
 
-def table(summaries: Sequence[Summary]) -> Group:
+def cells_together(one: Together) -> tuple[str, ...]:
+    """Write what one agent did on several tasks."""
+    return (LABELS[one.agent], "-", f"{one.seeds} seed{'s' * (one.seeds > 1)}", _interval(one.score), "-", "-")
+
+
+def table(summaries: Sequence[Summary], together: Sequence[Together] = ()) -> Group:
     """Lay out all summaries for a terminal of 80 columns or more, a part for each task under one head."""
     parts, before = list[RenderableType](), None
-    for summary in summaries:
-        if summary.row != before:
-            columns = [Column(head, min_width=width) for head, width in zip(HEADS, WIDTHS, strict=True)]
-            parts.append(Text(f"\n{summary.row}, bar {summary.bar:g}", style="bold"))
+    heads = [f"{summary.row}, bar {summary.bar:g}" for summary in summaries] + [_mean_of(one) for one in together]
+    lines = [cells(summary) for summary in summaries] + [cells_together(one) for one in together]
+    for head, line in zip(heads, lines, strict=True):
+        if head != before:
+            columns = [Column(name, min_width=width) for name, width in zip(HEADS, WIDTHS, strict=True)]
+            parts.append(Text(f"\n{head}", style="bold"))
             parts.append(
                 part := Table(*columns, box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=not before)
             )
-            before = summary.row
-        part.add_row(*cells(summary))
+            before = head
+        part.add_row(*line)
     return Group(*parts, Text(f"\n{CAPTION}"))
 
 
-def markdown(summaries: Sequence[Summary]) -> str:
+def _mean_of(one: Together) -> str:
+    return f"mean of {one.rows} tasks"
+
+
+def markdown(summaries: Sequence[Summary], together: Sequence[Together] = ()) -> str:
     """Write the table for a page."""
     lines = [("task", "bar", *HEADS), ["---"] * (2 + len(HEADS))]
     lines += [(summary.row, f"{summary.bar:g}", *cells(summary)) for summary in summaries]
+    lines += [(_mean_of(one), "-", *cells_together(one)) for one in together]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines) + f"\n{CAPTION}\n"
 
 

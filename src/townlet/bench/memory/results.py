@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple, Protocol
 
 from townlet.bench.memory.plan import Trial
@@ -10,6 +11,8 @@ from townlet.bench.memory.trials import Record
 from townlet.bench.statistics import Interval, bootstrap_interval
 from townlet.run.meta import describe_machine
 from townlet.run.run_directory import write_atomically
+
+Grouped = dict[tuple[str, str], list[Record]]  # records of all seeds, by row and agent
 
 
 class Done(Protocol):
@@ -65,9 +68,9 @@ class Results:
         except OSError as error:
             raise ResultsError(f"{self.path}: expected a file that can be written, got {error.strerror}") from error
 
-    def of(self, trials: Sequence[Trial]) -> dict[tuple[str, str], list[Record]]:
+    def of(self, trials: Sequence[Trial]) -> Grouped:
         """Records of those trials that are done, by row and agent, in the order of the trials."""
-        grouped: dict[tuple[str, str], list[Record]] = {}
+        grouped: Grouped = {}
         for trial in sorted(trials, key=lambda trial: trial.seed):
             if self.has(trial):
                 grouped.setdefault((trial.row, trial.agent), []).append(self.records[trial.key])
@@ -89,6 +92,34 @@ class Summary(NamedTuple):
     seconds: Interval | None
 
 
+class Together(NamedTuple):
+    """What one agent came to over several rows."""
+
+    agent: str
+    rows: int
+    seeds: int  # that did all rows
+    score: Interval  # mean over rows of the greedy return at the end
+
+
+def put_together(trials: Sequence[Trial], grouped: Grouped) -> list[Together]:
+    """Put the rows of each agent together, where it has several; only seeds with all of them count."""
+    found = []
+    for agent in dict.fromkeys(trial.agent for trial in trials):
+        rows = list(dict.fromkeys(trial.row for trial in trials if trial.agent == agent))
+        scores = [{one["seed"]: final_score(one) for one in grouped.get((row, agent), ())} for row in rows]
+        seeds = sorted(set.intersection(*(set(of_row) for of_row in scores)))
+        if len(rows) > 1 and seeds:
+            means = [fmean(of_row[seed] for of_row in scores) for seed in seeds]
+            found.append(Together(agent, len(rows), len(seeds), bootstrap_interval(means)))
+    return found
+
+
+def final_score(record: Record) -> float:
+    """The mean greedy return of a trial's last evaluation."""
+    score: float = record["points"][-1]["score"]
+    return score
+
+
 def summarise(row: str, agent: str, records: Sequence[Record]) -> Summary:
     """Put the records of several seeds together."""
     solved = [record["solved"] for record in records if record["solved"]]
@@ -99,7 +130,7 @@ def summarise(row: str, agent: str, records: Sequence[Record]) -> Summary:
         records[0]["parameters"],
         len(records),
         len(solved),
-        bootstrap_interval([record["points"][-1]["score"] for record in records]),
+        bootstrap_interval([final_score(record) for record in records]),
         bootstrap_interval([point["steps"] for point in solved]) if solved else None,
         bootstrap_interval([point["seconds"] for point in solved]) if solved else None,
     )

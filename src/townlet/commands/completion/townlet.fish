@@ -327,7 +327,7 @@ complete -c townlet -n '_shtab_townlet_using bench gpu' -s h -l help -d 'show th
 complete -c townlet -n '_shtab_townlet_using bench gpu' -l out -xka "(__fish_complete_path (commandline -ct))" -d 'folder (default: runs/bench)'
 complete -c townlet -n '_shtab_townlet_using bench; and test $_shtab_townlet_npos -eq 0' -a memory -d 'public tasks of memory, beside a control and a peer'
 complete -c townlet -n '_shtab_townlet_using bench memory' -s h -l help -d 'show this help message and exit'
-complete -c townlet -n '_shtab_townlet_using bench memory' -l plan -x -d 'memory, kit (what each part of the learner brings), t_maze (long ones), or a YAML file'
+complete -c townlet -n '_shtab_townlet_using bench memory' -l plan -x -d 'memory, kit (what each part of the learner brings), popgym (twelve tasks by one recipe), t_maze (long ones), or a YAML file'
 complete -c townlet -n '_shtab_townlet_using bench memory' -l tasks -x -d 'rows (default: all)'
 complete -c townlet -n '_shtab_townlet_using bench memory' -l seeds -x -d 'of each row and agent (default: 5)'
 complete -c townlet -n '_shtab_townlet_using bench memory' -l first-seed -x -d 'the lowest (default: 100; recipes were tuned on 0 to 9)'

@@ -124,7 +124,7 @@ _shtab_townlet_bench_memories_defaults_added=0
 
 _shtab_townlet_bench_memory_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--plan[memory, kit (what each part of the learner brings), t_maze (long ones), or a YAML file]:plan:"
+  "--plan[memory, kit (what each part of the learner brings), popgym (twelve tasks by one recipe), t_maze (long ones), or a YAML file]:plan:"
   "--tasks[rows (default\: all)]:A,B:"
   "--seeds[of each row and agent (default\: 5)]:seeds:"
   "--first-seed[the lowest (default\: 100\; recipes were tuned on 0 to 9)]:first_seed:"

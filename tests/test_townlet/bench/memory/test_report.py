@@ -6,7 +6,7 @@ from rich.console import Console
 
 from support.benchmarks import make_record, make_trial
 from townlet.bench.memory.report import comparisons, draw, markdown, table
-from townlet.bench.memory.results import summarise
+from townlet.bench.memory.results import Together, summarise
 from townlet.bench.statistics import Interval
 
 
@@ -42,6 +42,17 @@ def test_the_page_by_hand():
     lines = markdown([summary(), summary("control", solved=None)]).splitlines()
     assert lines[2] == ("| balance | 1000 | recurrent | 13,058 | 1 of 1 | 0.5 | 0.1 | 2 |")
     assert lines[3] == "| balance | 1000 | no memory | 13,058 | 0 of 1 | 0.5 | - | - |"
+
+
+def test_a_mean_over_tasks_comes_last_in_table_and_page():
+    means = [Together("recurrent", 12, 5, Interval(0.5, 0.4, 0.6)), Together("control", 12, 1, Interval(-1, -1, -1))]
+    lines = markdown([summary()], means).splitlines()
+    assert lines[3] == "| mean of 12 tasks | - | recurrent | - | 5 seeds | 0.5 [0.4, 0.6] | - | - |"
+    assert lines[4] == "| mean of 12 tasks | - | no memory | - | 1 seed | -1 | - | - |"
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(table([summary()], means))
+    after = console.export_text().partition("mean of 12 tasks")[2].splitlines()
+    assert after[1].split() == ["recurrent", "-", "5", "seeds", "0.5", "[0.4,", "0.6]", "-", "-"]
 
 
 def test_the_peer_is_compared_where_both_reach_the_bar():

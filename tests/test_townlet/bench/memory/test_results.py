@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support.benchmarks import PEER, make_record, make_trial
-from townlet.bench.memory.results import Results, ResultsError, summarise
+from townlet.bench.memory.results import Results, ResultsError, put_together, summarise
 
 
 @pytest.fixture
@@ -71,6 +71,20 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content):
     with pytest.raises(ResultsError, match=r"mine.json: expected the results of a benchmark, got "):
         Results(path)
     assert path.read_text() == content
+
+
+def test_the_mean_over_rows_is_that_of_seeds_that_did_all_of_them_by_hand():
+    """Seed 0 has 0.5 and -1, seed 1 has 1 and 0; seed 2 did one row, and the peer has but one."""
+    trials = [make_trial(row, "recurrent", seed) for seed in range(3) for row in ("a", "b")]
+    trials.append(make_trial("a", "peer", 0))
+    ends = {("a", 0): 0.5, ("b", 0): -1.0, ("a", 1): 1.0, ("b", 1): 0.0, ("a", 2): -9.0}
+    grouped = {}
+    for trial in trials:
+        if (end := ends.get((trial.row, trial.seed))) is not None:
+            grouped.setdefault((trial.row, trial.agent), []).append(make_record(trial, [7.0, end]))
+    (found,) = put_together(trials, grouped)
+    assert (found.agent, found.rows, found.seeds) == ("recurrent", 2, 2)
+    assert found.score == (0.125, -0.25, 0.5)
 
 
 def test_records_are_grouped_by_row_and_agent_as_the_trials_are_listed(path):
