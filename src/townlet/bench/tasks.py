@@ -1,4 +1,4 @@
-"""Public tasks of memory that no package registers with Gymnasium: importing this module does."""
+"""Tasks of memory that no package registers with Gymnasium: importing this module does."""
 
 from typing import Any
 
@@ -41,6 +41,47 @@ class MemoryLength(gymnasium.Env[Array, Any]):
         terminated = timestep.last() and timestep.discount == 0.0
         truncated = timestep.last() and not terminated
         return timestep.observation.ravel(), float(timestep.reward), terminated, truncated, {}
+
+
+class AssociativeRecall(gymnasium.Env[Array, Any]):
+    """Associative recall (Graves et al., 2014): pairs of a key and a value are shown, and then keys alone.
+
+    Each of `pairs` keys is shown once, in random order, with one of `values` values; then each is asked for once, in
+    another order, and the action has to name the value that it was shown with. Observations are [2] int64: the key, and
+    the value, which is `values` where the key is asked for. A right answer pays 1 / pairs, another one costs as much;
+    what is done while pairs are shown is ignored. So the return is 1 for all that is right, and 2 / values - 1 on
+    average for who has no memory. An episode terminates after 2 * pairs steps.
+
+    Raises ValueError where `pairs` is no whole number from 1 on, or `values` none from 2 on.
+    """
+
+    def __init__(self, pairs: int = 6, values: int = 4) -> None:
+        for name, number, least in (("pairs", pairs, 1), ("values", values, 2)):
+            if not isinstance(number, int) or number < least:
+                raise ValueError(f"{name}: expected a whole number of at least {least}, got {number!r}")
+        self.pairs, self.values = pairs, values
+        self.action_space = spaces.Discrete(values)
+        self.observation_space = spaces.MultiDiscrete([pairs, values + 1])
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        """Begin an episode: draw the values, and both orders of the keys."""
+        super().reset(seed=seed)
+        self._keys = np.concatenate([self.np_random.permutation(self.pairs) for _ in range(2)])
+        self._value_of = self.np_random.integers(self.values, size=self.pairs)
+        self._steps = 0
+        return self._observe(), {}
+
+    def step(self, action: int) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Answer; nothing was asked while pairs are shown."""
+        right, asked = action == self._value_of[self._keys[self._steps]], self._steps >= self.pairs
+        reward = (1.0 if right else -1.0) / self.pairs if asked else 0.0
+        self._steps += 1
+        return self._observe(), reward, self._steps == 2 * self.pairs, False, {}
+
+    def _observe(self) -> Array:
+        key = self._keys[min(self._steps, 2 * self.pairs - 1)]  # the last once more, when all is over
+        shown = self._value_of[key] if self._steps < self.pairs else self.values
+        return np.array([key, shown], dtype=np.int64)
 
 
 class CartPoleWithoutVelocities(gymnasium.ObservationWrapper[Array, int, Array]):
@@ -112,6 +153,7 @@ class MiniGridMemory(gymnasium.ObservationWrapper[Array, int, dict[str, Any]]):
 
 
 gymnasium.register("Townlet/MemoryLength-v0", f"{__name__}:MemoryLength")
+gymnasium.register("Townlet/AssociativeRecall-v0", f"{__name__}:AssociativeRecall")
 gymnasium.register(
     "Townlet/CartPoleWithoutVelocities-v1", f"{__name__}:CartPoleWithoutVelocities", max_episode_steps=500
 )
