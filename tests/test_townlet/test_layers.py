@@ -187,7 +187,7 @@ STEP_PATH = {
         "Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest",
     ),
     "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read"),
-    "agent.memory.steered": ("SteeredSpectral.forward",),
+    "agent.memory.steered": ("SteeredSpectral.forward", "SteeredSpectral.shown", "_Held.forward", "_Held.backward"),
     "agent.memory.counter": (
         "Counter.forward", "Counter.counted", "Counter.read", "OutcomeCounter.counted", "PartCounter.read",
     ),

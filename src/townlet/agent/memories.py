@@ -73,7 +73,7 @@ def _make_counter(config: CounterMemory, layout: ObservationLayout, num_actions:
     obs_dim, of = layout.obs_dim, config.of
     taken = slice(obs_dim, obs_dim + num_actions)
     if of == "actions":
-        of = "parts" if layout.equal_parts == num_actions else "outcomes"
+        of = "parts" if 1 < num_actions == layout.equal_parts else "outcomes"
     if of == "outcomes":
         return OutcomeCounter(obs_dim, taken, config.most, config.reach)
     if of == "parts":

@@ -60,7 +60,7 @@ class CounterMemory(Part):
     """How often everything was seen, told apart up to `most`: see `agent.memory.counter`.
 
     `of`: all that is observed; its outcomes, by the action that they came after; parts, where an observation has an
-    equal one for each action; or actions: of parts where it is made of as many values, and else of outcomes. What is
+    equal one for each action; or actions: of parts where it is made of so many equal ones, else of outcomes. What is
     then known of an action, and of those up to `reach` choices away, is read alike for all: see `agent.memory.records`.
     """
 

@@ -57,14 +57,21 @@ def images_of(space: spaces.Space, start: int = 0) -> tuple[Image, ...]:
 
 
 def equal_parts(space: spaces.Space) -> int:
-    """Return of how many discrete values of one kind an observation is made; 1 where it is made of others too."""
-    if isinstance(space, spaces.MultiDiscrete):
-        kinds = space.nvec.ravel().tolist()
-    elif isinstance(space, spaces.Tuple):
-        kinds = [part.n if isinstance(part, spaces.Discrete) else None for part in space.spaces]
-    else:
-        return 1
+    """Return of how many discrete values of one kind an observation is made; 1 where it is made of others too.
+
+    Those of MultiBinary, a number each, are none: what is equal there is each number.
+    """
+    kinds = _kinds(space)
     return len(kinds) if None not in kinds and len(set(kinds)) == 1 else 1
+
+
+def _kinds(space: spaces.Space) -> list[int | None]:
+    """How many there are of each discrete value, in their order, and None for what is no such value."""
+    if isinstance(space, spaces.Tuple | spaces.Dict):
+        return [kind for _, part in _parts(space) for kind in _kinds(part)]
+    if isinstance(space, spaces.MultiDiscrete):
+        return [int(size) for size in space.nvec.ravel()]
+    return [int(space.n) if isinstance(space, spaces.Discrete) else None]
 
 
 def in_bytes(space: spaces.Space) -> bool:

@@ -100,6 +100,12 @@ def test_of_actions_a_counter_is_of_parts_where_the_observation_has_one_for_each
     assert type(made) is kind and made.actions == slice(6, 9) and made.reach == 1
 
 
+def test_of_one_action_a_counter_of_actions_is_of_outcomes_since_any_observation_is_one_part():
+    config = CounterMemory(kind="counter", most=2, of="actions")
+    made = make_memory(config, ObservationLayout({"features": slice(0, 6)}), inputs=7, num_actions=1, where="memory")
+    assert type(made) is OutcomeCounter
+
+
 def test_what_was_done_before_is_in_what_is_read_once_for_all():
     memory = [{"kind": "counter", "most": 2, "of": "outcomes"}]
     network = network_of(load_level("2", {"network.memory": memory}))

@@ -11,6 +11,7 @@ from townlet.agent.memory.spectral import Spectral
 from townlet.agent.memory.steered import SteeredSpectral
 from townlet.config import load_level
 
+F, T = False, True
 SURE = 50.0  # the tanh of it is 1, the sigmoid 1, and of its negative -1 and 0
 
 
@@ -98,6 +99,17 @@ def test_a_window_equals_single_steps_and_rows_stay_apart(widest):
     torch.manual_seed(0)
     memory = SteeredSpectral(3, 5, 6, 0.9, 4, widest=widest).double()
     check_single_steps(memory, *a_window(memory, 5))
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+def test_the_gradient_by_hand_is_that_of_small_differences_also_of_what_was_held_before(flagged):
+    torch.manual_seed(0)
+    memory = SteeredSpectral(2, 3, 4, 0.9, 2).double()
+    torch.nn.init.normal_(memory.steer.weight)
+    reset = torch.tensor([[F, F, T], [T, F, F]]) if flagged else None
+    features = torch.randn(2, 3, 3, dtype=torch.float64, requires_grad=True)
+    held = torch.randn(1, 2, memory.size, dtype=torch.float64, requires_grad=True)
+    torch.autograd.gradcheck(lambda features, held: memory(features, (held,), reset)[0], (features, held))
 
 
 def test_a_network_sends_gradients_into_a_learned_memory_and_carries_it_behind_those_of_rules():

@@ -44,6 +44,10 @@ def test_parts_of_nests_follow_one_another_in_the_order_of_their_space_by_hand()
         (spaces.Box(0, 1, (6,)), 1),  # as of a pole and two actions: numbers that are many are no parts yet
         (spaces.Tuple([spaces.Discrete(3), spaces.Discrete(3)]), 2),
         (spaces.Tuple([spaces.Discrete(3), spaces.Discrete(2)]), 1),
+        (spaces.Tuple([spaces.MultiDiscrete([3, 3]), spaces.Tuple([spaces.Discrete(3)])]), 3),
+        (spaces.Dict(cards=spaces.MultiDiscrete([3, 3])), 2),  # what is left beside a mask
+        (spaces.Dict(card=spaces.Discrete(3), time=spaces.Box(0, 1, (1,))), 1),
+        (spaces.MultiBinary(4), 1),
     ],
     ids=str,
 )
