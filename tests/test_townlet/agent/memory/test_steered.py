@@ -8,7 +8,7 @@ import torch
 from support.learning import network_of
 from support.windows import a_window, check_single_steps
 from townlet.agent.memory.spectral import Spectral
-from townlet.agent.memory.steered import SteeredSpectral
+from townlet.agent.memory.steered import WHOLE, SteeredSpectral
 from townlet.config import load_level
 
 F, T = False, True
@@ -61,10 +61,19 @@ def test_the_first_bank_begins_as_forwards_and_each_other_as_steered_by_an_input
     torch.manual_seed(0)
     steer = SteeredSpectral(2, 4, 6, 0.9, 8).steer
     speed, gate = (steer.weight @ torch.eye(4) + steer.bias.unsqueeze(1)).chunk(2)  # [banks, input that is 1]
-    assert (speed[0] == 3.0).all() and (gate == 3.0).all()
-    assert (speed[1:].abs() == 3.0).all() and ((speed[1:] > 0.0).sum(dim=1) == 1).all()
+    assert (speed[0] == WHOLE).all() and (gate == WHOLE).all()
+    assert (speed[1:].abs() == WHOLE).all() and ((speed[1:] > 0.0).sum(dim=1) == 1).all()
     assert sorted(speed[1:5].argmax(dim=1).tolist()) == [0, 1, 2, 3]  # none is drawn again before all were
     assert len(set(speed[5:].argmax(dim=1).tolist())) == 3
+
+
+def test_a_stack_still_reads_in_reverse_where_weights_have_wandered():
+    """After 150 steps forth and as many back, a bias that moved by 0.3 has led no bank half a step astray."""
+    memory = SteeredSpectral(2, 2, 312, 1.0, 3)
+    with torch.no_grad():
+        memory.steer.bias += 0.3
+        speed = torch.tanh(memory.steer(torch.eye(2))[:, 1:3])  # [input that is 1, banks that turn back]
+    assert (150 * speed.sum(dim=0)).abs().max() < 0.5
 
 
 def test_inputs_are_drawn_of_what_is_observed_before_what_was_done():
