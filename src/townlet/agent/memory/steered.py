@@ -12,8 +12,8 @@ from townlet.agent.memory.beside import Beside
 from townlet.agent.memory.spectral import random_sums, squashed, turn_by
 from townlet.sequences import Hidden
 
-# What begins as a whole step, or an open gate: tanh is 0.9993, the sigmoid 0.982, and both can still learn. With 3, tanh
-# is 0.995, and weights wander so far that a hundred steps back end half a step from where as many forth began.
+# What begins as a whole step, or an open gate: tanh is 0.9993, the sigmoid 0.982, and both still learn. With 3, tanh is
+# 0.995, and weights wander so far that a hundred steps back end half a step from where as many forth began.
 WHOLE = 4.0
 
 
