@@ -186,7 +186,7 @@ STEP_PATH = {
     "agent.memory.frontier": (
         "Frontier._here", "Frontier.shown", "Frontier.write", "Frontier.read", "Frontier._nearest",
     ),
-    "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read"),
+    "agent.memory.spectral": ("Spectral.shown", "Spectral.write", "Spectral.read", "sights"),
     "agent.memory.steered": ("SteeredSpectral.forward", "SteeredSpectral.shown", "_Held.forward", "_Held.backward"),
     "agent.memory.counter": (
         "Counter.forward", "Counter.counted", "Counter.read", "OutcomeCounter.counted", "PartCounter.read",

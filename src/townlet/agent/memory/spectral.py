@@ -43,8 +43,7 @@ class Spectral(Written):
 
     def shown(self, features: Tensor) -> tuple[Tensor]:
         """Return what each step adds to every accumulator, [batch, time, obs_dim, 1]."""
-        observed = features[..., : self.observed]
-        return ((observed if self.mix is None else observed @ self.mix).unsqueeze(-1),)
+        return (sights(features[..., : self.observed], self.mix).unsqueeze(-1),)
 
     def write(self, held: Tensor, *sight: Tensor) -> Tensor:
         """Turn what is held and add what is seen, see `Written`."""
@@ -66,6 +65,11 @@ class Spectral(Written):
 def random_sums(numbers: int, widest: int | None) -> Tensor | None:
     """Draw the weights of `widest` sums of so many numbers, [numbers, widest]; None where there are no more."""
     return None if widest is None or numbers <= widest else torch.randn(numbers, widest) / math.sqrt(widest)
+
+
+def sights(observed: Tensor, mix: Tensor | None) -> Tensor:
+    """Return what is written of an observation: all of it, or the sums that `random_sums` has weights of."""
+    return observed if mix is None else observed @ mix
 
 
 def turn_by(numbers: Tensor, factor: Tensor) -> Tensor:

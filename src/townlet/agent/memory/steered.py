@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from townlet.agent.memory.beside import Beside
-from townlet.agent.memory.spectral import random_sums, squashed, turn_by
+from townlet.agent.memory.spectral import random_sums, sights, squashed, turn_by
 from townlet.sequences import Hidden
 
 # What begins as a whole step, or an open gate: tanh is 0.9993, the sigmoid 0.982, and both still learn. With 3, tanh is
@@ -76,8 +76,7 @@ class SteeredSpectral(Beside):
 
     def shown(self, features: Tensor) -> Tensor:
         """Return what is written at each step, [batch, time, obs_dim]: the observation, or sums of it."""
-        observed = features[..., : self.observed]
-        return observed if self.mix is None else observed @ self.mix
+        return sights(features[..., : self.observed], self.mix)
 
     def take_step(self, features: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """Turn, add and read, see `Beside`."""
