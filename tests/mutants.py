@@ -23,6 +23,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import forks
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -122,11 +123,9 @@ def run_tests(root: Path, tests: Iterable[str], limit: float, jobs: int = 1) -> 
     arguments = ["-x", "-q", "-rfE", "--color=no", "--tb=line", "-p", "no:cacheprovider", "-m", "not slow", *parallel]
     output = root / "pytest.out"
     process = _SERVER.Process(target=_pytest, args=(root, [*arguments, *tests], output))
-    process.start()
-    process.join(limit)
-    if process.is_alive():
-        process.kill()
-        process.join()
+    forks.start(process)
+    if forks.still_runs(process, limit):
+        forks.kill(process)
         return None, ""
     return process.exitcode, output.read_text()
 

@@ -73,10 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         counts = _campaign(names, options, Path(folder), console)
     table = _table(counts)
     console.print(table)
-    held = not any(count.broken for count in counts.values())
-    if options.write and held:
+    broken = [(name, seed, said) for name, count in counts.items() for seed, said in count.broken]
+    for trial in broken:  # once more, at the end: of long output people keep the last lines
+        _say_broken(console, *trial)
+    if options.write and not broken:
         _write(counts, (time.monotonic() - began) / 60.0)
-    return 0 if held else 1
+    return 1 if broken else 0
 
 
 def _campaign(names: Sequence[str], options: argparse.Namespace, folder: Path, console: Console) -> dict[str, Count]:
@@ -105,7 +107,7 @@ def _campaign(names: Sequence[str], options: argparse.Namespace, folder: Path, c
             counts[name].slowest = max(counts[name].slowest, seconds)
             if style == "red":
                 counts[name].broken.append((seed, said))
-                console.print(f"broken    --only {name} --seed {seed}\n{said}", style=style, markup=False)
+                _say_broken(console, name, seed, said)
             else:
                 console.print(f"held      --only {name} --seed {seed}  {seconds:5.1f} s  {said}", markup=False)
 
@@ -120,6 +122,10 @@ def _campaign(names: Sequence[str], options: argparse.Namespace, folder: Path, c
             _, running = wait(running, return_when=FIRST_COMPLETED)
         wait(running)
     return counts
+
+
+def _say_broken(console: Console, name: str, seed: int, said: str) -> None:
+    console.print(f"broken    --only {name} --seed {seed}\n{said}", style="red", markup=False)
 
 
 def _table(counts: dict[str, Count]) -> Table:

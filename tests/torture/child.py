@@ -12,6 +12,8 @@ from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+import forks
+
 TESTS = Path(__file__).parents[1]
 LIMIT = 120.0  # seconds that a command may take
 
@@ -36,27 +38,24 @@ class Child:
     def __init__(self, words: Sequence[str], output: Path, *prepare: tuple[Prepare, object]) -> None:
         self.words, self.output = list(words), output
         self.process = server().Process(target=_run, args=(self.words, output, prepare))
-        self.process.start()
+        forks.start(self.process)
         self.began = time.monotonic()
 
     def send(self, signum: int) -> None:
         """Send a signal, if it still runs."""
-        if self.process.is_alive() and self.process.pid:
+        if self.wait_for(0.0) and self.process.pid:
             os.kill(self.process.pid, signum)
 
     def wait(self, limit: float = LIMIT) -> int:
         """Wait for its end and return its exit code, negative where a signal ended it; Broken past the limit."""
-        self.process.join(limit)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        if self.wait_for(limit):
+            forks.kill(self.process)
             raise Broken(f"{self}: expected an end within {limit:g} s, got none; it said:\n{self.said()}")
         return int(self.process.exitcode or 0)
 
     def wait_for(self, seconds: float) -> bool:
         """Wait for so long; whether it still runs."""
-        self.process.join(max(0.0, seconds))
-        return self.process.is_alive()
+        return forks.still_runs(self.process, seconds)
 
     def said(self) -> str:
         """What it has printed so far."""
