@@ -91,7 +91,9 @@ def test_the_environment_does_not_speak_of_those_who_use_it(module: str) -> None
 # --- PyTorch's private parts --------------------------------------------------------------------------------------
 
 # Modules that import, as they are imported, what PyTorch does not promise to keep.
-OF_ONE_VERSION = {"environment.haste": "made for the internals of one version, and left out where they are not there"}
+OF_ONE_VERSION = {
+    "environment.compiled.haste": "made for the internals of one version, and left out where they are not there"
+}
 LASTING = ("torch._subclasses.fake_tensor", "torch.utils._python_dispatch")  # in every version from 2.6 on
 
 
@@ -165,10 +167,10 @@ STEP_PATH = {
     "environment.advance": (
         "begin_episodes", "advance", "_undone", "_where", "in_place", "_count", "_histogram",
     ),
-    "environment.pieces": (
+    "environment.compiled.pieces": (
         "Piece.is_free", "Piece.holders", "ArrayPiece.is_free", "Shelf.free",
     ),
-    "environment.repeat": ("Repeated.__call__", "_Form.take", "_Form.run"),
+    "environment.compiled.repeat": ("Repeated.__call__", "_Form.take", "_Form.run"),
     "capture": ("Captured.__call__", "Captured._run_again", "CapturedStep.__call__", "leaves", "mapped", "write"),
     "seeding": ("mix", "draw_below", "draw_uniform", "_logical_right_shift"),
     "agent.networks": (

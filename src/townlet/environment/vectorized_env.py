@@ -13,11 +13,11 @@ from torch import Tensor
 from townlet.capture import Captured, leaves, mapped, reason_of, write
 from townlet.config import Level
 from townlet.environment.advance import Advanced, Counts, advance, begin_episodes, in_place
-from townlet.environment.fuse import fuse
-from townlet.environment.kernels import UnknownKernelsError
+from townlet.environment.compiled.fuse import fuse
+from townlet.environment.compiled.kernels import UnknownKernelsError
+from townlet.environment.compiled.repeat import Repeated
 from townlet.environment.layout import lay_out
 from townlet.environment.observation import observe, with_bools
-from townlet.environment.repeat import Repeated
 from townlet.environment.rules import cause_of_death, look_down, look_underfoot
 from townlet.environment.tables import make_tables
 from townlet.environment.types import Difficulty, EnvState, Observation, Standing, StepResult

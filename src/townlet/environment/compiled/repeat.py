@@ -9,8 +9,17 @@ import torch
 from torch import Tensor
 
 from townlet.capture import leaves, mapped, write
-from townlet.environment.kernels import Input, Memory, Noted, Place, UnknownKernelsError, note, placed, shared_memory
-from townlet.environment.pieces import ArrayPiece, Piece, Shelf, apart
+from townlet.environment.compiled.kernels import (
+    Input,
+    Memory,
+    Noted,
+    Place,
+    UnknownKernelsError,
+    note,
+    placed,
+    shared_memory,
+)
+from townlet.environment.compiled.pieces import ArrayPiece, Piece, Shelf, apart
 from townlet.environment.types import EnvState, Observation, StepResult
 
 

@@ -55,7 +55,7 @@ def _hurried() -> Iterator[dict[str, Any]]:
     """Give options for compiling quickly, none where PyTorch's compiler is not the one that they are made for."""
     with ExitStack() as stack:
         try:
-            from townlet.environment.haste import hurried
+            from townlet.environment.compiled.haste import hurried
 
             options = stack.enter_context(hurried())
         except (ImportError, AttributeError, KeyError):  # as PyTorch answers for what it does not have

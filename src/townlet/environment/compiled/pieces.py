@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from townlet.capture import leaves
-from townlet.environment.kernels import Noted, Place, counter_of_holders, placed, shared_memory
+from townlet.environment.compiled.kernels import Noted, Place, counter_of_holders, placed, shared_memory
 
 KEPT = 4  # pieces of memory for one part of results that are kept to be used again
 LARGE = 0.25  # the share of a result's bytes from which on a part lies alone: who holds a mask holds no features

@@ -9,10 +9,10 @@ import torch
 from support.learning import copy_of, differences
 from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
-from townlet.environment import kernels
-from townlet.environment.kernels import UnknownKernelsError, note
-from townlet.environment.pieces import KEPT, ArrayPiece
-from townlet.environment.repeat import Repeated
+from townlet.environment.compiled import kernels
+from townlet.environment.compiled.kernels import UnknownKernelsError, note
+from townlet.environment.compiled.pieces import KEPT, ArrayPiece
+from townlet.environment.compiled.repeat import Repeated
 from townlet.environment.types import Difficulty, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from townlet.environment.fuse import fuse
+from townlet.environment.compiled.fuse import fuse
 
 
 def grow(table: dict[str, float], value: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -32,7 +32,7 @@ def part_of_pytorch(module: str, name: str) -> Any:
 def haste() -> ModuleType:
     """What shortens compiling."""
     reason = "compiling is shortened for PyTorch 2.13, this is another"
-    module = pytest.importorskip("townlet.environment.haste", reason=reason, exc_type=ImportError)
+    module = pytest.importorskip("townlet.environment.compiled.haste", reason=reason, exc_type=ImportError)
     try:
         with module.hurried():
             return module
@@ -77,7 +77,7 @@ def test_a_pytorch_without_an_option_that_shortens_compiling_compiles_without_al
 
 
 def test_a_pytorch_without_what_shortens_compiling_compiles_without_it(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "townlet.environment.haste", None)  # its imports fail
+    monkeypatch.setitem(sys.modules, "townlet.environment.compiled.haste", None)  # its imports fail
     assert fuse(grow, varying=("extra",), trial=({"rate": 5.0}, torch.ones(4)))({"rate": 5.0}, torch.ones(4))[0] == 5.0
 
 
