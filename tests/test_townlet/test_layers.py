@@ -156,7 +156,7 @@ STEP_PATH = {
         "pay_for_moving", "interact", "change_passively", "drain", "cascade", "cause_of_death",
     ),
     "environment.observation": (
-        "observe", "observe_in_bytes", "in_bytes", "with_bools", "_one_hot", "_window", "_position",
+        "observe", "look", "masked", "in_bytes", "with_bools", "_one_hot", "_window", "_position",
         "_offsets", "_meters", "_underfoot", "_clock", "_progress", "_age",
     ),
     "environment.rewards": ("reward", "sum_terms", "each_term", "potential"),
@@ -165,8 +165,10 @@ STEP_PATH = {
         "VectorizedEnv.keep_in_place", "VectorizedEnv.standing", "_step",
     ),
     "environment.advance": (
-        "begin_episodes", "advance", "_undone", "_where", "in_place", "_count", "_histogram",
+        "begin_episodes", "advance", "advance_block", "_live", "_told", "_by_columns", "_undone", "_where", "in_place",
+        "_count", "_histogram",
     ),
+    "environment.compiled.blocks": ("Blocks.__call__", "Blocks.apart", "cut", "joined", "_stack"),
     "environment.compiled.pieces": (
         "Piece.is_free", "Piece.holders", "ArrayPiece.is_free", "Shelf.free",
     ),

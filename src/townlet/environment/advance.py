@@ -1,6 +1,7 @@
 """One tick of all agents and the reset of those whose episode ended: pure, of fixed shapes, made to be compiled."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -8,11 +9,11 @@ from torch import Tensor
 
 from townlet.capture import write
 from townlet.config import Level
-from townlet.environment.observation import in_bytes, observe_in_bytes
+from townlet.environment.observation import Sight, in_bytes, look, masked
 from townlet.environment.rewards import reward
 from townlet.environment.rules import Tick, look_underfoot, tick
 from townlet.environment.tables import Tables
-from townlet.environment.types import Difficulty, EnvState, StepResult, changed
+from townlet.environment.types import Difficulty, EnvState, Observation, StepResult, changed
 from townlet.seeding import draw_below, mix
 
 STILL = -1  # the action of no agent: nothing moves, nothing is begun or paid
@@ -49,6 +50,20 @@ def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -
     )
 
 
+class _Lived(NamedTuple):
+    """A tick of all agents, and all that is made of it."""
+
+    done: Tick
+    ended: Tensor  # [num_agents] int32: 1 for whose episode ended, else 0
+    begun: EnvState  # where episodes begin
+    after: EnvState
+    seen: Sight
+    final: Sight
+    paid: Tensor
+    counts: Counts
+    shared: tuple[Tensor, ...]
+
+
 def advance(
     level: Level,
     tables: Tables,
@@ -64,6 +79,57 @@ def advance(
     With `skipped` an end is shown as it was, and the beginning after it by the tick for which its agent is skipped.
     What is a bool in a StepResult is a byte here, for `with_bools` to read as one where nothing is compiled any more.
     """
+    lived = _live(level, tables, key, state, counts, actions, difficulty, skipped)
+    return _told(lived, lived.after, masked)
+
+
+def advance_block(
+    level: Level,
+    tables: Tables,
+    key: Tensor,
+    state: EnvState,
+    counts: Counts,
+    actions: Tensor,
+    difficulty: Difficulty | None = None,
+    skipped: Tensor | None = None,
+) -> Advanced:
+    """Do the same for a block of agents, whose meters and masks come as tuples: a column a meter, and an action.
+
+    So the columns of one block can be written behind those of the one before. `counts` are those that it left.
+    """
+    lived = _live(level, tables, key, state, counts, actions, difficulty, skipped)
+    meters: Any = tuple(map(partial(torch.where, lived.ended > 0), lived.begun.meters.unbind(), lived.done.left))
+    return _told(lived, changed(lived.after, meters=meters), _by_columns)
+
+
+def _by_columns(seen: Sight) -> Observation:
+    mask: Any = tuple(map(in_bytes, seen.columns))
+    return Observation(seen.features, mask)
+
+
+def _told(lived: _Lived, after: EnvState, put_together: Callable[[Sight], Observation]) -> Advanced:
+    final = put_together(lived.final)
+    result = StepResult(
+        observation=final if lived.seen is lived.final else put_together(lived.seen),
+        reward=lived.paid,
+        terminated=in_bytes(lived.done.terminated),
+        truncated=in_bytes(lived.done.truncated),
+        final_features=final.features,
+        final_action_mask=final.action_mask,
+    )
+    return Advanced(after, result, lived.counts, lived.shared)
+
+
+def _live(
+    level: Level,
+    tables: Tables,
+    key: Tensor,
+    state: EnvState,
+    counts: Counts,
+    actions: Tensor,
+    difficulty: Difficulty | None = None,
+    skipped: Tensor | None = None,
+) -> _Lived:
     if skipped is None:
         done = tick(level, tables, state, actions, difficulty)
     else:
@@ -72,22 +138,16 @@ def advance(
     ended = (done.terminated | done.truncated).int()  # an int32 is stored and read by vectors, a bool is not
     begun = begin_episodes(level, tables, key, state.episode + 1)
     after = _where(ended > 0, begun, done.state)
-    final = observe_in_bytes(level, tables, done.state, done.underfoot)
+    final = look(level, tables, done.state, done.underfoot)
     paid = reward(level, done, difficulty)
     shared: tuple[Tensor, ...] = (ended, done.completed, done.cause, done.underfoot.cell)
     seen = final
     if skipped is None:
         underfoot = look_underfoot(level, tables, after)
-        seen, shared = observe_in_bytes(level, tables, after, underfoot), (*shared, underfoot.cell)
-    result = StepResult(
-        observation=seen,
-        reward=paid if skipped is None else paid.masked_fill(skipped, 0.0),
-        terminated=in_bytes(done.terminated),
-        truncated=in_bytes(done.truncated),
-        final_features=final.features,
-        final_action_mask=final.action_mask,
-    )
-    return Advanced(after, result, _count(counts, done), shared)
+        seen, shared = look(level, tables, after, underfoot), (*shared, underfoot.cell)
+    else:
+        paid = paid.masked_fill(skipped, 0.0)
+    return _Lived(done, ended, begun, after, seen, final, paid, _count(counts, done), shared)
 
 
 def _undone(level: Level, before: EnvState, done: Tick, who: Tensor) -> Tick:
@@ -102,7 +162,7 @@ def _undone(level: Level, before: EnvState, done: Tick, who: Tensor) -> Tick:
         found=done.found,
         before=done.before,
         after=done.after,
-        left=done.left,
+        left=meters,
         underfoot=done.underfoot,
         completed=done.completed,
     )

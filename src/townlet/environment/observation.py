@@ -14,6 +14,13 @@ from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState, Observation
 
 
+class Sight(NamedTuple):
+    """An observation whose mask is not put together yet."""
+
+    features: Tensor  # [num_agents, obs_dim] float32
+    columns: list[Tensor]  # who may take each action, [num_agents] int32: 1 for who may, else 0
+
+
 class Part(NamedTuple):
     """How one part of an observation is written: a row of `PARTS`."""
 
@@ -23,17 +30,22 @@ class Part(NamedTuple):
 
 def observe(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Observation:
     """Encode the state of all agents and mask what they may not do; `underfoot` is where that state has them."""
-    seen: Observation = with_bools(observe_in_bytes(level, tables, state, underfoot))
+    seen: Observation = with_bools(masked(look(level, tables, state, underfoot)))
     return seen
 
 
-def observe_in_bytes(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Observation:
-    """Do the same with a mask of bytes, as `in_bytes` makes them: to be compiled."""
+def look(level: Level, tables: Tables, state: EnvState, underfoot: Underfoot) -> Sight:
+    """Do the same, for `masked` to put together: to be compiled."""
     parts = [PARTS[name].encode(level, tables, state, underfoot) for name, width in WIDTHS.items() if width(level)]
+    columns = [can_act(level, tables, state, underfoot, action).int() for action in level.actions]
+    return Sight(torch.cat(parts, dim=1), columns)
+
+
+def masked(seen: Sight) -> Observation:
+    """Put the mask together, in bytes as `in_bytes` makes them."""
     # Column after column, and integers until they are stacked: bools, and what is stored row by row, would be stored
     # one by one, and bytes stacked by a kernel of their own.
-    columns = torch.stack([can_act(level, tables, state, underfoot, action).int() for action in level.actions])
-    return Observation(torch.cat(parts, dim=1), columns.to(torch.uint8).t())
+    return Observation(seen.features, torch.stack(seen.columns).to(torch.uint8).t())
 
 
 def in_bytes(flags: Tensor) -> Tensor:

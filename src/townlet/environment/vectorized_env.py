@@ -13,7 +13,7 @@ from torch import Tensor
 from townlet.capture import Captured, leaves, mapped, reason_of, write
 from townlet.config import Level
 from townlet.environment.advance import Advanced, Counts, advance, begin_episodes, in_place
-from townlet.environment.compiled.fuse import fuse
+from townlet.environment.compiled.blocks import Blocks, compiled_step
 from townlet.environment.compiled.kernels import UnknownKernelsError
 from townlet.environment.compiled.repeat import Repeated
 from townlet.environment.layout import lay_out
@@ -104,7 +104,7 @@ class VectorizedEnv:
 
     def _compile(self, may_fail: bool) -> Callable[..., Advanced]:
         try:
-            return fuse(advance, varying=("difficulty", "skipped"), trial=(self.level, self.tables, *self._trial()))
+            return compiled_step(self.level, self.tables, self._trial())
         except Exception as error:  # compilers fail in many ways
             if not may_fail:
                 raise
@@ -113,8 +113,10 @@ class VectorizedEnv:
 
     def _repeat(self) -> None:
         """Make the calls of the compiled step's kernels alone from now on, where that is all there is to it."""
+        blocks = self._advance if isinstance(self._advance, Blocks) else None
+        noting = partial(blocks.note, self.level, self.tables) if blocks else None
         with suppress(UnknownKernelsError):  # then it stays as it is: slower, no more
-            self._step = Repeated(self._step, self.tables.tensors(), self._trial())
+            self._step = Repeated(self._step, self.tables.tensors(), self._trial(), noting)
 
     def capture(self) -> None:
         """Take steps over static buffers from now on, on a CUDA device as one graph: see `Captured`.

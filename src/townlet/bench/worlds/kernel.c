@@ -22,7 +22,7 @@ typedef struct {
     const uint32_t *key;
     const uint8_t *affordance_at;  // [NUM_MAPS * NUM_CELLS]
     const uint64_t *window_bits;   // [NUM_MAPS * NUM_CELLS]
-    const int64_t *choices;        // [1 << NUM_ACTIONS][NUM_DRAWS]: the action that a draw picks of those allowed
+    const int64_t *choices;        // [draws][1 << NUM_ACTIONS]: the action that a draw picks of those allowed
     float *features, *final_features;       // [num_agents][OBS_DIM]
     uint8_t *mask, *final_mask;             // [num_agents][NUM_ACTIONS]
     float *reward;
@@ -190,12 +190,12 @@ void step(const World *w) {
     }
 }
 
-// Write into `actions` what each draw, in [0, NUM_DRAWS), picks among the agent's allowed actions.
+// Write into `actions` what each draw, the start of a row of `choices`, picks among the agent's allowed actions.
 void choose(const World *w, const int32_t *draws) {
 #pragma omp parallel for schedule(static) num_threads(w->threads) if (w->num_agents > BLOCK)
     for (int64_t a = 0; a < w->num_agents; a++) {
         int allowed = 0;
         for (int k = 0; k < NUM_ACTIONS; k++) allowed |= w->mask[a * NUM_ACTIONS + k] << k;
-        w->actions[a] = w->choices[allowed * NUM_DRAWS + draws[a]];
+        w->actions[a] = w->choices[draws[a] + allowed];
     }
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from townlet.bench.worlds.choices import choices, num_draws
+from townlet.bench.worlds.choices import choices
 from townlet.bench.worlds.plain_rules import Array, PlainRules, PlainStep
 from townlet.environment.rules import EMPTY, STEPS
 
@@ -115,7 +115,7 @@ def constants(rules: PlainRules) -> str:
     numbers: dict[str, object] = {
         **moves, "INTERACT": level.actions.index("INTERACT"),
         "NUM_METERS": rules.num_meters, "NUM_AFFORDANCES": rules.num_affordances, "NUM_ACTIONS": len(level.actions),
-        "NUM_DRAWS": num_draws(len(level.actions)), "NUM_MAPS": len(rules.affordance_at),
+        "NUM_MAPS": len(rules.affordance_at),
         "WIDTH": level.grid.width, "HEIGHT": level.grid.height, "MAX_STEPS": level.max_steps,
         "OBS_DIM": rules.layout.obs_dim, "WINDOW_CELLS": level.observation.window**2,
         "WINDOW_AT": parts["window"].start, "POSITION_AT": parts["position"].start,

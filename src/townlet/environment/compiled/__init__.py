@@ -1,4 +1,4 @@
 """A step of the world as compiled kernels, called over memory that is used again.
 
-May import: ground, environment.types.
+May import: ground, config, environment.
 """

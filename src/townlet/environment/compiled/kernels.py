@@ -9,7 +9,7 @@ By PyTorch's internals: where a version lacks them, or a function is more than i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -36,12 +36,28 @@ class Place:
     stride: tuple[int, ...]
     offset: int  # numbers from the start of the allocation
 
+    def t(self) -> "Place":
+        """Return where the transposed matrix lies."""
+        return replace(self, size=torch.Size(reversed(self.size)), stride=self.stride[::-1])
+
+    def is_all_of(self, allocation: int) -> bool:
+        """Whether so many bytes are the tensor's, one number after the other."""
+        ordered = torch.empty(self.size, device="meta").stride() == self.stride
+        return ordered and self.offset == 0 and allocation == self.size.numel() * self.dtype.itemsize
+
 
 @dataclass(frozen=True)
 class Input:
-    """Which leaf of the inputs a tensor is."""
+    """Which leaf of the inputs a tensor is, or is a part of."""
 
     index: int
+    size: torch.Size
+    stride: tuple[int, ...]
+    offset: int
+
+    def of(self, leaf: Tensor) -> Tensor:
+        """Return the same part of another leaf."""
+        return leaf.as_strided(self.size, self.stride, self.offset)
 
 
 class Call(NamedTuple):
@@ -72,15 +88,18 @@ def note(function: Callable[..., Any], constants: Sequence[Tensor], inputs: Sequ
         returned = function(*inputs)
     if not called:
         raise UnknownKernelsError("expected calls of kernels, got none")
-    known: dict[int, Input | Tensor] = {part.data_ptr(): part for part in constants}
-    known |= {part.data_ptr(): Input(at) for at, part in enumerate(leaves(inputs)) if isinstance(part, Tensor)}
-    starts = {part.untyped_storage().data_ptr(): index for index, part in enumerate(made)}
+    known = {part.data_ptr(): part for part in constants}
+    given = {_start(part): index for index, part in enumerate(leaves(inputs)) if isinstance(part, Tensor)}
+    starts = {_start(part): index for index, part in enumerate(made)}
 
     def found(part: Any) -> Place | Input | Tensor:
         if not isinstance(part, Tensor):
             raise UnknownKernelsError(f"expected kernels of tensors alone, got {type(part).__name__}")
-        if (start := part.untyped_storage().data_ptr()) in starts:
-            return Place(starts[start], part.dtype, part.size(), part.stride(), int(part.storage_offset()))
+        where = part.size(), part.stride(), int(part.storage_offset())
+        if (start := _start(part)) in starts:
+            return Place(starts[start], part.dtype, *where)
+        if start in given:
+            return Input(given[start], *where)
         if part.data_ptr() not in known:
             raise UnknownKernelsError(f"expected inputs and new memory alone, got another tensor {list(part.shape)}")
         return known[part.data_ptr()]
@@ -90,6 +109,10 @@ def note(function: Callable[..., Any], constants: Sequence[Tensor], inputs: Sequ
         raise UnknownKernelsError("expected outputs in new memory, got some of other kinds")
     calls = [Call(kernel, [found(part) for part in arguments]) for kernel, arguments in called]
     return Noted(calls, [part.untyped_storage().nbytes() for part in made], outputs)
+
+
+def _start(part: Tensor) -> int:
+    return part.untyped_storage().data_ptr()
 
 
 @contextmanager

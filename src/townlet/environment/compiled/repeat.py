@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,11 +42,19 @@ class Repeated:
     with arrays in place of tensors gets arrays, unless that kind of step is more than kernels: for a few hundred agents
     it is the tensors that cost.
 
-    `constants` are the tensors that the step reads besides. Raises UnknownKernelsError where it is more than kernels.
+    `constants` are the tensors that the step reads besides; `noting(constants, inputs)` tells its kernels, by default
+    as `note` does. Raises UnknownKernelsError where it is more than kernels.
     """
 
-    def __init__(self, step: Callable[..., Any], constants: Sequence[Tensor], inputs: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        step: Callable[..., Any],
+        constants: Sequence[Tensor],
+        inputs: Sequence[Any],
+        noting: Callable[..., Noted] | None = None,
+    ) -> None:
         self.step, self.constants, self.example = step, constants, inputs
+        self.noting = noting or partial(note, step)
         _, state, counts, *_ = inputs
         self.carried = [Carried(*mapped(_copy, (state, counts))) for _ in range(2)]
         self._forms: dict[tuple[bool, bool, type[Piece]], _Form | None] = {}
@@ -53,7 +62,7 @@ class Repeated:
 
     def __deepcopy__(self, memo: Any) -> "Repeated":
         """Return one with memory of its own; a copy of memory would not be known by who lies in it."""
-        return Repeated(self.step, self.constants, self.example)
+        return Repeated(self.step, self.constants, self.example, self.noting)
 
     def __call__(
         self, key: Tensor, state: EnvState, counts: Any, actions: Any, difficulty: Any = None, skipped: Any = None
@@ -79,7 +88,7 @@ class Repeated:
 
     def _note(self, inputs: Sequence[Any], piece: type[Piece]) -> None:
         inputs = mapped(_copy, tuple(inputs))
-        noted = note(self.step, self.constants, inputs)
+        noted = self.noting(self.constants, inputs)
         self._forms[inputs[4] is None, inputs[5] is None, piece] = _Form(noted, self.carried, inputs, piece)
 
 
@@ -133,7 +142,7 @@ class _Form:
         def found(one: Place | Input | Tensor) -> Tensor:
             if isinstance(one, Place):
                 return handed[one] if one in handed else placed(self.memory[turn], one)
-            return self.inputs[turn][one.index] if isinstance(one, Input) else one
+            return one.of(self.inputs[turn][one.index]) if isinstance(one, Input) else one
 
         calls = [(kernel, tuple(map(found, arguments))) for kernel, arguments in self.noted.calls]
         hands = {place: piece.hand(place) for piece in pieces for place in piece.tensors}

@@ -9,10 +9,10 @@ from townlet.bench.worlds.choices import choices, choose_in_numpy, choose_in_tor
 def test_each_allowed_action_is_picked_by_as_many_draws():
     assert num_draws(5) == 60  # a multiple of 1, 2, 3, 4 and 5
     table = choices(5)
-    assert table.shape == (32, 60)
-    assert sorted(table[0b10110].tolist()) == [1] * 20 + [2] * 20 + [4] * 20
-    assert sorted(table[0b00011].tolist()) == [0] * 30 + [1] * 30
-    assert table[0b01000].tolist() == [3] * 60
+    assert table.shape == (60, 32)
+    assert sorted(table[:, 0b10110].tolist()) == [1] * 20 + [2] * 20 + [4] * 20
+    assert sorted(table[:, 0b00011].tolist()) == [0] * 30 + [1] * 30
+    assert table[:, 0b01000].tolist() == [3] * 60
 
 
 def test_numpy_and_torch_choose_alike_and_only_what_is_allowed():
@@ -27,4 +27,4 @@ def test_numpy_and_torch_choose_alike_and_only_what_is_allowed():
 
 def test_draws_are_uniform_and_the_same_again():
     draws = draw(100, 60, 5)
-    assert np.array_equal(draws, draw(100, 60, 5)) and set(draws.ravel()) == set(range(60))
+    assert np.array_equal(draws, draw(100, 60, 5)) and set(draws.ravel()) == set(range(0, 60 * 32, 32))

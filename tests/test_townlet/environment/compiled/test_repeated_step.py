@@ -9,7 +9,9 @@ import torch
 from support.learning import copy_of, differences
 from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
-from townlet.environment.compiled import kernels
+from townlet.environment.compiled import blocks, kernels
+from townlet.environment.compiled.blocks import Blocks
+from townlet.environment.compiled.fuse import fuse
 from townlet.environment.compiled.kernels import UnknownKernelsError, note
 from townlet.environment.compiled.pieces import KEPT, ArrayPiece
 from townlet.environment.compiled.repeat import Repeated
@@ -27,10 +29,13 @@ def level() -> Level:
     return load_level("0", {"max_steps": 40})
 
 
-@pytest.fixture(scope="module")
-def compiled(level) -> VectorizedEnv:
-    """A world whose step is compiled; tests begin it anew."""
-    env = VectorizedEnv(level, AGENTS, compile=True)
+@pytest.fixture(scope="module", params=[AGENTS, AGENTS // 4], ids=["one block", "four blocks"])
+def compiled(level, request) -> VectorizedEnv:
+    """A world whose step is compiled, for all agents or block by block; tests begin it anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "agents_of_a_block", lambda num_agents, threads: request.param)
+        env = VectorizedEnv(level, AGENTS, compile=True)
+    assert isinstance(env._advance, Blocks) == (request.param < AGENTS)
     if not isinstance(env._step, Repeated):
         pytest.skip("this PyTorch makes no kernels that can be noted")
     return env
@@ -249,15 +254,24 @@ def test_actions_may_lie_in_memory_with_gaps(fast: VectorizedEnv) -> None:
 
 
 def test_what_is_more_than_kernels_is_not_taken_for_them(fast: VectorizedEnv) -> None:
-    step, inputs = plain(fast), fast._trial()
+    noting, inputs = fast._step.noting, fast._trial()
     constants = fast._step.constants
-    note(step, constants, inputs)
+    noting(constants, inputs)
     with pytest.raises(UnknownKernelsError, match="got another tensor"):
-        note(step, constants[1:], inputs)
+        noting(constants[1:], inputs)
     with pytest.raises(UnknownKernelsError, match="expected calls of kernels, got none"):
-        note(lambda value: value + 1.0, [], [torch.ones(2)])
+        note(lambda value: value + 1.0, [], (torch.ones(2),))
+
+
+def test_what_returns_an_input_is_not_taken_for_kernels() -> None:
+    doubled = fuse(double, (), (torch.ones(2),))
+    note(doubled, [], (torch.ones(2),))
     with pytest.raises(UnknownKernelsError, match="expected outputs in new memory"):
-        note(lambda *given: (step(*given), given[0]), constants, inputs)
+        note(lambda value: (doubled(value), value), [], (torch.ones(2),))
+
+
+def double(value: torch.Tensor) -> torch.Tensor:
+    return value * 2.0
 
 
 def test_a_world_whose_kernels_cannot_be_noted_steps_as_pytorch_does(fast: VectorizedEnv, monkeypatch) -> None:
