@@ -55,9 +55,9 @@ def cells_together(one: Together) -> tuple[str, ...]:
 def table(summaries: Sequence[Summary], together: Sequence[Together] = ()) -> Group:
     """Lay out all summaries for a terminal of 80 columns or more, a part for each task under one head."""
     parts, before = list[RenderableType](), None
-    heads = [f"{summary.row}, bar {summary.bar:g}" for summary in summaries] + [_mean_of(one) for one in together]
-    lines = [cells(summary) for summary in summaries] + [cells_together(one) for one in together]
-    for head, line in zip(heads, lines, strict=True):
+    lines = [(f"{summary.row}, bar {summary.bar:g}", cells(summary)) for summary in summaries]
+    lines += [(_mean_of(one), cells_together(one)) for one in together]
+    for head, line in lines:
         if head != before:
             columns = [Column(name, min_width=width) for name, width in zip(HEADS, WIDTHS, strict=True)]
             parts.append(Text(f"\n{head}", style="bold"))
