@@ -1,10 +1,17 @@
-"""How fast a run goes."""
+"""How fast a run goes, and what makes it slower than it need be."""
 
 import math
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import torch
+
 from townlet.population.vectorized import VectorizedPopulation
+
+SECONDS = 20.0  # of training that are looked at before anything is said of them
+CROWDED = 100.0  # times a second that a core is taken away; 5 to 20 on an idle machine, 300 and more on a busy one
 
 
 @dataclass
@@ -46,3 +53,47 @@ class Pace:
         passed = max(self.shown_at - self.began, 1e-9)
         split = {name: (total - self.seconds[name]) / passed for name, total in population.seconds.items()}
         return self.rate(population), split
+
+
+class Slowness:
+    """Looks for what makes a population train slower than it need, and tells each such thing once."""
+
+    def __init__(self) -> None:
+        self._told = set[str]()
+        self._began: float | None = None  # time.monotonic(), where cores are watched
+        self._taken = 0
+
+    def lines(self, population: VectorizedPopulation) -> Iterator[str]:
+        """Give a line for each thing that was not told yet."""
+        for what, failure in population.uncaptured.items():
+            yield from self._once(what, f"{what} run without a CUDA graph, several times slower: {failure}")
+        if population.env.device.type == "cpu" and torch.get_num_threads() > 1:
+            yield from self._crowded()
+
+    def _crowded(self) -> Iterator[str]:
+        now, taken = time.monotonic(), times_a_core_was_taken()
+        if taken is None or self._began is None:
+            self._began, self._taken = now, taken or 0
+        elif now - self._began >= SECONDS:
+            rate = (taken - self._taken) / (now - self._began)
+            self._began, self._taken = now, taken
+            if rate > CROWDED:
+                yield from self._once(
+                    "crowded",
+                    f"other programs want these cores: one was taken away {rate:,.0f} times a second, and threads wait "
+                    "for the last of them; trainings side by side are faster with OMP_NUM_THREADS=1",
+                )
+
+    def _once(self, what: str, line: str) -> Iterator[str]:
+        if what not in self._told:
+            self._told.add(what)
+            yield line
+
+
+def times_a_core_was_taken() -> int | None:
+    """How often a core was taken from a thread of this process that wanted it; None where the system does not tell."""
+    if sys.platform == "win32":
+        return None
+    from resource import RUSAGE_SELF, getrusage
+
+    return getrusage(RUSAGE_SELF).ru_nivcsw

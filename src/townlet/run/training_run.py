@@ -23,7 +23,7 @@ from townlet.run.curves import draw_run
 from townlet.run.examiner import Examiner
 from townlet.run.log import close_log, open_log
 from townlet.run.metrics import MetricsWriter
-from townlet.run.pace import Pace
+from townlet.run.pace import Pace, Slowness
 from townlet.run.plan import Ending, Marks, Plan, header, passes
 from townlet.run.report.keeper import Keeper
 from townlet.run.run_directory import RunDirectory, RunError
@@ -76,7 +76,7 @@ class TrainingRun:
         self.owes_evaluation = False  # whether the process that saved what is gone on from ended before it evaluated it
         self.ending: Ending | None = None  # why there is no step to come though steps are left; None: it goes on
         self.refused = False  # whether the newest checkpoint was, and that was told
-        self.told_uncaptured = set[str]()
+        self.slowness = Slowness()
 
     @property
     def goes_on(self) -> bool:
@@ -230,16 +230,11 @@ class TrainingRun:
             self.metrics.write_scalars(self.population.env_steps, metrics, self.elapsed)
         self._show(metrics)
         self._tell("on_record", metrics=metrics)
-        self._tell_uncaptured()
+        for line in self.slowness.lines(self.population):
+            self.tell(line, "yellow")
 
     def _learned(self) -> dict[str, float]:
         return {name: float(value) for name, value in self.learned.items()}
-
-    def _tell_uncaptured(self) -> None:
-        for what, failure in self.population.uncaptured.items():
-            if what not in self.told_uncaptured:
-                self.tell(f"{what} run without a CUDA graph, several times slower: {failure}", "yellow")
-                self.told_uncaptured.add(what)
 
     def _show(self, metrics: dict[str, float]) -> None:
         self.pace.latest |= metrics

@@ -16,6 +16,7 @@ from townlet.screen.streams import fill_descriptors, tolerant_streams
 DONE, FAILED, WRONG_USE = 0, 1, 2
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 SECONDS_FOR_A_CHILD = 1.0  # to be gone once it was killed
+SPINS = "20000"  # a millisecond or less; GNU's OpenMP counts them, and has 300,000 by itself
 SHOW_CURSOR = b"\x1b[?25h"  # what draws pictures on a terminal has hidden it
 
 _owned = False  # whether this process is a command's, which may end it, and not a notebook's or a script's
@@ -26,15 +27,26 @@ _said = 0  # lines that were written past whatever draws on the terminal
 def begin() -> bool:
     """Where this process is a command, end it with one line if a signal comes, until the command says otherwise.
 
-    Python would raise an exception inside of an import, which makes a long traceback, or another error, of it. Returns
-    whether this process is a command.
+    Python would raise an exception inside of an import, which makes a long traceback, or another error, of it. PyTorch
+    is told how long its threads hold on to a core. Returns whether this process is a command.
     """
     global _owned
     if _is_command(sys.argv, sys.orig_argv):
         _owned = True
         fill_descriptors()
+        _share_cores()
         _hear(lambda: end("townlet: stopped", FAILED))
     return _owned
+
+
+def _share_cores() -> None:
+    """Have threads that wait for each other let go of their core soon, where nobody has said how long they hold it.
+
+    Each operation of PyTorch ends when its last thread does, and those that wait spin. Where another program has the
+    core of that last one, they spin until the system takes theirs, so that the last can have it.
+    """
+    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+        os.environ["GOMP_SPINCOUNT"] = SPINS  # read once, when PyTorch is imported
 
 
 def run_as_process(command: Callable[[], int], *, printing: bool = True) -> int:

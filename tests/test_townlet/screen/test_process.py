@@ -80,6 +80,30 @@ def test_in_a_process_of_somebody_else_nothing_is_heard(ours, monkeypatch):
         end("unsaid", FAILED)
 
 
+@pytest.mark.parametrize(
+    ("said", "then"),
+    [
+        ({}, {"GOMP_SPINCOUNT": "20000"}),
+        ({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7"}),
+        ({"OMP_WAIT_POLICY": "passive"}, {"OMP_WAIT_POLICY": "passive"}),
+    ],
+)
+def test_threads_that_wait_let_go_of_their_core_soon_unless_somebody_says_how_long(said, then) -> None:
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    code = (
+        "import sys; sys.argv[:], sys.orig_argv[:] = ['-m'], ['python', '-m', 'townlet.train']; import os, townlet\n"
+        f"print({{name: os.environ[name] for name in {names} if name in os.environ}}, 'torch' in sys.modules)"
+    )
+    others = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run([sys.executable, "-c", code], env=others | said, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{then} False\n"  # before PyTorch, which reads it as it is imported
+
+
+def test_a_program_that_imports_townlet_keeps_its_environment() -> None:
+    code = "import os; before = dict(os.environ); import townlet; assert os.environ == before"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 # --- hearing ----------------------------------------------------------------------------------------------------------
 
 
