@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 from townlet.run.report.differences import from_defaults
 from townlet.run.report.markup import Content, bar, duration, element, folded, pairs, short, spoken, table
 from townlet.run.report.record import Record, best_checkpoint
-from townlet.run.report.series import mean_of, per_step
+from townlet.run.report.series import mean_of, mean_rate, per_step
 
 EARLY, LATE = (0.0, 0.1), (0.9, 1.0)  # shares of a run's records
 FACTS = (
@@ -54,7 +54,7 @@ def _tiles(record: Record) -> Iterator[tuple[str, str, str]]:
         yield f"{score.word} in training", short(rollout), "over the last tenth"
     if math.isfinite(died := 1.0 - mean_of(record["rollout/survival_rate"], *LATE)) and record.named("deaths/"):
         yield "episodes that end in death", f"{100 * died:.3g}%", "over the last tenth"
-    if math.isfinite(speed := mean_of(record["time/fps"], 0.0, 1.0)):
+    if math.isfinite(speed := mean_rate(record["time/fps"])):
         yield "steps a second", f"{speed:,.0f}", "in training, on average"
 
 

@@ -65,6 +65,16 @@ def per_step(counts: Series, scale: float) -> Series:
     return Series(counts.steps[kept], scale * counts.values[kept] / passed[kept])
 
 
+def mean_rate(rates: Series) -> float:
+    """Return all steps over all the time they took, by rates since the record before; NaN where there are none.
+
+    Half of the steps at 10 a second and half at 1,000 are 19.8 a second, not 505.
+    """
+    passed = np.diff(rates.steps, prepend=0.0)[rates.values > 0]
+    seconds = float((passed / rates.values[rates.values > 0]).sum())
+    return float(passed.sum()) / seconds if seconds > 0.0 else math.nan
+
+
 def mean_of(one: Series, first: float, last: float) -> float:
     """Return the mean of the values between two shares of the records, as 0.9 and 1.0; NaN where there are none."""
     count = len(one.values)

@@ -52,7 +52,7 @@ def test_the_main_figures_are_those_that_were_recorded(page):
     assert tiles[2:] == [
         "survival in training4over the last tenth",
         "episodes that end in death40%over the last tenth",
-        "steps a second2,000in training, on average",
+        "steps a second1,800in training, on average",  # 100 at 1,000 and 200 at 3,000
     ]
     sentence = (
         "After 300 steps, 4 greedy episodes on unseen maps: survival 6.5 of 9. With its memory zeroed before each"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from townlet.run.report.series import Series, digits, mean_of, per_step, series, smooth, thin, trend
+from townlet.run.report.series import Series, digits, mean_of, mean_rate, per_step, series, smooth, thin, trend
 
 
 def test_what_is_no_number_or_not_above_zero_where_it_must_be_is_left_out():
@@ -36,6 +36,16 @@ def test_counts_become_rates_by_the_steps_since_the_record_before():
 @pytest.mark.parametrize(("first", "last", "mean"), [(0.0, 0.1, 0.0), (0.9, 1.0, 9.0), (0.0, 1.0, 4.5)])
 def test_a_share_of_the_records_has_a_mean(first, last, mean):
     assert mean_of(Series(np.arange(10.0), np.arange(10.0)), first, last) == mean
+
+
+def test_a_mean_rate_is_all_steps_over_all_the_time_they_took():
+    halves = Series(np.array([100.0, 200.0]), np.array([10.0, 1000.0]))
+    assert mean_rate(halves) == pytest.approx(200 / (10.0 + 0.1))
+    uneven = Series(np.array([300.0, 400.0]), np.array([100.0, 10.0]))
+    assert mean_rate(uneven) == pytest.approx(400 / (3.0 + 10.0))
+    assert math.isnan(mean_rate(Series(np.array([]), np.array([])))) and math.isnan(
+        mean_rate(halves._replace(values=np.zeros(2)))
+    )
 
 
 def test_numbers_are_written_with_the_digits_that_matter():
