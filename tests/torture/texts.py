@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+import forks
+
 from torture.child import Broken, server
 from torture.runs import Reference
 
@@ -22,10 +24,9 @@ def levels(rng: random.Random, folder: Path, reference: Reference) -> str:
     """Change shipped levels and tasks, read each, and live a few ticks in those that are right."""
     output = folder / "broken"
     process = server().Process(target=_read_many, args=(rng.randrange(2**32), folder, output))
-    process.start()
-    process.join(FILES * SECONDS)
-    if process.is_alive():
-        process.kill()
+    forks.start(process)
+    if forks.still_runs(process, FILES * SECONDS):
+        forks.kill(process)
         raise Broken("level files: expected an answer to each, got none for a minute")
     if process.exitcode or output.exists():
         said = output.read_text() if output.exists() else f"exit code {process.exitcode}"

@@ -1,7 +1,6 @@
 """The vectorised town: all agents in one fused step."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from townlet.capture import Captured, leaves, mapped, reason_of, write
 from townlet.config import Level
 from townlet.environment.advance import Advanced, Counts, advance, begin_episodes, in_place
-from townlet.environment.compiled.blocks import Blocks, compiled_step
+from townlet.environment.compiled.blocks import Blocks, compiled_at_once, compiled_step
 from townlet.environment.compiled.kernels import UnknownKernelsError
 from townlet.environment.compiled.repeat import Repeated
 from townlet.environment.layout import lay_out
@@ -115,8 +114,12 @@ class VectorizedEnv:
         """Make the calls of the compiled step's kernels alone from now on, where that is all there is to it."""
         blocks = self._advance if isinstance(self._advance, Blocks) else None
         noting = partial(blocks.note, self.level, self.tables) if blocks else None
-        with suppress(UnknownKernelsError):  # then it stays as it is: slower, no more
+        try:
             self._step = Repeated(self._step, self.tables.tensors(), self._trial(), noting)
+        except UnknownKernelsError:  # then it stays as it is, slower; but what blocks return would be copied
+            if blocks:
+                self._advance = compiled_at_once(self.level, self.tables, self._trial())
+                self._step = self._plain_step = partial(_step, self._advance, self.level, self.tables)
 
     def capture(self) -> None:
         """Take steps over static buffers from now on, on a CUDA device as one graph: see `Captured`.

@@ -27,7 +27,9 @@ def populate(task: Task, device: torch.device, make_env: Callable[[Share], Envir
             return VectorizedPopulation(task, env)
     crew = Crew(task.training.workers)  # it needs some seconds, in which the first environment is made
     with _closed_where_it_fails(crew):
-        return SharedPopulation(task, make_env(crew.share), crew)
+        with _threads(crew.threads):  # for which its step is compiled
+            env = make_env(crew.share)
+        return SharedPopulation(task, env, crew)
 
 
 @contextmanager
@@ -38,6 +40,16 @@ def _closed_where_it_fails(held: Environment | Crew) -> Iterator[None]:
         with suppress(WorldError):
             held.close()
         raise
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class SharedPopulation(VectorizedPopulation):

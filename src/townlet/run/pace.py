@@ -11,7 +11,9 @@ import torch
 from townlet.population.vectorized import VectorizedPopulation
 
 SECONDS = 20.0  # of training that are looked at before anything is said of them
-CROWDED = 100.0  # times a second that a core is taken away; 5 to 20 on an idle machine, 300 and more on a busy one
+CROWDED = (
+    50.0  # times a second that a thread loses its core: of two, each has 3 to 10 when idle, 150 and more beside two
+)
 
 
 @dataclass
@@ -75,13 +77,13 @@ class Slowness:
         if taken is None or self._began is None:
             self._began, self._taken = now, taken or 0
         elif now - self._began >= SECONDS:
-            rate = (taken - self._taken) / (now - self._began)
+            rate = (taken - self._taken) / (now - self._began) / torch.get_num_threads()
             self._began, self._taken = now, taken
             if rate > CROWDED:
                 yield from self._once(
                     "crowded",
-                    f"other programs want these cores: one was taken away {rate:,.0f} times a second, and threads wait "
-                    "for the last of them; trainings side by side are faster with OMP_NUM_THREADS=1",
+                    f"threads lose their core {rate:,.0f} times a second, as beside other programs, and all wait for "
+                    "the last of them; trainings side by side are faster with OMP_NUM_THREADS=1",
                 )
 
     def _once(self, what: str, line: str) -> Iterator[str]:
@@ -91,8 +93,11 @@ class Slowness:
 
 
 def times_a_core_was_taken() -> int | None:
-    """How often a core was taken from a thread of this process that wanted it; None where the system does not tell."""
-    if sys.platform == "win32":
+    """How often a core was taken from a thread of this process that wanted it; None but on Linux.
+
+    Elsewhere nobody tells, or tells of those that gave it away, too.
+    """
+    if sys.platform != "linux":
         return None
     from resource import RUSAGE_SELF, getrusage
 

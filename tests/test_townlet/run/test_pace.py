@@ -48,8 +48,8 @@ def test_cores_that_others_want_are_told_of_once_after_twenty_seconds(monkeypatc
     assert lives.lines(slowness, 5.0, 9_000) == []  # before the first look: what came before the training
     assert lives.lines(slowness, 19.0, 5_000) == []  # too soon to say
     assert lives.lines(slowness, 3.0, 500) == [
-        "other programs want these cores: one was taken away 250 times a second, and threads wait for the last of "
-        "them; trainings side by side are faster with OMP_NUM_THREADS=1"
+        "threads lose their core 125 times a second, as beside other programs, and all wait for the last of them; "
+        "trainings side by side are faster with OMP_NUM_THREADS=1"
     ]
     assert lives.lines(slowness, 30.0, 30_000) == []
 
@@ -75,8 +75,14 @@ def test_each_thing_without_a_graph_is_told_of_once(monkeypatch) -> None:
     assert lives.lines(slowness, 1.0, 0) == []
 
 
-def test_how_often_a_core_was_taken_only_grows() -> None:
-    before = times_a_core_was_taken()
-    if before is None:
-        pytest.skip("this system does not tell how often a core was taken")
-    assert 0 <= before <= (times_a_core_was_taken() or 0)
+def test_of_many_threads_each_may_lose_its_core_now_and_then(monkeypatch) -> None:
+    lives, slowness = Lives(monkeypatch, threads=64), Slowness()
+    assert [lives.lines(slowness, 60.0, 64 * 10 * 60) for _ in range(3)] == [[]] * 3
+
+
+def test_a_core_that_was_taken_is_none_that_was_given_away(monkeypatch) -> None:
+    resource = pytest.importorskip("resource", reason="this system does not tell how often a core was taken")
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_nivcsw=12, ru_nvcsw=34_000))
+    for platform, taken in (("linux", 12), ("darwin", None), ("win32", None)):
+        monkeypatch.setattr(pace.sys, "platform", platform)
+        assert times_a_core_was_taken() == taken

@@ -10,39 +10,45 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from townlet.capture import mapped
+from townlet.capture import leaves, mapped
 from townlet.config import Level
 from townlet.environment.advance import Advanced, Counts, advance, advance_block
 from townlet.environment.compiled.fuse import fuse
 from townlet.environment.compiled.kernels import Call, Input, Noted, Place, UnknownKernelsError, note
+from townlet.environment.layout import lay_out
 from townlet.environment.observation import with_bools
 from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState
 
 VARYING = ("difficulty", "skipped")  # what a step is given only sometimes
-LARGEST = 2_048  # agents a thread: two rows each, of 200 bytes in Level 2, take 800 KB of the 1 or 2 MB of a cache
+CACHED = 840_000  # bytes of rows a thread, of the 1 or 2 MB that a second cache has; in Level 2 2,100 agents' two each
 
 
 def compiled_step(level: Level, tables: Tables, trial: tuple[Any, ...]) -> Callable[..., Advanced]:
     """Compile a world's step, block by block where that is faster; `trial` is like what it is called with."""
     key, state, counts, *given = trial
-    agents = agents_of_a_block(len(key), torch.get_num_threads())
+    agents = agents_of_a_block(len(key), 2 * 4 * lay_out(level).obs_dim, torch.get_num_threads())
     if not key.is_cpu or agents == len(key):
-        return fuse(advance, VARYING, (level, tables, *trial))
+        return compiled_at_once(level, tables, trial)
     own_key, own_state, own = cut((key, state, tuple(given)), 0, agents)
     return Blocks(fuse(advance_block, VARYING, (level, tables, own_key, own_state, counts, *own)), agents)
 
 
-def agents_of_a_block(num_agents: int, threads: int) -> int:
-    """How many agents a block has: the most that divide all, of half a block or more, else all."""
-    largest = LARGEST * threads
+def compiled_at_once(level: Level, tables: Tables, trial: tuple[Any, ...]) -> Callable[..., Advanced]:
+    """Compile a world's step for all agents at once."""
+    return fuse(advance, VARYING, (level, tables, *trial))
+
+
+def agents_of_a_block(num_agents: int, row_bytes: int, threads: int) -> int:
+    """How many agents a block has: the most that divide all and fill half of the cache or more, else all."""
+    largest = CACHED // row_bytes * threads
     return next((size for size in range(largest, largest // 2 - 1, -1) if num_agents % size == 0), num_agents)
 
 
 class Blocks:
-    """A step of so many `agents`, as `advance_block` takes it, called for one block after the other; as `advance` is.
+    """A step of a block of so many `agents`, for all blocks one after the other; called as `advance` is.
 
-    What it returns for all is put together of what there is of each, which `note` needs not.
+    A call copies what the blocks return into one result. Kernels that were noted write there themselves, see `note`.
     """
 
     def __init__(self, step: Callable[..., Advanced], agents: int) -> None:
@@ -77,7 +83,10 @@ def cut(tree: Any, first: int, agents: int) -> Any:
 
 
 def joined(blocks: Sequence[Advanced], rows: Callable[..., Any], columns: Callable[..., Any]) -> Advanced:
-    """Put blocks together, by what puts together tensors, `rows(parts)`, and what does tuples, `columns(parts)`."""
+    """Put blocks together: row after row what comes in rows, by `rows(parts)`, and tuples by `columns(parts)`.
+
+    These put together tensors, or the places where kernels are to write them.
+    """
 
     def together(parts: Sequence[Any]) -> Any:
         if isinstance(parts[0], tuple) and hasattr(parts[0], "_fields"):
@@ -99,16 +108,17 @@ def _stack(blocks: Sequence[Sequence[Tensor]]) -> Tensor:
 
 
 class _Together:
-    """Where outputs of all blocks lie, one behind the other, in place of what PyTorch allocates for each."""
+    """Where kernels of all blocks write: outputs one behind the other, and what is no output into the same memory."""
 
     def __init__(self, noted: Noted) -> None:
         self.before = noted
         self.allocations = list(noted.allocations)
-        self.moved: dict[int, tuple[int, int]] = {}  # of an allocation: into which, and how many numbers before it
+        self.moved: dict[int, tuple[int, int]] = {}  # of an allocation: into which, and its first byte there
 
     def noted(self) -> Noted:
         """Return the same calls, of other places."""
         outputs = joined(self.before.outputs, self._rows, self._columns)
+        self._share()
         calls = [Call(kernel, list(map(self._found, arguments))) for kernel, arguments in self.before.calls]
         return Noted(calls, self.allocations, outputs)
 
@@ -125,22 +135,41 @@ class _Together:
 
     def _move(self, parts: Sequence[Place]) -> int:
         """Let parts lie one behind the other, in an allocation of their own; return which."""
-        if parts[0].allocation in self.moved:  # handed out twice
-            return self.moved[parts[0].allocation][0]
+        before = {self.moved[part.allocation][0] for part in parts if part.allocation in self.moved}
+        if len(before) == 1 and all(part.allocation in self.moved for part in parts):
+            return before.pop()  # handed out twice
         start, whole = 0, len(self.allocations)
         for part in parts:
-            size = part.size.numel()
             alone = part.allocation not in self.moved and part.is_all_of(self.allocations[part.allocation])
             if not alone:
                 raise UnknownKernelsError(f"expected outputs in memory of their own, got {part}")
-            self.moved[part.allocation] = whole, start
-            self.allocations[part.allocation] = 0
-            start += size
-        self.allocations.append(start * parts[0].dtype.itemsize)
+            start += self._put(part.allocation, whole, start)
+        self.allocations.append(start)
         return whole
+
+    def _share(self) -> None:
+        """Let each block use the memory of the first for what it hands to nobody, while that is in the cache.
+
+        Counts are handed from each block to the next.
+        """
+        of_a_block, rest = divmod(len(self.before.allocations), len(self.before.outputs))
+        sizes = self.before.allocations
+        if rest or sizes != sizes[:of_a_block] * len(self.before.outputs):
+            return  # blocks that are not alike
+        counts = {place.allocation for block in self.before.outputs for place in leaves(block.counts) if place}
+        for index in range(of_a_block, len(sizes)):
+            first = index % of_a_block
+            if not {index, first} & (counts | self.moved.keys()):
+                self._put(index, first, 0)
+
+    def _put(self, allocation: int, into: int, start: int) -> int:
+        """Let an allocation lie within another, from a byte on; return how large it is."""
+        size = self.allocations[allocation]
+        self.moved[allocation], self.allocations[allocation] = (into, start), 0
+        return size
 
     def _found(self, part: Place | Input | Tensor) -> Place | Input | Tensor:
         if not isinstance(part, Place) or part.allocation not in self.moved:
             return part
         whole, start = self.moved[part.allocation]
-        return Place(whole, part.dtype, part.size, part.stride, start + part.offset)
+        return Place(whole, part.dtype, part.size, part.stride, start // part.dtype.itemsize + part.offset)

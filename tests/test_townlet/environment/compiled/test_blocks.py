@@ -17,24 +17,26 @@ AGENTS = 24
 
 
 @pytest.mark.parametrize(
-    ("num_agents", "threads", "of_a_block"),
+    ("num_agents", "row_bytes", "threads", "of_a_block"),
     [
-        (256, 1, 256),
-        (2_048, 1, 2_048),
-        (4_096, 1, 2_048),
-        (16_384, 1, 2_048),
-        (5_000, 1, 1_250),  # a quarter, since a third is no whole number and a half is too many
-        (2_050, 1, 1_025),
-        (5_003, 1, 5_003),  # a prime number: all at once
-        (2_062, 1, 1_031),
-        (2_042 + 2_042, 1, 2_042),
-        (3_066, 1, 1_533),
-        (4_096, 2, 4_096),  # each thread has half of a block
-        (16_384, 2, 4_096),
+        (256, 400, 1, 256),
+        (2_048, 400, 1, 2_048),
+        (4_096, 400, 1, 2_048),  # 2,100 rows of 400 bytes are 840,000
+        (4_200, 400, 1, 2_100),
+        (16_384, 400, 1, 2_048),
+        (5_000, 400, 1, 1_250),  # a quarter, since a third is no whole number and a half is too many
+        (5_003, 400, 1, 5_003),  # a prime number: all at once
+        (2_122, 400, 1, 1_061),
+        (2_022 + 2_022 + 2_022, 400, 1, 2_022),
+        (4_096, 920, 1, 512),  # 913 rows fit, 457 to 913 are half of the cache or more
+        (4_096, 400, 2, 4_096),  # each thread has half of a block
+        (16_384, 400, 2, 4_096),
     ],
 )
-def test_a_block_has_the_most_agents_that_divide_all_and_fill_half_a_block(num_agents, threads, of_a_block) -> None:
-    assert agents_of_a_block(num_agents, threads) == of_a_block
+def test_a_block_has_the_most_agents_that_divide_all_and_fill_half_the_cache(
+    num_agents, row_bytes, threads, of_a_block
+) -> None:
+    assert agents_of_a_block(num_agents, row_bytes, threads) == of_a_block
 
 
 @pytest.mark.parametrize("name", shipped_levels())
@@ -85,8 +87,20 @@ def test_rows_of_blocks_lie_one_behind_the_other_and_columns_each_behind_its_own
     assert result.observation.features == result.final_features == place(6, 5, 4)
     assert result.observation.action_mask == Place(7, torch.uint8, torch.Size([5, 2]), (1, 5), 0)
     starts = [(part.allocation, part.offset) for part in noted.calls[0].arguments[:-1]]
-    assert starts == [(6, 0), (7, 0), (7, 5), (6, 8), (7, 2), (7, 7)]
+    assert starts == [(6, 0), (7, 0), (7, 5), (6, 8), (7, 2), (7, 7)]  # in numbers
     assert noted.calls[0].arguments[-1] == Input(0, torch.Size([2]), (1,), 2)
+
+
+def test_what_is_handed_to_nobody_lies_where_the_first_block_has_it_but_for_counts() -> None:
+    # Blocks of 2 agents: rows of 4 numbers, a mask of one action, 24 bytes of scratch, and counts of 1 number.
+    features, masks = [place(0, 2, 4), place(4, 2, 4)], [(place(at, 2, dtype=torch.uint8),) for at in (1, 5)]
+    outputs = noted_of(features, masks, []).outputs
+    counted = [block._replace(counts=Counts(place(at, 1), None)) for block, at in zip(outputs, (3, 7), strict=True)]
+    scratch = [Call(print, [place(at, 6), place(counts, 1)]) for at, counts in ((2, 3), (6, 7))]
+    noted = _Together(Noted(scratch, [32, 2, 24, 4] * 2, tuple(counted))).noted()
+    assert noted.allocations == [0, 0, 24, 4, 0, 0, 0, 4, 64, 4]
+    assert [call.arguments for call in noted.calls] == [[place(2, 6), place(3, 1)], [place(2, 6), place(7, 1)]]
+    assert noted.outputs.counts.uses == place(7, 1)
 
 
 @pytest.mark.parametrize("wrong", ["larger", "shared"])

@@ -15,6 +15,7 @@ from support.worlds import flat, make_env, random_valid
 from townlet.config import Level, load_level
 from townlet.environment import rules
 from townlet.environment.advance import Counts, advance
+from townlet.environment.compiled import blocks
 from townlet.environment.tables import Row, Tables
 from townlet.environment.types import Difficulty, EnvState, StepResult
 from townlet.environment.vectorized_env import VectorizedEnv
@@ -125,11 +126,16 @@ def test_a_rule_that_picks_rows_would_be_found(level: Level, monkeypatch: pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["1", "2", "3"])
-def test_the_compiled_step_does_what_the_eager_one_does(name: str) -> None:
-    level, num_agents = load_level(name), 64
+@pytest.mark.parametrize(
+    ("name", "num_agents", "of_a_block"),
+    [("1", 64, 64), ("2", 64, 64), ("3", 64, 64), ("2", 99, 33)],  # blocks that no vector's width divides
+)
+def test_the_compiled_step_does_what_the_eager_one_does(monkeypatch, name, num_agents, of_a_block) -> None:
+    monkeypatch.setattr(blocks, "agents_of_a_block", lambda *_: of_a_block)
+    level = load_level(name)
     eager, compiled = make_env(level, num_agents), make_env(level, num_agents, compile=True)
     assert compiled.compiled and not eager.compiled
+    assert isinstance(compiled._advance, blocks.Blocks) == (of_a_block < num_agents)
     draws, ended = torch.Generator().manual_seed(0), 0
     for _ in range(300):
         actions = random_valid(eager.observe().action_mask, draws)

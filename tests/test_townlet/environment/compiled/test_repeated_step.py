@@ -33,7 +33,7 @@ def level() -> Level:
 def compiled(level, request) -> VectorizedEnv:
     """A world whose step is compiled, for all agents or block by block; tests begin it anew."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "agents_of_a_block", lambda num_agents, threads: request.param)
+        patch.setattr(blocks, "agents_of_a_block", lambda *_: request.param)
         env = VectorizedEnv(level, AGENTS, compile=True)
     assert isinstance(env._advance, Blocks) == (request.param < AGENTS)
     if not isinstance(env._step, Repeated):
@@ -279,9 +279,10 @@ def test_a_world_whose_kernels_cannot_be_noted_steps_as_pytorch_does(fast: Vecto
         raise UnknownKernelsError("another PyTorch")
 
     monkeypatch.setattr(kernels, "_generated_modules", nothing)
-    before = fast._step
-    fast._step = plain(fast)
+    for name in ("_advance", "_plain_step"):
+        monkeypatch.setattr(fast, name, getattr(fast, name))  # to be put back
+    monkeypatch.setattr(fast, "_step", plain(fast))
     fast._repeat()
-    assert not isinstance(fast._step, Repeated)
+    assert not isinstance(fast._step, Repeated) and fast.compiled
+    assert not isinstance(fast._advance, Blocks)  # of which each result would be copied
     assert isinstance(fast.step(STILL), StepResult)
-    fast._step = before
