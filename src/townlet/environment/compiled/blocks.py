@@ -21,7 +21,7 @@ from townlet.environment.tables import Tables
 from townlet.environment.types import EnvState
 
 VARYING = ("difficulty", "skipped")  # what a step is given only sometimes
-CACHED = 840_000  # bytes of rows a thread, of the 1 or 2 MB that a second cache has; in Level 2 2,100 agents' two each
+CACHED = 840_000  # bytes of rows a thread, of the 1 or 2 MB that a second cache has: two of 200 bytes of 2,100 agents
 
 
 def compiled_step(level: Level, tables: Tables, trial: tuple[Any, ...]) -> Callable[..., Advanced]:
@@ -152,9 +152,9 @@ class _Together:
 
         Counts are handed from each block to the next.
         """
-        of_a_block, rest = divmod(len(self.before.allocations), len(self.before.outputs))
+        of_a_block, odd = divmod(len(self.before.allocations), len(self.before.outputs))
         sizes = self.before.allocations
-        if rest or sizes != sizes[:of_a_block] * len(self.before.outputs):
+        if odd or sizes != sizes[:of_a_block] * len(self.before.outputs):
             return  # blocks that are not alike
         counts = {place.allocation for block in self.before.outputs for place in leaves(block.counts) if place}
         for index in range(of_a_block, len(sizes)):
