@@ -93,9 +93,10 @@ def advance_block(
     difficulty: Difficulty | None = None,
     skipped: Tensor | None = None,
 ) -> Advanced:
-    """Do the same for a block of agents, whose meters and masks come as tuples: a column a meter, and an action.
+    """One tick of a block of agents, as `advance` takes it of all; `counts` are those that the block before left.
 
-    So the columns of one block can be written behind those of the one before. `counts` are those that it left.
+    Meters and masks come as tuples, a column a meter and a column an action, so that each column of a block can be
+    written behind that of the block before.
     """
     lived = _live(level, tables, key, state, counts, actions, difficulty, skipped)
     meters: Any = tuple(map(partial(torch.where, lived.ended > 0), lived.begun.meters.unbind(), lived.done.left))
