@@ -11,9 +11,7 @@ import torch
 from townlet.population.vectorized import VectorizedPopulation
 
 SECONDS = 20.0  # of training that are looked at before anything is said of them
-CROWDED = (
-    50.0  # times a second that a thread loses its core: of two, each has 3 to 10 when idle, 150 and more beside two
-)
+CROWDED = 50.0  # times a second that a thread loses its core: 3 to 10 on an idle machine, 150 and more on a busy one
 
 
 @dataclass
