@@ -165,8 +165,7 @@ STEP_PATH = {
         "VectorizedEnv.keep_in_place", "VectorizedEnv.standing", "_step",
     ),
     "environment.advance": (
-        "begin_episodes", "advance", "advance_block", "_live", "_told", "_by_columns", "_undone", "_where", "in_place",
-        "_count", "_histogram",
+        "begin_episodes", "advance", "_by_columns", "_undone", "_where", "in_place", "_count", "_histogram",
     ),
     "environment.compiled.blocks": ("Blocks.__call__", "Blocks.apart", "cut", "joined", "_stack"),
     "environment.compiled.pieces": (

@@ -50,20 +50,6 @@ def begin_episodes(level: Level, tables: Tables, key: Tensor, episode: Tensor) -
     )
 
 
-class _Lived(NamedTuple):
-    """A tick of all agents, and all that is made of it."""
-
-    done: Tick
-    ended: Tensor  # [num_agents] int32: 1 for whose episode ended, else 0
-    begun: EnvState  # where episodes begin
-    after: EnvState
-    seen: Sight
-    final: Sight
-    paid: Tensor
-    counts: Counts
-    shared: tuple[Tensor, ...]
-
-
 def advance(
     level: Level,
     tables: Tables,
@@ -73,64 +59,15 @@ def advance(
     actions: Tensor,
     difficulty: Difficulty | None = None,
     skipped: Tensor | None = None,
+    by_columns: bool = False,
 ) -> Advanced:
     """One tick of all agents and the reset of those whose episode ended; those who are `skipped` stay as they are.
 
     With `skipped` an end is shown as it was, and the beginning after it by the tick for which its agent is skipped.
     What is a bool in a StepResult is a byte here, for `with_bools` to read as one where nothing is compiled any more.
+    `by_columns`: meters and masks come as tuples, a column a meter and a column an action, so that those of a block of
+    agents can be written behind those of the block before.
     """
-    lived = _live(level, tables, key, state, counts, actions, difficulty, skipped)
-    return _told(lived, lived.after, masked)
-
-
-def advance_block(
-    level: Level,
-    tables: Tables,
-    key: Tensor,
-    state: EnvState,
-    counts: Counts,
-    actions: Tensor,
-    difficulty: Difficulty | None = None,
-    skipped: Tensor | None = None,
-) -> Advanced:
-    """One tick of a block of agents, as `advance` takes it of all; `counts` are those that the block before left.
-
-    Meters and masks come as tuples, a column a meter and a column an action, so that each column of a block can be
-    written behind that of the block before.
-    """
-    lived = _live(level, tables, key, state, counts, actions, difficulty, skipped)
-    meters: Any = tuple(map(partial(torch.where, lived.ended > 0), lived.begun.meters.unbind(), lived.done.left))
-    return _told(lived, changed(lived.after, meters=meters), _by_columns)
-
-
-def _by_columns(seen: Sight) -> Observation:
-    mask: Any = tuple(map(in_bytes, seen.columns))
-    return Observation(seen.features, mask)
-
-
-def _told(lived: _Lived, after: EnvState, put_together: Callable[[Sight], Observation]) -> Advanced:
-    final = put_together(lived.final)
-    result = StepResult(
-        observation=final if lived.seen is lived.final else put_together(lived.seen),
-        reward=lived.paid,
-        terminated=in_bytes(lived.done.terminated),
-        truncated=in_bytes(lived.done.truncated),
-        final_features=final.features,
-        final_action_mask=final.action_mask,
-    )
-    return Advanced(after, result, lived.counts, lived.shared)
-
-
-def _live(
-    level: Level,
-    tables: Tables,
-    key: Tensor,
-    state: EnvState,
-    counts: Counts,
-    actions: Tensor,
-    difficulty: Difficulty | None = None,
-    skipped: Tensor | None = None,
-) -> _Lived:
     if skipped is None:
         done = tick(level, tables, state, actions, difficulty)
     else:
@@ -139,16 +76,32 @@ def _live(
     ended = (done.terminated | done.truncated).int()  # an int32 is stored and read by vectors, a bool is not
     begun = begin_episodes(level, tables, key, state.episode + 1)
     after = _where(ended > 0, begun, done.state)
-    final = look(level, tables, done.state, done.underfoot)
+    put_together = _by_columns if by_columns else masked
+    seen = final = put_together(look(level, tables, done.state, done.underfoot))
     paid = reward(level, done, difficulty)
     shared: tuple[Tensor, ...] = (ended, done.completed, done.cause, done.underfoot.cell)
-    seen = final
     if skipped is None:
         underfoot = look_underfoot(level, tables, after)
-        seen, shared = look(level, tables, after, underfoot), (*shared, underfoot.cell)
+        seen, shared = put_together(look(level, tables, after, underfoot)), (*shared, underfoot.cell)
     else:
         paid = paid.masked_fill(skipped, 0.0)
-    return _Lived(done, ended, begun, after, seen, final, paid, _count(counts, done), shared)
+    result = StepResult(
+        observation=seen,
+        reward=paid,
+        terminated=in_bytes(done.terminated),
+        truncated=in_bytes(done.truncated),
+        final_features=final.features,
+        final_action_mask=final.action_mask,
+    )
+    if by_columns:
+        meters: Any = tuple(map(partial(torch.where, ended > 0), begun.meters.unbind(), done.left))
+        after = changed(after, meters=meters)
+    return Advanced(after, result, _count(counts, done), shared)
+
+
+def _by_columns(seen: Sight) -> Observation:
+    mask: Any = tuple(map(in_bytes, seen.columns))
+    return Observation(seen.features, mask)
 
 
 def _undone(level: Level, before: EnvState, done: Tick, who: Tensor) -> Tick:

@@ -96,12 +96,8 @@ class SharedPopulation(VectorizedPopulation):
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Take no step meanwhile: this process has all cores."""
-        few = torch.get_num_threads()
-        torch.set_num_threads(self._threads)
-        try:
+        with _threads(self._threads):
             yield
-        finally:
-            torch.set_num_threads(few)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next step of any share depends on, but for the weights."""

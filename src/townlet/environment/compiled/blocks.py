@@ -12,7 +12,7 @@ from torch import Tensor
 
 from townlet.capture import leaves, mapped
 from townlet.config import Level
-from townlet.environment.advance import Advanced, Counts, advance, advance_block
+from townlet.environment.advance import Advanced, Counts, advance
 from townlet.environment.compiled.fuse import fuse
 from townlet.environment.compiled.kernels import Call, Input, Noted, Place, UnknownKernelsError, note
 from townlet.environment.layout import lay_out
@@ -31,7 +31,7 @@ def compiled_step(level: Level, tables: Tables, trial: tuple[Any, ...]) -> Calla
     if not key.is_cpu or agents == len(key):
         return compiled_at_once(level, tables, trial)
     own_key, own_state, own = cut((key, state, tuple(given)), 0, agents)
-    return Blocks(fuse(advance_block, VARYING, (level, tables, own_key, own_state, counts, *own)), agents)
+    return Blocks(fuse(advance, VARYING, (level, tables, own_key, own_state, counts, *own, True)), agents)
 
 
 def compiled_at_once(level: Level, tables: Tables, trial: tuple[Any, ...]) -> Callable[..., Advanced]:
@@ -46,7 +46,7 @@ def agents_of_a_block(num_agents: int, row_bytes: int, threads: int) -> int:
 
 
 class Blocks:
-    """A step of a block of so many `agents`, for all blocks one after the other; called as `advance` is.
+    """`advance`, compiled or not, of a block of so many `agents`, for all blocks one after the other.
 
     A call copies what the blocks return into one result. Kernels that were noted write there themselves, see `note`.
     """
@@ -67,7 +67,7 @@ class Blocks:
         blocks: list[Advanced] = []
         for first in range(0, len(key), self.agents):
             own_key, own_state, own = cut((key, state, given), first, self.agents)
-            blocks.append(self.step(level, tables, own_key, own_state, counts, *own))
+            blocks.append(self.step(level, tables, own_key, own_state, counts, *own, True))
             counts = blocks[-1].counts
         return tuple(blocks)
 

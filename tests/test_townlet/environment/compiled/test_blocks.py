@@ -6,7 +6,7 @@ import torch
 from support.learning import differences
 from support.worlds import flat, make_env, random_valid
 from townlet.config import load_level
-from townlet.environment.advance import Advanced, Counts, advance, advance_block
+from townlet.environment.advance import Advanced, Counts, advance
 from townlet.environment.compiled.blocks import Blocks, _Together, agents_of_a_block
 from townlet.environment.compiled.kernels import Call, Input, Noted, Place, UnknownKernelsError
 from townlet.environment.observation import with_bools
@@ -43,7 +43,7 @@ def test_a_block_has_the_most_agents_that_divide_all_and_fill_half_the_cache(
 def test_blocks_live_the_lives_of_all_agents_at_once_bit_for_bit(name: str) -> None:
     level = load_level(name, {"max_steps": 20})
     env, stream, ended = make_env(level, AGENTS), torch.Generator().manual_seed(0), 0
-    blocks = Blocks(advance_block, AGENTS // 3)
+    blocks = Blocks(advance, AGENTS // 3)
     state, counts, mask = env._state, env._counts, env.observe().action_mask
     passive = torch.rand(len(level.present_meters), AGENTS, generator=stream)
     for tick in range(45):
