@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from townlet.agent import losses
 from townlet.agent.networks import QNetwork
 from townlet.agent.optimizers import DeviceAdam, HostAdam
+from townlet.agent.prediction import PredictionHead
 from townlet.agent.recall import RecallHead
 from townlet.capture import Captured
 from townlet.config import Training
@@ -32,7 +33,8 @@ class QLearner:
     online network itself. `capture` runs gradient steps over static buffers, as one graph on a CUDA device; None does
     so there and nowhere else. A loss that is not finite then raises no error before `check`, see DeviceAdam. With a
     `share` the steps of all shares are learned from together, and weights stay equal bit for bit in each. With a
-    `recall` the memory after each window is asked for what was seen earlier, where windows tell that.
+    `recall` the memory after each window is asked for what was seen earlier, where windows tell that, and a
+    `prediction` tells at each step what comes next.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class QLearner:
         capture: bool | None = None,
         share: Share = ALONE,
         recall: RecallHead | None = None,
+        prediction: PredictionHead | None = None,
     ) -> None:
         self.network, self.training, self.loss, self.share = network, training, losses.make_loss(training), share
         device = next(network.parameters()).device
@@ -51,7 +54,8 @@ class QLearner:
         scale = training.reward_scale
         self.reward_scale = torch.ones((), device=device) if scale == "auto" else scale
         self.recall = None if recall is None else recall.to(device)
-        trained = [*network.parameters(), *(self.recall.parameters() if self.recall else ())]
+        self.prediction = None if prediction is None else prediction.to(device)
+        trained = [weight for part in (network, *self._heads.values()) for weight in part.parameters()]
         self.weights = [weight for weight in trained if weight.requires_grad]
         self.sizes = [weight.numel() for weight in self.weights]
         learned = (trained, training.learning_rate, training.adam_epsilon)
@@ -63,6 +67,12 @@ class QLearner:
             self._gradient_step = self._captured = Captured(self._descend, device, self.optimizer.changed_by_steps)
         else:
             self.optimizer = HostAdam(*learned)
+
+    @property
+    def _heads(self) -> dict[str, nn.Module]:
+        """What is trained beside the network, by its name in a saved state."""
+        heads = {"recall": self.recall, "prediction": self.prediction}
+        return {name: head for name, head in heads.items() if head is not None}
 
     @property
     def capture_failure(self) -> str | None:
@@ -105,7 +115,12 @@ class QLearner:
         return update
 
     def _descend(self, batch: SequenceBatch) -> Update:
-        online, hidden = self._unroll(self.network, batch)
+        window, known = self._window(self.network, batch)
+        if self.prediction is None:
+            joined, (online, hidden) = None, self.network(*window, **known)
+        else:
+            joined, hidden = self.network.read(*window, **known)
+            online = self.network.values(joined)
         error, q = self._errors(batch, online)
         valid = batch.valid[:, batch.burn_in :]
         loss = losses.masked_mean(self.loss(error), valid, batch.weights)
@@ -115,6 +130,9 @@ class QLearner:
             if self.share.size > 1:
                 recall = recall * self._weight_of_mine(batch.has_earlier.sum(), valid.sum())
             loss, told["train/recall_loss"] = loss + self.recall.weight * recall, recall.detach()
+        if self.prediction is not None and joined is not None:
+            prediction = self.prediction.loss(joined, batch)
+            loss, told["train/prediction_loss"] = loss + self.prediction.weight * prediction, prediction.detach()
         gradient, error = self._gradient(loss), error.detach()
         told["train/td_error"], told["train/q_mean"] = losses.plain_means([error.abs(), q.detach()], valid)
         if self.share.size > 1:
@@ -198,7 +216,13 @@ class QLearner:
         return next_values
 
     def _unroll(self, network: QNetwork, batch: SequenceBatch) -> tuple[Tensor, Hidden]:
-        """Q-values of one network over the window, and its memory after it.
+        """Q-values of one network over the window, and its memory after it."""
+        window, known = self._window(network, batch)
+        after: tuple[Tensor, Hidden] = network(*window, **known)
+        return after
+
+    def _window(self, network: QNetwork, batch: SequenceBatch) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What a network is called with to unroll over the steps to learn from.
 
         It begins with the memory at the window's start, and a burn-in without gradient.
         """
@@ -210,10 +234,7 @@ class QLearner:
                 _, hidden = network(batch.observations[:, :start], hidden, batch.previous_actions[:, :start], early)
             reset = None if reset is None else reset[:, start:]
         known = {} if batch.beside is None else {"beside": batch.beside[:, start:]}  # not every network has it
-        after: tuple[Tensor, Hidden] = network(
-            batch.observations[:, start:], hidden, batch.previous_actions[:, start:], reset, **known
-        )
-        return after
+        return (batch.observations[:, start:], hidden, batch.previous_actions[:, start:], reset), known
 
     def _memory_at_start(self, network: QNetwork, batch: SequenceBatch) -> Hidden:
         stored = self.training.initial_state == "stored"
@@ -254,7 +275,7 @@ class QLearner:
             "optimizer": self.optimizer.state_dict(),
             "target": self.target.state_dict() if self.target is not None else None,
             "updates": self.updates,
-        } | ({"recall": self.recall.state_dict()} if self.recall is not None else {})
+        } | {name: head.state_dict() for name, head in self._heads.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned. Raises ValueError if only one of both has a target network."""
@@ -264,8 +285,8 @@ class QLearner:
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))  # PyTorch would share the moments
         if self.target is not None:
             self.target.load_state_dict(state["target"])
-        if self.recall is not None:
-            self.recall.load_state_dict(state["recall"])
+        for name, head in self._heads.items():
+            head.load_state_dict(state[name])
         self.updates = state["updates"]
 
 

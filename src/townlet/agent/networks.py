@@ -50,7 +50,13 @@ def count_parameters(network: nn.Module) -> int:
 
 
 class QNetwork(nn.Module):
-    """What all networks share: how they are called, their memory, and what they take in beside the observation."""
+    """What all networks share: how they are called, their memory, and what they take in beside the observation.
+
+    A network is written as `read` and `values`, or as one `forward`: then `width_read` stays 0, and nothing else can be
+    learned from what values are worked out from.
+    """
+
+    width_read = 0  # how many numbers of each step `read` returns
 
     def __init__(
         self,
@@ -70,6 +76,39 @@ class QNetwork(nn.Module):
 
     def initial_hidden(self, batch: int) -> Hidden:
         """Return the memory at an episode's start for `batch` rows."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        features: Tensor,
+        hidden: Hidden,
+        previous_actions: Tensor | None = None,
+        reset: Tensor | None = None,
+        beside: Tensor | None = None,
+    ) -> tuple[Tensor, Hidden]:
+        """Unroll over a window.
+
+        features [batch, time, obs_dim]; hidden: the memory before the first step; previous_actions [batch, time] int64,
+        num_actions for none, where the network takes them; reset [batch, time] bool: memory is zero before that step.
+        Returns q [batch, time, num_actions] and the memory after the last step; where `beside` has what `read_beside`
+        returned, without the memories that nothing is learned in.
+        """
+        joined, after = self.read(features, hidden, previous_actions, reset, beside)
+        return self.values(joined), after
+
+    def read(
+        self,
+        features: Tensor,
+        hidden: Hidden,
+        previous_actions: Tensor | None = None,
+        reset: Tensor | None = None,
+        beside: Tensor | None = None,
+    ) -> tuple[Tensor, Hidden]:
+        """Return all that values are worked out from, [batch, time, width_read], and the memory; see `forward`."""
+        raise NotImplementedError
+
+    def values(self, joined: Tensor) -> Tensor:
+        """Map what `read` returned to q [batch, time, num_actions]."""
         raise NotImplementedError
 
     def read_beside(
@@ -107,8 +146,7 @@ class QNetwork(nn.Module):
         if self.takes_previous_action:
             if previous_actions is None:
                 raise ValueError("previous_actions: expected [batch, time] int64 for this network, got None")
-            actions = torch.arange(self.num_actions, device=features.device)
-            parts.append((previous_actions.unsqueeze(-1) == actions).to(features.dtype))  # num_actions stands for none
+            parts.append(one_hot(previous_actions, self.num_actions, features.dtype))
         if self.offsets is not None:
             parts.append(directions(*features[..., self.offsets].chunk(2, dim=-1)))
         return torch.cat(parts, dim=-1)
@@ -124,7 +162,8 @@ class SimpleQNetwork(QNetwork):
         width = self.convolutions.width if self.convolutions is not None else layout.obs_dim + self.extra
         widths = [width, *config.hidden]
         self.body = nn.Sequential(*(make_layer(before, after, config.layer_norm) for before, after in pairwise(widths)))
-        self.value, self.dueling = QHead(widths[-1], num_actions, config.dueling), config.dueling
+        self.width_read = widths[-1]
+        self.value, self.dueling = QHead(self.width_read, num_actions, config.dueling), config.dueling
 
     def initial_hidden(self, batch: int) -> Hidden:
         """Return `()`: there is no memory."""
@@ -138,16 +177,21 @@ class SimpleQNetwork(QNetwork):
         """Those of the head."""
         return ("value.output.weight", "value.output.bias")
 
-    def forward(
+    def read(
         self,
         features: Tensor,
         hidden: Hidden = (),
         previous_actions: Tensor | None = None,
         reset: Tensor | None = None,
+        beside: Tensor | None = None,
     ) -> tuple[Tensor, Hidden]:
-        """Map features [batch, time, obs_dim] to q [batch, time, num_actions]; `reset` has nothing to forget."""
+        """Return the last layer's units; `reset` has nothing to forget."""
         inputs = self._inputs(features, previous_actions)
-        return self.value(self.body(inputs if self.convolutions is None else self.convolutions(inputs))), hidden
+        return self.body(inputs if self.convolutions is None else self.convolutions(inputs)), hidden
+
+    def values(self, joined: Tensor) -> Tensor:
+        """Read values in the last layer's units."""
+        return self.value(joined)
 
 
 class RecurrentSpatialQNetwork(QNetwork):
@@ -171,8 +215,10 @@ class RecurrentSpatialQNetwork(QNetwork):
         self.ruled = Memories(part for part in beside if not part.learned)
         self.learned = Memories(part for part in beside if part.learned)
         self.skip = config.skip
-        read = sum(part.width for part in beside)
-        self.head = make_layer(config.hidden + width * config.skip + read, config.head, config.layer_norm)
+        own = config.hidden + width * config.skip  # what is read of the cell and of the observation itself
+        self.by_rule = slice(own, own + sum(part.width for part in self.ruled))
+        self.width_read = own + sum(part.width for part in beside)
+        self.head = make_layer(self.width_read, config.head, config.layer_norm)
         self.value, self.dueling = QHead(config.head, num_actions, config.dueling), config.dueling
         self.records = Records(self.ruled, num_actions, layout.choices, config.head)
 
@@ -198,7 +244,7 @@ class RecurrentSpatialQNetwork(QNetwork):
         """Those of the cell, and of the memories that are learned."""
         return (*hidden[: self.cell.parts], *hidden[len(hidden) - self.learned.parts :])
 
-    def forward(
+    def read(
         self,
         features: Tensor,
         hidden: Hidden,
@@ -206,13 +252,7 @@ class RecurrentSpatialQNetwork(QNetwork):
         reset: Tensor | None = None,
         beside: Tensor | None = None,
     ) -> tuple[Tensor, Hidden]:
-        """Unroll over a window.
-
-        features [batch, time, obs_dim]; hidden: the memory before the first step; previous_actions [batch, time] int64,
-        num_actions for none, where the network takes them; reset [batch, time] bool: memory is zero before that step.
-        Returns q [batch, time, num_actions] and the memory after the last step; where `beside` has what `read_beside`
-        returned, without the memories that nothing is learned in.
-        """
+        """Return side by side what the cell remembers, the encoding where it is skipped, and what memories tell."""
         inputs, held = self._inputs(features, previous_actions), iter(hidden)
         encoded = self.encoder(inputs)
         remembered, of_cell = self.cell(encoded, tuple(islice(held, self.cell.parts)), reset)
@@ -220,11 +260,13 @@ class RecurrentSpatialQNetwork(QNetwork):
         read, kept = self.ruled.read(inputs, ruled, reset) if beside is None else ([beside], ())
         found, learned = self.learned.read(inputs, tuple(held), reset)
         parts = [remembered, encoded, *read, *found] if self.skip else [remembered, *read, *found]
-        context = self.head(torch.cat(parts, dim=-1))
-        q = self.value(context)
-        if self.records.parts:
-            q = q + self.records(torch.cat(read, dim=-1), context)
-        return q, (*of_cell, *kept, *learned)
+        return torch.cat(parts, dim=-1), (*of_cell, *kept, *learned)
+
+    def values(self, joined: Tensor) -> Tensor:
+        """Read values in all that was read, and add what memories know of each action by itself."""
+        context = self.head(joined)
+        q: Tensor = self.value(context)
+        return q + self.records(joined[..., self.by_rule], context) if self.records.parts else q
 
     @torch.no_grad()
     def read_beside(
@@ -240,6 +282,11 @@ class RecurrentSpatialQNetwork(QNetwork):
         first, inputs = self.cell.parts, self._inputs(features, previous_actions)
         read, _ = self.ruled.read(inputs, hidden[first : first + self.ruled.parts], reset)
         return torch.cat(read, dim=-1)
+
+
+def one_hot(actions: Tensor, num_actions: int, dtype: torch.dtype) -> Tensor:
+    """Actions [...] int64 as 1 among zeros, [..., num_actions]; zeros alone for `num_actions`, none."""
+    return (actions.unsqueeze(-1) == torch.arange(num_actions, device=actions.device)).to(dtype)
 
 
 class QHead(nn.Module):

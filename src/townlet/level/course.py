@@ -73,6 +73,16 @@ class Recall(Part):
     back: Positive
 
 
+class Prediction(Part):
+    """Beside what actions are worth, a network of `width` units tells the next observation from what is read of memory.
+
+    Its squared error, in the numbers that are observed, counts `weight` times in the loss.
+    """
+
+    weight: Annotated[float, Field(gt=0.0)]
+    width: Positive = 128
+
+
 class Stop(Part):
     """What ends training before its steps are used up: a greedy score of `goal`, or `patience`.
 

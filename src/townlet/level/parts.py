@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from townlet.level.course import Adversarial, Curiosity, Recall, Static, Stop
+from townlet.level.course import Adversarial, Curiosity, Prediction, Recall, Static, Stop
 from townlet.level.memories import Memory
 from townlet.level.part import MOST, WHOLE, Count, Name, Part, Positive, Rate, Ticks, Unit
 
@@ -275,6 +275,7 @@ class Training(Part):
     curriculum: Annotated[Static | Adversarial, Field(discriminator="kind")] | None = None  # null: static
     curiosity: Curiosity | None = None
     recall: Recall | None = None
+    prediction: Prediction | None = None
     stop: Stop | None = None  # null: when the steps are used up
 
     @property

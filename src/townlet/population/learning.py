@@ -50,7 +50,7 @@ class FreshLearning:
         self, training: Training, mode: Fresh, env: Environment, learner: QLearner, pick: Pick, curiosity: AnyCuriosity
     ) -> None:
         self.curiosity, self.pick, self.from_zero = curiosity, pick, training.initial_state == "zero"
-        self.with_successors = curiosity.weight is not None  # curiosity alone asks for what each step led to
+        self.with_successors = curiosity.weight is not None or training.prediction is not None
         self.mode, self.learner, self.seq_len, self.num_agents = mode, learner, training.seq_len, env.num_agents
         self.stream = generator(training.seed, learner.share.stream("replay"), env.device)
         agents = min(env.num_agents, DRIFT_AGENTS, max(1, MOST_NUMBERS // (DRIFT_STEPS * env.obs_dim)))

@@ -10,6 +10,7 @@ from torch import Tensor
 from townlet.agent.acting import Memory, carry_on, initial_memory, q_values
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import QNetwork, make_network
+from townlet.agent.prediction import make_prediction
 from townlet.agent.recall import make_recall
 from townlet.capture import CapturedStep, leaves, mapped, write
 from townlet.config import Task
@@ -55,8 +56,9 @@ class VectorizedPopulation:
             torch.manual_seed(stream_seed(seed, "initialisation"))
             made = network or make_network(task.network, env.observation_layout, env.num_actions)
             recall = make_recall(task.training.recall, made, env.observation_layout)
+            prediction = make_prediction(task.training.prediction, made)
         self.network = made.to(self.device)
-        self.learner = QLearner(self.network, task.training, share=share, recall=recall)
+        self.learner = QLearner(self.network, task.training, share=share, recall=recall, prediction=prediction)
         weights = task.action_weights(env.num_actions)
         explores, taste, device = task.training.exploration, task.training.exploration.taste, self.device
         self.exploration = EpsilonGreedy(explores, weights, self.num_agents, seed, device, share)

@@ -146,6 +146,7 @@ BASES: dict[str, Content] = {
     },
     "stopping": {**TOWN, "training": FRESH | {"stop": {"goal": 11.0, "patience": 9}}},
     "asking": {**TOWN, "training": FRESH | {"recall": RECALL}},
+    "telling": {**TOWN, "training": FRESH | {"prediction": {"weight": 0.5, "width": 8}}},
     "curious": {**TOWN, "meters": HUNGRY, "training": FRESH | {"curiosity": CURIOSITY}},
     "sparse": {
         **TOWN,
@@ -287,6 +288,10 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         **{
             f"training.recall.{key}": ("asking", {f"training.recall.{key}": value})
             for key, value in (("weight", 0.6), ("ask", "meters"), ("tell", "clock"), ("back", 4))
+        },
+        **{
+            f"training.prediction.{key}": ("telling", {f"training.prediction.{key}": value})
+            for key, value in (("weight", 0.6), ("width", 9))
         },
         **{
             f"training.curiosity.{key}": ("curious", {f"training.curiosity.{key}": value})

@@ -84,6 +84,7 @@ def test_a_level_whose_id_yaml_reads_as_something_else_is_resumed_and_evaluated(
         ("training.curiosity={weight: 1.0, hidden: [2], embedding: 2, learning_rate: 0.1}",
          "training.curiosity: expected null"),
         ("training.recall={weight: 1.0, ask: position, tell: meters, back: 3}", "training.recall: expected null"),
+        ("training.prediction={weight: 1.0}", "training.prediction: expected null"),
         ("training.target_every=3", "training.target_every: expected null, with which the run began, got 3"),
         ("training.target_rate=0.1", "training.target_rate: expected null"),
     ],

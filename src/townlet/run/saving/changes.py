@@ -14,7 +14,7 @@ KEPT = (
     "training.mode.capacity", "training.mode.stored_every", "training.mode.priority", "training.curriculum.kind",
     "training.curriculum.stages", "training.curriculum.episodes", "training.curiosity.hidden",
     "training.curiosity.embedding", "training.curiosity.anneal.episodes", "training.recall.ask", "training.recall.tell",
-    "training.recall.back",
+    "training.recall.back", "training.prediction.width",
 )  # fmt: skip
 # These may change, but not so that a target network comes or goes, which is saved.
 OF_TARGET = ("training.target_every", "training.target_rate")
