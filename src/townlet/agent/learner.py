@@ -120,7 +120,7 @@ class QLearner:
             joined, (online, hidden) = None, self.network(*window, **known)
         else:
             joined, hidden = self.network.read(*window, **known)
-            online = self.network.values(joined)
+            online = self.network.values(joined.detach() if self.prediction.alone else joined)
         error, q = self._errors(batch, online)
         valid = batch.valid[:, batch.burn_in :]
         loss = losses.masked_mean(self.loss(error), valid, batch.weights)

@@ -22,8 +22,9 @@ class PredictionHead(nn.Module):
         if not network.width_read:
             expected = f"null, since {type(network).__name__} has a forward in place of read and values"
             raise ConfigError([f"training.prediction: expected {expected}, got a weight of {config.weight:g}"])
-        self.weight, self.num_actions, self.scale = config.weight, network.num_actions, network.scale
-        self.lookup = make_layer(network.width_read + network.num_actions, config.width, layer_norm=True)
+        self.weight, self.alone = config.weight, config.alone
+        self.num_actions, self.scale = network.num_actions, network.scale
+        self.lookup = make_layer(network.width_read + network.num_actions, config.width, layer_norm=False)
         self.answer = nn.Linear(config.width, network.obs_dim)
 
     def forward(self, joined: Tensor, actions: Tensor) -> Tensor:

@@ -76,10 +76,12 @@ class Recall(Part):
 class Prediction(Part):
     """Beside what actions are worth, a network of `width` units tells the next observation from what is read of memory.
 
-    Its squared error, in the numbers that are observed, counts `weight` times in the loss.
+    Its squared error, in the numbers that are observed, counts `weight` times in the loss. With `alone` what is read is
+    learned from that and from nothing else: values read what they find.
     """
 
     weight: Annotated[float, Field(gt=0.0)]
+    alone: bool = False
     width: Positive = 128
 
 

@@ -114,6 +114,23 @@ def test_the_loss_counts_as_the_level_says_in_what_is_learned_and_not_in_the_los
     assert "train/prediction_loss" in told.metrics and "train/prediction_loss" not in plain.metrics
 
 
+def test_alone_it_is_all_that_what_is_read_is_learned_from():
+    """Other rewards are other values, and change nothing but how values are read."""
+
+    def learned(alone, rewards):
+        network = recurrent()
+        learner = learner_with(network, head_of(network, alone=alone), max_grad_norm=1e9)
+        learner.update(random_batch()._replace(rewards=torch.full((4, 5), rewards)))
+        return {name: weight.grad for name, weight in network.named_parameters()}
+
+    def of_values(alone):
+        one, two = learned(alone, 1.0), learned(alone, 2.0)
+        return {name.split(".")[0] for name, gradient in one.items() if not torch.equal(gradient, two[name])}
+
+    assert of_values(alone=True) == {"head", "value"}
+    assert of_values(alone=False) == {"encoder", "cell", "head", "value"}
+
+
 def test_over_shares_every_step_counts_alike_however_many_a_share_learns_from():
     batch = random_batch(batch=6)
     valid = torch.zeros_like(batch.valid)

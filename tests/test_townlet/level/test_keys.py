@@ -291,7 +291,7 @@ CHANGES: dict[str, dict[str, tuple[str, Content]]] = {
         },
         **{
             f"training.prediction.{key}": ("telling", {f"training.prediction.{key}": value})
-            for key, value in (("weight", 0.6), ("width", 9))
+            for key, value in (("weight", 0.6), ("width", 9), ("alone", True))
         },
         **{
             f"training.curiosity.{key}": ("curious", {f"training.curiosity.{key}": value})
