@@ -61,6 +61,11 @@ class PartwiseEncoder(nn.Module):
         return torch.cat([self.spatial(window).view(batch, time, -1), *parts], dim=-1)
 
 
+def one_hot(actions: Tensor, num_actions: int, dtype: torch.dtype) -> Tensor:
+    """Actions [...] int64 as 1 among zeros, [..., num_actions]; zeros alone for `num_actions`, none."""
+    return (actions.unsqueeze(-1) == torch.arange(num_actions, device=actions.device)).to(dtype)
+
+
 def make_layer(before: int, after: int, layer_norm: bool) -> nn.Sequential:
     """Make a linear layer with its nonlinearity, and a norm between them where it is asked for."""
     norm = [nn.LayerNorm(after)] if layer_norm else []

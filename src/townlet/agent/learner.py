@@ -128,7 +128,7 @@ class QLearner:
         if self.recall is not None and batch.earlier is not None and batch.has_earlier is not None:
             recall = self.recall.loss(self.network.shaped(hidden), batch.earlier, batch.has_earlier)
             if self.share.size > 1:
-                recall = recall * self._weight_of_mine(batch.has_earlier.sum(), valid.sum())
+                recall = recall * self.share.weight(batch.has_earlier.sum(), valid.sum())
             loss, told["train/recall_loss"] = loss + self.recall.weight * recall, recall.detach()
         if self.prediction is not None and joined is not None:
             prediction = self.prediction.loss(joined, batch)
@@ -136,7 +136,7 @@ class QLearner:
         gradient, error = self._gradient(loss), error.detach()
         told["train/td_error"], told["train/q_mean"] = losses.plain_means([error.abs(), q.detach()], valid)
         if self.share.size > 1:
-            gradient, *means = self._over_shares(gradient, list(told.values()), valid.sum())
+            gradient, *means = self.share.means([gradient, *told.values()], valid.sum())
             told = dict(zip(told, means, strict=True))
         grad_norm = self._take(gradient)
         self.optimizer.step_if_finite(told["train/loss"], grad_norm)
@@ -146,24 +146,6 @@ class QLearner:
         """The gradient of all weights as one tensor: to measure and clip it is an operation each, not one a weight."""
         parts = torch.autograd.grad(loss, self.weights, materialize_grads=True)
         return torch.cat([part.flatten() for part in parts])
-
-    def _over_shares(self, gradient: Tensor, means: list[Tensor], count: Tensor) -> list[Tensor]:
-        """Means over the valid steps of all shares, of means over the `count` of this one.
-
-        A mean of the shares' means would count the steps of a share with few of them for more.
-        """
-        sizes = [len(gradient), *[1] * len(means)]
-        sums = torch.cat([gradient, torch.stack([*means, torch.ones_like(means[0])])]) * count
-        self.share.sum(sums)
-        *summed, steps = sums.split([*sizes, 1])
-        of_all, *others = (one / steps.clamp(min=1.0) for one in summed)
-        return [of_all, *(one.squeeze(0) for one in others)]
-
-    def _weight_of_mine(self, windows: Tensor, count: Tensor) -> Tensor:
-        """What a mean over `windows` of this share counts, where `_over_shares` weighs it by its `count` of steps."""
-        mine = torch.stack([windows, count]).float()
-        windows_of_all, count_of_all = self.share.sum(mine.clone()).clamp(min=1.0)
-        return mine[0] / windows_of_all * count_of_all / mine[1].clamp(min=1.0)
 
     def _take(self, gradient: Tensor) -> Tensor:
         """Give the weights their gradients, clipped to `max_grad_norm` together; returns their norm before that."""

@@ -9,7 +9,7 @@ from itertools import chain, islice, pairwise
 import torch
 from torch import Tensor, nn
 
-from townlet.agent.encoders import PartwiseEncoder, WholeEncoder, make_layer
+from townlet.agent.encoders import PartwiseEncoder, WholeEncoder, make_layer, one_hot
 from townlet.agent.images import make_convolutions, make_scale
 from townlet.agent.memories import make_beside
 from townlet.agent.memory.beside import Memories
@@ -282,11 +282,6 @@ class RecurrentSpatialQNetwork(QNetwork):
         first, inputs = self.cell.parts, self._inputs(features, previous_actions)
         read, _ = self.ruled.read(inputs, hidden[first : first + self.ruled.parts], reset)
         return torch.cat(read, dim=-1)
-
-
-def one_hot(actions: Tensor, num_actions: int, dtype: torch.dtype) -> Tensor:
-    """Actions [...] int64 as 1 among zeros, [..., num_actions]; zeros alone for `num_actions`, none."""
-    return (actions.unsqueeze(-1) == torch.arange(num_actions, device=actions.device)).to(dtype)
 
 
 class QHead(nn.Module):

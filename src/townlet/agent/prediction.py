@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from townlet.agent.encoders import make_layer
-from townlet.agent.networks import QNetwork, one_hot
+from townlet.agent.encoders import make_layer, one_hot
+from townlet.agent.networks import QNetwork
 from townlet.config import ConfigError, Prediction
 from townlet.sequences import SequenceBatch
 

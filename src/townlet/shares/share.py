@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from townlet.shares.sums import Link, Sums
@@ -47,6 +48,22 @@ class Share:
             except (EOFError, OSError) as error:
                 raise ShareLostError(f"share {self.rank + 1} of {self.size} hears nothing of another") from error
         return values
+
+    def means(self, parts: Sequence[Tensor], count: Tensor) -> list[Tensor]:
+        """Means over what all shares count together, of `parts`, each a mean over the `count` of this one.
+
+        A mean of the shares' means would count what is of a share with few for more.
+        """
+        ones = torch.ones(1, device=count.device)
+        sums = self.sum(torch.cat([*(part.flatten() for part in parts), ones]) * count)
+        *summed, of_all = sums.split([*(part.numel() for part in parts), 1])
+        return [(one / of_all.clamp(min=1.0)).view_as(part) for one, part in zip(summed, parts, strict=True)]
+
+    def weight(self, other: Tensor, count: Tensor) -> Tensor:
+        """What a mean over an `other` number of this share is worth, where `means` weighs it by its `count`."""
+        mine = torch.stack([other, count]).float()
+        other_of_all, count_of_all = self.sum(mine.clone()).clamp(min=1.0)
+        return mine[0] / other_of_all * count_of_all / mine[1].clamp(min=1.0)
 
     def part(self) -> None:
         """Let the others go: they hear that this one adds no more."""
