@@ -138,10 +138,7 @@ class QNetwork(nn.Module):
         return ()
 
     def _inputs(self, features: Tensor, previous_actions: Tensor | None) -> Tensor:
-        """The observation, previous actions and directions where they are taken, [batch, time, obs_dim + extra].
-
-        Previous actions are one-hot, zero for none.
-        """
+        """The observation, previous actions one-hot and directions, where taken, [batch, time, obs_dim + extra]."""
         parts = [features if self.scale is None else self.scale(features)]
         if self.takes_previous_action:
             if previous_actions is None:
