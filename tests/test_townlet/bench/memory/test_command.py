@@ -175,7 +175,7 @@ def test_the_shipped_plan_of_the_kit_changes_one_thing_a_row():
 
 def test_t_mazes_longer_than_the_benchs_own_have_a_plan_of_their_own():
     trials = plan.trials_of(plan.load_plan("t_maze"), None, seeds=range(1), peers=False)
-    assert [trial.task.gym_options["length"] for trial in trials] == [100, 100, 500, 500, 1500, 1500, 5000]
+    assert [trial.task.gym_options["length"] for trial in trials] == [100, 100, 500, 500, 1500, 1500, 5000, 5000]
     assert "t-maze-20" in plan.load_plan().rows
 
 
