@@ -212,8 +212,8 @@ STEP_PATH = {
     "agent.learner": (
         "QLearner.prepare", "QLearner.update", "QLearner._descend", "QLearner._gradient",
         "QLearner._take", "QLearner.td_error", "QLearner._returns", "QLearner._next_values",
-        "QLearner._with_cut_steps", "QLearner._unroll", "QLearner._window", "QLearner._memory_at_start",
-        "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
+        "QLearner._with_cut_steps", "QLearner._unroll", "QLearner._window", "QLearner._online",
+        "QLearner._memory_at_start", "QLearner._renew_target", "QLearner.copy_to_target", "QLearner.set_learning_rate", "continuing",
     ),
     "agent.prediction": ("PredictionHead.forward", "PredictionHead.loss"),
     "shares.share": ("Share.means", "Share.weight"),

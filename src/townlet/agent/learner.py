@@ -115,12 +115,7 @@ class QLearner:
         return update
 
     def _descend(self, batch: SequenceBatch) -> Update:
-        window, known = self._window(self.network, batch)
-        if self.prediction is None:
-            joined, (online, hidden) = None, self.network(*window, **known)
-        else:
-            joined, hidden = self.network.read(*window, **known)
-            online = self.network.values(joined.detach() if self.prediction.alone else joined)
+        online, hidden, prediction = self._online(batch)
         error, q = self._errors(batch, online)
         valid = batch.valid[:, batch.burn_in :]
         loss = losses.masked_mean(self.loss(error), valid, batch.weights)
@@ -130,8 +125,7 @@ class QLearner:
             if self.share.size > 1:
                 recall = recall * self.share.weight(batch.has_earlier.sum(), valid.sum())
             loss, told["train/recall_loss"] = loss + self.recall.weight * recall, recall.detach()
-        if self.prediction is not None and joined is not None:
-            prediction = self.prediction.loss(joined, batch)
+        if self.prediction is not None and prediction is not None:
             loss, told["train/prediction_loss"] = loss + self.prediction.weight * prediction, prediction.detach()
         gradient, error = self._gradient(loss), error.detach()
         told["train/td_error"], told["train/q_mean"] = losses.plain_means([error.abs(), q.detach()], valid)
@@ -141,6 +135,15 @@ class QLearner:
         grad_norm = self._take(gradient)
         self.optimizer.step_if_finite(told["train/loss"], grad_norm)
         return Update(told | {"train/grad_norm": grad_norm}, error)
+
+    def _online(self, batch: SequenceBatch) -> tuple[Tensor, Hidden, Tensor | None]:
+        """Q-values, the memory after the window, and the loss of telling what comes next; None where nothing is told."""
+        if self.prediction is None:
+            return (*self._unroll(self.network, batch), None)
+        window, known = self._window(self.network, batch)
+        joined, hidden = self.network.read(*window, **known)
+        q = self.network.values(joined.detach() if self.prediction.alone else joined)
+        return q, hidden, self.prediction.loss(joined, batch)
 
     def _gradient(self, loss: Tensor) -> Tensor:
         """The gradient of all weights as one tensor: to measure and clip it is an operation each, not one a weight."""

@@ -52,11 +52,11 @@ def count_parameters(network: nn.Module) -> int:
 class QNetwork(nn.Module):
     """What all networks share: how they are called, their memory, and what they take in beside the observation.
 
-    A network is written as `read` and `values`, or as one `forward`: then `width_read` stays 0, and nothing else can be
-    learned from what values are worked out from.
+    A network is written as `read` and `values`, with the width of what is read, or as one `forward`: then nothing but
+    values can be learned from what they are worked out from.
     """
 
-    width_read = 0  # how many numbers of each step `read` returns
+    width_read: int  # how many numbers of each step `read` returns
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class SimpleQNetwork(QNetwork):
     def read(
         self,
         features: Tensor,
-        hidden: Hidden = (),
+        hidden: Hidden,
         previous_actions: Tensor | None = None,
         reset: Tensor | None = None,
         beside: Tensor | None = None,

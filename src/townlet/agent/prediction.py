@@ -19,8 +19,8 @@ class PredictionHead(nn.Module):
 
     def __init__(self, config: Prediction, network: QNetwork) -> None:
         super().__init__()
-        if not network.width_read:
-            expected = f"null, since {type(network).__name__} has a forward in place of read and values"
+        if type(network).forward is not QNetwork.forward:  # which may make other values of what was read
+            expected = f"null, since {type(network).__name__} has a forward of its own in place of read and values"
             raise ConfigError([f"training.prediction: expected {expected}, got a weight of {config.weight:g}"])
         self.weight, self.alone = config.weight, config.alone
         self.num_actions, self.scale = network.num_actions, network.scale

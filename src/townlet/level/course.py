@@ -76,8 +76,8 @@ class Recall(Part):
 class Prediction(Part):
     """Beside what actions are worth, a network of `width` units tells the next observation from what is read of memory.
 
-    Its squared error, in the numbers that are observed, counts `weight` times in the loss. With `alone` what is read is
-    learned from that and from nothing else: values read what they find.
+    Its squared error, in the numbers that are observed, counts `weight` times in the loss. With `alone` values teach
+    nothing of what is read: they read what they find.
     """
 
     weight: Annotated[float, Field(gt=0.0)]

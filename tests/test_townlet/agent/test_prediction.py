@@ -70,6 +70,27 @@ def test_after_a_burn_in_the_same_steps_are_told():
     assert torch.equal(head.loss(read_of(head, batch), batch), head.loss(read_of(head, plain), plain))
 
 
+@pytest.mark.parametrize("with_successors", [False, True])
+def test_each_step_is_told_by_what_was_read_at_it_and_the_action_taken_then(with_successors):
+    """Step by step, after a burn-in, with steps that do not count."""
+    network, batch = recurrent(), random_batch(batch=3, seq_len=4, burn_in=2)
+    valid = batch.valid.clone()
+    valid[1, 4:], valid[2, 3] = False, False
+    seen = torch.randn(3, 4, OBS_DIM) if with_successors else None
+    batch = batch._replace(valid=valid, successors=seen)
+    head, joined = head_of(network), torch.randn(3, 5, network.width_read)
+    errors = []
+    for row in range(3):
+        for step in range(4):
+            after = batch.observations[row, 2 + step + 1] if seen is None else seen[row, step]
+            action = torch.nn.functional.one_hot(batch.actions[row, 2 + step], 2).float()
+            told = head.answer(torch.relu(head.lookup[0](torch.cat([joined[row, step], action]))))
+            if valid[row, 2 + step]:
+                errors.append(0.5 * (told - after).square().sum())
+    assert len(errors) == 9
+    torch.testing.assert_close(head.loss(joined, batch), sum(errors) / 9)
+
+
 def test_where_an_episode_ends_within_a_window_it_is_told_what_was_seen_at_its_end_and_not_at_the_next_ones_start():
     head, batch = tells_ones(recurrent()), random_batch(batch=1, seq_len=2)
     batch = batch._replace(successors=torch.full((1, 2, OBS_DIM), 4.0))
@@ -217,13 +238,14 @@ def test_newest_windows_bring_what_each_step_led_to_also_where_an_episode_ends()
 
 
 def test_without_memory_what_is_seen_now_tells_what_comes_next():
-    network = feed_forward()
-    told = learner_with(network, head_of(network)).update(random_batch())
-    assert float(told.metrics["train/prediction_loss"]) > 0.0
+    told, plain = feed_forward(), feed_forward()
+    learner_with(told, head_of(told)).update(random_batch())
+    learner_with(plain, None).update(random_batch())
+    assert differences(copy_of(told.body.state_dict()), copy_of(plain.body.state_dict()))
 
 
 def test_a_network_that_does_not_say_what_it_reads_is_refused():
     with pytest.raises(ConfigError) as refused:
         make_prediction(WANTED, Spy())
-    expected = "null, since Spy has a forward in place of read and values"
+    expected = "null, since Spy has a forward of its own in place of read and values"
     assert str(refused.value) == f"training.prediction: expected {expected}, got a weight of 0.5"
