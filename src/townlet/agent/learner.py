@@ -137,7 +137,7 @@ class QLearner:
         return Update(told | {"train/grad_norm": grad_norm}, error)
 
     def _online(self, batch: SequenceBatch) -> tuple[Tensor, Hidden, Tensor | None]:
-        """Q-values, the memory after the window, and the loss of telling what comes next; None where nothing is told."""
+        """Q-values, the memory after the window, and the loss of telling what comes next, None where nobody does."""
         if self.prediction is None:
             return (*self._unroll(self.network, batch), None)
         window, known = self._window(self.network, batch)
