@@ -145,7 +145,7 @@ def test_levels_lists_the_ladder_and_all_that_is_shipped_where_that_is_asked_for
     assert rest.startswith(f"townlet levels --all: {len(shipped_levels()) - 6} more, ")
     at = next(index for index, line in enumerate(ladder) if line.startswith("3 "))
     facts = [line.strip().split("  ")[-1].strip() for line in ladder[at : at + 5]]
-    assert facts[0] == "8x8 random, 14 places" and facts[-2:] == ["recurrent, 256 agents", "20M steps"]
+    assert facts[0] == "8x8 random, 14 places" and facts[-2:] == ["recurrent, 256 agents", "30M steps"]
     assert exit_code("levels", "--all") == 0
     out = capsys.readouterr().out
     first = [line.split()[0] for line in out.splitlines() if line[:1].strip()]

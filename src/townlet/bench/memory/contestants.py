@@ -58,8 +58,8 @@ class TownletAgent:
 def control_of(task: GymTask) -> GymTask:
     """Return the task with two layers without memory, as many parameters as the recurrent network has, to within 2%.
 
-    All else stays: layer norm, dueling head, previous action, and how it learns. Raises ValueError where the task's
-    network has no memory, or no width comes as near.
+    All else stays: layer norm, dueling head, previous action, and how it learns, but for what teaches a memory beside
+    values. Raises ValueError where the task's network has no memory, or no width comes as near.
     """
     if not isinstance(task.network, Recurrent):
         raise ValueError(f"control: expected a recurrent network, got {task.network.kind}")
@@ -79,7 +79,8 @@ def control_of(task: GymTask) -> GymTask:
     config, parameters = min(nearest, key=lambda one: abs(one[1] - wanted))
     if abs(parameters - wanted) > 0.02 * wanted:
         raise ValueError(f"control: expected within 2% of {wanted} parameters, got {parameters} at best")
-    return task.model_copy(update={"network": config})
+    training = task.training.model_copy(update={"recall": None, "prediction": None})
+    return task.model_copy(update={"network": config, "training": training})
 
 
 def _largest(fits: Callable[[int], bool]) -> int:

@@ -34,7 +34,7 @@ def test_the_control_of_every_shipped_task_has_its_parameters_to_within_two_perc
     ours, theirs = (count_parameters(make_network(one.network, layout, num_actions)) for one in (task, control))
     assert control.network.kind == "feed_forward"
     assert abs(theirs - ours) <= 0.02 * ours
-    assert control.training == task.training
+    assert control.training == task.training.model_copy(update={"recall": None, "prediction": None})
 
 
 def test_a_control_by_hand():
@@ -52,6 +52,14 @@ def test_a_control_by_hand():
 def test_what_the_control_shares_with_the_recurrent_network():
     task = control_of(make_trial(network__layer_norm=True, network__dueling=False, network__previous_action=True).task)
     assert (task.network.layer_norm, task.network.dueling, task.network.previous_action) == (True, False, True)
+
+
+def test_what_teaches_a_memory_beside_values_is_not_the_controls():
+    """Alone it would be all that the control's layers learn from."""
+    task = make_trial(training__prediction={"weight": 0.5, "alone": True}).task
+    control = control_of(task)
+    assert task.training.prediction is not None and control.training.prediction is None
+    assert control.training == task.training.model_copy(update={"prediction": None})
 
 
 def test_a_control_of_something_without_memory_is_an_error():
