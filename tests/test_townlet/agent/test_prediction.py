@@ -1,7 +1,5 @@
 """Prediction: what comes next is told beside what actions are worth, by hand, and memory learns from it."""
 
-from functools import partial
-
 import pytest
 import torch
 
@@ -17,13 +15,12 @@ from support.learning import (
     random_batch,
     recurrent,
 )
-from support.shares import together
+from support.shares import learned_in_parts_and_whole
 from townlet.agent.learner import QLearner
 from townlet.agent.networks import make_network
 from townlet.agent.prediction import PredictionHead, make_prediction
 from townlet.config import ConfigError, Images, Prediction, SeeingFeedForward
 from townlet.environment.layout import Image, ObservationLayout
-from townlet.shares.share import ALONE
 
 WANTED = Prediction(weight=0.5, width=7)
 
@@ -158,13 +155,10 @@ def test_over_shares_every_step_counts_alike_however_many_a_share_learns_from():
     valid[0, -1], valid[1, 0], valid[3:] = True, True, True
     batch = batch._replace(valid=valid)
 
-    def learned(rows, share):
-        learner = QLearner(network := recurrent(), make_training(), prediction=head_of(network), share=share)
-        mine = batch.rows(rows)
-        return lambda: learner.update(mine).metrics
+    def learner_of(share):
+        return QLearner(network := recurrent(), make_training(), prediction=head_of(network), share=share)
 
-    parts = [partial(learned, rows) for rows in torch.arange(6).chunk(2)]
-    (told, same), expected = together(*parts), learned(torch.arange(6), ALONE)()
+    (told, same), expected = learned_in_parts_and_whole(learner_of, batch)
     assert told == same
     for name in ("train/prediction_loss", "train/loss", "train/grad_norm"):
         torch.testing.assert_close(told[name], expected[name])

@@ -1,7 +1,5 @@
 """Recall: what memory is asked beside what actions are worth, by hand, and what learns from it."""
 
-from functools import partial
-
 import pytest
 import torch
 
@@ -15,12 +13,11 @@ from support.learning import (
     random_batch,
     recurrent,
 )
-from support.shares import together
+from support.shares import learned_in_parts_and_whole
 from townlet.agent.learner import QLearner
 from townlet.agent.recall import RecallHead, make_recall
 from townlet.config import ConfigError, Recall, load_level
 from townlet.environment.layout import ObservationLayout
-from townlet.shares.share import ALONE
 
 LAYOUT = ObservationLayout({"place": slice(0, 1), "seen": slice(1, OBS_DIM)})
 QUESTION = Recall(weight=0.5, ask="place", tell="seen", back=9)
@@ -104,13 +101,10 @@ def test_over_shares_every_window_with_a_past_counts_alike_however_many_steps_ar
     valid[0, -1], valid[1, 0], valid[3:] = True, True, True
     batch = batch._replace(valid=valid, earlier=torch.randn(6, OBS_DIM), has_earlier=valid[:, -1])
 
-    def learned(rows, share):
-        learner = QLearner(network := recurrent(), make_training(), recall=head_of(network), share=share)
-        mine = batch.rows(rows)._replace(earlier=batch.earlier[rows], has_earlier=batch.has_earlier[rows])
-        return lambda: learner.update(mine).metrics
+    def learner_of(share):
+        return QLearner(network := recurrent(), make_training(), recall=head_of(network), share=share)
 
-    parts = [partial(learned, rows) for rows in torch.arange(6).chunk(2)]
-    (told, same), expected = together(*parts), learned(torch.arange(6), ALONE)()
+    (told, same), expected = learned_in_parts_and_whole(learner_of, batch)
     assert told == same
     for name in ("train/recall_loss", "train/loss", "train/grad_norm"):
         torch.testing.assert_close(told[name], expected[name])

@@ -2,8 +2,11 @@
 
 import os
 import threading
+from functools import partial
 
-from townlet.shares.share import Share
+import torch
+
+from townlet.shares.share import ALONE, Share
 from townlet.shares.sums import Link, shared_memory
 
 
@@ -32,6 +35,17 @@ def together(*parts):
     if raised:
         raise raised[0]
     return [found[rank] for rank in range(len(parts))]
+
+
+def learned_in_parts_and_whole(learner_of, batch):
+    """What each of two shares tells of an update from half of the windows, and what one learner tells of all."""
+
+    def learned(rows, share):
+        learner, mine = learner_of(share), batch.rows(rows)
+        return lambda: learner.update(mine).metrics
+
+    every = torch.arange(len(batch.actions))
+    return together(*(partial(learned, rows) for rows in every.chunk(2))), learned(every, ALONE)()
 
 
 def linked(size):
